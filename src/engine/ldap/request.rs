@@ -1,0 +1,208 @@
+//! Typed requests, borrowed from the frame they came in; decoding and canonical encoding.
+
+use super::attribute::AttributeDescription;
+use super::dn::Dn;
+use super::filter::Filter;
+use super::message::ClientMessageId;
+
+/// Every request of RFC 4511.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of RFC 4511")]
+pub enum Request<'a> {
+    Bind(BindRequest<'a>),
+    Unbind,
+    Search(SearchRequest<'a>),
+    Modify(ModifyRequest<'a>),
+    Add(AddRequest<'a>),
+    Delete(Dn),
+    Rename(RenameRequest),
+    Compare(CompareRequest<'a>),
+    Abandon(ClientMessageId),
+    Extended(ExtendedRequest<'a>),
+}
+
+/// RFC 4511 4.2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BindRequest<'a> {
+    /// Always 3 is what can be served; other versions decode, so that they can be answered.
+    pub version: i32,
+    /// Whom to bind as.
+    pub name: BindName<'a>,
+    /// How.
+    pub authentication: Authentication<'a>,
+}
+
+/// The name in a bind: usually a DN, but Active Directory takes `user@domain` and `DOMAIN\user`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BindName<'a> {
+    /// A DN; the root DN (empty) means anonymous or "as SASL says".
+    Dn(Dn),
+    /// Not a DN: whom it stands for only the directory knows.
+    Other(&'a [u8]),
+}
+
+/// RFC 4511 4.2, `AuthenticationChoice`. Debug output never shows credentials.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Authentication<'a> {
+    /// A password; octets.
+    Simple(&'a [u8]),
+    /// A SASL step.
+    Sasl {
+        /// Mechanism name.
+        mechanism: &'a [u8],
+        /// `None` and empty are different things.
+        credentials: Option<&'a [u8]>,
+    },
+    /// A choice that RFC 4511 does not know (its tag): answered with authMethodNotSupported.
+    Other(u8),
+}
+
+impl std::fmt::Debug for Authentication<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Authentication::Simple(_) => f.write_str("Simple(..)"),
+            Authentication::Sasl { mechanism, .. } => write!(f, "Sasl({:?}, ..)", String::from_utf8_lossy(mechanism)),
+            Authentication::Other(tag) => write!(f, "Other({tag:#x})"),
+        }
+    }
+}
+
+/// RFC 4511 4.5.1.2.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    missing_docs,
+    reason = "the names are those of RFC 4511 and, for the last, of draft-sermersheim-ldap-subordinate-scope"
+)]
+pub enum SearchScope {
+    Base,
+    One,
+    Subtree,
+    Subordinate,
+}
+
+/// RFC 4511 4.5.1.3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of RFC 4511")]
+pub enum DerefAliases {
+    Never,
+    InSearching,
+    FindingBase,
+    Always,
+}
+
+/// RFC 4511 4.5.1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of RFC 4511")]
+pub struct SearchRequest<'a> {
+    pub base: Dn,
+    pub scope: SearchScope,
+    pub deref: DerefAliases,
+    pub size_limit: i32,
+    pub time_limit: i32,
+    pub types_only: bool,
+    pub filter: Filter<'a>,
+    pub attributes: Vec<AttributeDescription<'a>>,
+}
+
+/// An attribute with values, as add and modify carry it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "self-evident")]
+pub struct Attribute<'a> {
+    pub description: AttributeDescription<'a>,
+    pub values: Vec<&'a [u8]>,
+}
+
+/// RFC 4511 4.6; increment RFC 4525.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are those of the RFCs")]
+pub enum ChangeKind {
+    Add,
+    Delete,
+    Replace,
+    Increment,
+}
+
+/// One change of a modify.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "self-evident")]
+pub struct Change<'a> {
+    pub kind: ChangeKind,
+    pub attribute: Attribute<'a>,
+}
+
+/// RFC 4511 4.6.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "self-evident")]
+pub struct ModifyRequest<'a> {
+    pub entry: Dn,
+    pub changes: Vec<Change<'a>>,
+}
+
+/// RFC 4511 4.7.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "self-evident")]
+pub struct AddRequest<'a> {
+    pub entry: Dn,
+    pub attributes: Vec<Attribute<'a>>,
+}
+
+/// RFC 4511 4.9.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenameRequest {
+    /// The entry's DN before.
+    pub entry: Dn,
+    /// A DN of depth one.
+    pub new_rdn: Dn,
+    /// Whether the old naming values go.
+    pub delete_old_rdn: bool,
+    /// The new parent, when the entry moves.
+    pub new_superior: Option<Dn>,
+}
+
+/// RFC 4511 4.10. The value is never logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(missing_docs, reason = "self-evident")]
+pub struct CompareRequest<'a> {
+    pub entry: Dn,
+    pub attribute: AttributeDescription<'a>,
+    pub value: &'a [u8],
+}
+
+/// RFC 4511 4.12, with those extensions that are understood.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ExtendedRequest<'a> {
+    /// RFC 4511 4.14.
+    StartTls,
+    /// RFC 4532.
+    WhoAmI,
+    /// RFC 3062.
+    Password {
+        /// Whose; absent means the session's own. Usually a DN, but RFC 3062 allows anything.
+        identity: Option<&'a [u8]>,
+        /// The old password.
+        old: Option<&'a [u8]>,
+        /// The new one; absent means that the directory makes one.
+        new: Option<&'a [u8]>,
+    },
+    /// RFC 3909.
+    Cancel(ClientMessageId),
+    /// Anything else.
+    Other {
+        /// Which extension.
+        oid: &'a str,
+        /// Its value.
+        value: Option<&'a [u8]>,
+    },
+}
+
+impl std::fmt::Debug for ExtendedRequest<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            ExtendedRequest::StartTls => f.write_str("StartTls"),
+            ExtendedRequest::WhoAmI => f.write_str("WhoAmI"),
+            ExtendedRequest::Password { .. } => f.write_str("Password(..)"),
+            ExtendedRequest::Cancel(id) => write!(f, "Cancel({id:?})"),
+            ExtendedRequest::Other { oid, .. } => write!(f, "Other({oid})"),
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! What each operation touches: one file an operation.

@@ -1,0 +1,47 @@
+//! A role: what can be requested, by whom, decided by whom, for how long.
+
+use super::selector::Selector;
+use super::{OperationSet, resource::ResourceIndex};
+use crate::engine::ldap::Dn;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// One line of a role's `allow`.
+#[derive(Debug, Clone)]
+pub struct Allow {
+    /// Which resource is opened.
+    pub resource: ResourceIndex,
+    /// For which operations.
+    pub operations: OperationSet,
+    /// Only for entries at or below this.
+    pub base: Option<Dn>,
+}
+
+/// What can be requested.
+#[derive(Debug, Clone)]
+pub struct Role {
+    /// What people and logs call it.
+    pub name: Arc<str>,
+    /// For people.
+    pub description: String,
+    /// What it opens.
+    pub allow: Vec<Allow>,
+    /// Who may ask.
+    pub eligible: Vec<Selector>,
+    /// Who decides.
+    pub approvers: Vec<Selector>,
+    /// For whom, other than themselves, the eligible may ask.
+    pub beneficiaries: Vec<Selector>,
+    /// How many different approvers it takes.
+    pub approvals: u32,
+    /// The longest grant.
+    pub max_duration: Duration,
+    /// When the request does not say.
+    pub default_duration: Duration,
+    /// How long a request may wait for its reviews.
+    pub request_ttl: Duration,
+    /// Whether a request must give a reason.
+    pub reason_required: bool,
+    /// What a ticket must look like; `None`: no ticket is asked for.
+    pub ticket_pattern: Option<regex_lite::Regex>,
+}
