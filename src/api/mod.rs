@@ -1,1 +1,29 @@
-//! To be written: api.
+//! The JSON types that the control port and the command line share. Types and their rendering
+//! only: nothing here decides, reads a clock or does I/O.
+//!
+//! Bodies that come in refuse unknown fields; views that go out may gain fields, so readers of
+//! views must not refuse them.
+
+pub mod duration;
+pub mod explain;
+pub mod grant;
+pub mod problem;
+pub mod request;
+pub mod role;
+pub mod routes;
+pub mod scope;
+pub mod session;
+
+pub use duration::DurationText;
+pub use explain::{ExplainBody, ExplainDecision, ExplainView, HeldBy};
+pub use grant::{GrantView, RevokeBody};
+pub use problem::Problem;
+pub use request::{
+    CancelBody, Decision, HistoryView, NarrowBody, RequestBody, RequestQuery, RequestView, ReviewBody, ReviewView,
+};
+pub use role::RoleView;
+pub use scope::ScopeView;
+pub use session::{MeView, OutstandingView, ReloadView, SessionView};
+
+pub use crate::engine::grant::lifecycle::GrantState;
+pub use crate::engine::workflow::RequestState;

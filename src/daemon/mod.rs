@@ -1,1 +1,3 @@
-//! To be written: daemon.
+//! I/O only: performs what the engine says.
+
+pub mod state;

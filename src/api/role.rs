@@ -1,0 +1,32 @@
+//! Roles as those who may request them see them.
+
+use super::{DurationText, ScopeView};
+use serde::{Deserialize, Serialize};
+
+/// A role that the caller may request, with its limits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleView {
+    /// Its name.
+    pub name: String,
+    /// For people.
+    pub description: String,
+    /// What it opens, at the widest.
+    pub scope: Vec<ScopeView>,
+    /// Who decides (selectors).
+    pub approvers: Vec<String>,
+    /// How many different approvers it takes.
+    pub approvals: u32,
+    /// For whom, other than oneself, one may ask (selectors).
+    pub beneficiaries: Vec<String>,
+    /// The longest grant.
+    pub max_duration: DurationText,
+    /// How long a grant is when the request does not say.
+    pub default_duration: DurationText,
+    /// How long a request may wait for its reviews.
+    pub request_ttl: DurationText,
+    /// Whether a request must give a reason.
+    pub reason_required: bool,
+    /// What a ticket must look like; absent: none is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket_pattern: Option<String>,
+}

@@ -1,0 +1,88 @@
+//! The paths of the control API, as the server routes them (constants, axum's notation) and as
+//! clients call them (functions, the id put in).
+
+/// The header by which a caller who may (`act_as`) acts as another subject: a DN.
+pub const AS_HEADER: &str = "Tidegate-As";
+
+/// `GET`: who the caller is.
+pub const ME: &str = "/v1/me";
+/// `GET`: roles that the caller may request.
+pub const ROLES: &str = "/v1/roles";
+/// `GET`, `POST`.
+pub const REQUESTS: &str = "/v1/requests";
+/// `GET`.
+pub const REQUEST: &str = "/v1/requests/{id}";
+/// `POST`.
+pub const REVIEWS: &str = "/v1/requests/{id}/reviews";
+/// `POST`.
+pub const CANCEL: &str = "/v1/requests/{id}/cancel";
+/// `GET`.
+pub const GRANTS: &str = "/v1/grants";
+/// `GET`.
+pub const GRANT: &str = "/v1/grants/{id}";
+/// `POST`.
+pub const RELEASE: &str = "/v1/grants/{id}/release";
+/// `POST`.
+pub const REVOKE: &str = "/v1/grants/{id}/revoke";
+/// `GET`.
+pub const SESSIONS: &str = "/v1/sessions";
+/// `POST`.
+pub const EXPLAIN: &str = "/v1/explain";
+/// `POST`.
+pub const RELOAD: &str = "/v1/reload";
+/// `GET`: the process lives.
+pub const HEALTHZ: &str = "/healthz";
+/// `GET`: it serves.
+pub const READYZ: &str = "/readyz";
+
+/// [`REQUEST`] of one id.
+pub fn request(id: &str) -> String {
+    with_id(REQUEST, id)
+}
+
+/// [`REVIEWS`] of one request.
+pub fn reviews(id: &str) -> String {
+    with_id(REVIEWS, id)
+}
+
+/// [`CANCEL`] of one request.
+pub fn cancel(id: &str) -> String {
+    with_id(CANCEL, id)
+}
+
+/// [`GRANT`] of one id.
+pub fn grant(id: &str) -> String {
+    with_id(GRANT, id)
+}
+
+/// [`RELEASE`] of one grant.
+pub fn release(id: &str) -> String {
+    with_id(RELEASE, id)
+}
+
+/// [`REVOKE`] of one grant.
+pub fn revoke(id: &str) -> String {
+    with_id(REVOKE, id)
+}
+
+/// Puts an id that somebody typed into a path: what no id has is percent-encoded, so that it
+/// cannot become another path.
+fn with_id(route: &str, id: &str) -> String {
+    let mut encoded = String::new();
+    for byte in id.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => encoded.push(char::from(byte)),
+            other => encoded.push_str(&format!("%{other:02X}")),
+        }
+    }
+    route.replace("{id}", &encoded)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn an_id_stays_one_segment() {
+        assert_eq!(super::grant("grant-7f3k9q2m"), "/v1/grants/grant-7f3k9q2m");
+        assert_eq!(super::release("../x y"), "/v1/grants/%2E%2E%2Fx%20y/release");
+    }
+}

@@ -1,0 +1,68 @@
+//! Sessions, the caller, and what a reload did.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// One client connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionView {
+    /// Its id, as in the log.
+    pub id: String,
+    /// The client's address and port.
+    pub connection_from: String,
+    /// Protocol version and cipher suite; absent before StartTLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<String>,
+    /// The subject it is bound as (DN); empty: anonymous.
+    pub subject: String,
+    /// How: `anonymous`, `simple`, a SASL mechanism.
+    pub authentication: String,
+    /// When it was accepted.
+    pub since: DateTime<Utc>,
+    /// What it waits for.
+    pub outstanding: Vec<OutstandingView>,
+}
+
+/// One operation that is being answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutstandingView {
+    /// The client's message id.
+    pub message_id: i32,
+    /// Which operation.
+    pub operation: String,
+    /// The entry or base it names.
+    pub target: String,
+    /// The grants it rests on.
+    pub grants: Vec<String>,
+}
+
+/// Answer of `GET /v1/me`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeView {
+    /// The subject that the caller is (DN); absent where the configuration maps to none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The local user, at the control socket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub local_user: Option<String>,
+    /// The name behind `subject`, when the caller acts as another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub really: Option<String>,
+    /// Whether the caller administers.
+    pub administrator: bool,
+    /// Whether the caller may see everything.
+    pub auditor: bool,
+}
+
+/// Answer of `POST /v1/reload`. One that fails is a problem (422) with every error in `errors`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReloadView {
+    /// What was taken over, a line each: `configuration`, `certificates`, …
+    pub reloaded: Vec<String>,
+    /// What was changed in the file and needs a restart, a line each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs_restart: Vec<String>,
+    /// Grants that ended because the configuration no longer allows them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revoked: Vec<String>,
+}

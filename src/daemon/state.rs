@@ -1,0 +1,43 @@
+//! What decisions read, shared by every session: the current snapshot and its generation.
+//!
+//! Readers load one pointer. Writers are few (broker, group reader, reload, recorder) and go
+//! one at a time, so that no writer undoes another's change.
+
+use crate::engine::access::Snapshot;
+use arc_swap::ArcSwap;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// The snapshot that decisions are made on, and the signal that it was replaced.
+#[derive(Debug)]
+pub struct Shared {
+    /// What decisions read: `shared.snapshot.load()`.
+    pub snapshot: ArcSwap<Snapshot>,
+    /// Counts snapshots. A running session watches it (see [`Shared::watch`]) and looks again at
+    /// what its operations rest on when it changes.
+    pub generation: watch::Sender<u64>,
+    writer: Mutex<()>,
+}
+
+impl Shared {
+    /// Starts with `snapshot`, generation 0.
+    pub fn new(snapshot: Snapshot) -> Shared {
+        Shared { snapshot: ArcSwap::from_pointee(snapshot), generation: watch::Sender::new(0), writer: Mutex::new(()) }
+    }
+
+    /// Replaces the snapshot by what `change` makes of the current one, then moves the
+    /// generation on. Whoever sees the new generation sees the new snapshot.
+    pub fn update(&self, change: impl FnOnce(&Snapshot) -> Snapshot) {
+        // Poisoned means that a `change` panicked: the snapshot it would have replaced is whole.
+        let guard = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = change(&self.snapshot.load());
+        self.snapshot.store(Arc::new(next));
+        self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
+        drop(guard);
+    }
+
+    /// Told of every later change.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+}
