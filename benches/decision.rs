@@ -1,1 +1,3 @@
+//! Cost of a decision: to come with the decision.
+
 fn main() {}

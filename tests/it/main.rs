@@ -1,1 +1,1 @@
-fn main() {}
+//! The end-to-end tests: one binary, a module for each subject.
