@@ -1,1 +1,9 @@
-//! To be written: audit/mod.
+//! What is recorded of every operation and every step of the workflow, as JSON lines.
+//!
+//! Never holds what must not be recorded: passwords, values that are written or compared, control
+//! values, and the values of sensitive attributes in filters and names.
+
+mod json;
+mod ldap_text;
+pub mod record;
+mod sensitive;
