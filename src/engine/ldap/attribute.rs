@@ -1,6 +1,56 @@
-//! Attribute descriptions (RFC 4512 2.5): a type, by name or OID, and options.
+//! Attribute descriptions (RFC 4512 2.5): a type, by name or OID, and options. Also what a numeric
+//! OID looks like (RFC 4512 1.4). How names are compared is `schema`'s business.
 
 /// An attribute description as a client wrote it. Any octets: what a directory makes of an
 /// unusual name is the directory's business; how names are compared is `schema`'s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AttributeDescription<'a>(pub &'a [u8]);
+
+impl<'a> AttributeDescription<'a> {
+    /// The type: what stands before the first `;`.
+    #[inline]
+    pub fn attribute_type(self) -> &'a [u8] {
+        self.split().0
+    }
+
+    /// The options behind the type, in the order given. `a;` has one, which is empty.
+    pub fn options(self) -> impl Iterator<Item = &'a [u8]> {
+        self.split().1.into_iter().flat_map(|options| options.split(|octet| *octet == b';'))
+    }
+
+    #[inline]
+    fn split(self) -> (&'a [u8], Option<&'a [u8]>) {
+        match self.0.iter().position(|octet| *octet == b';') {
+            Some(at) => (self.0.get(..at).unwrap_or(self.0), self.0.get(at + 1..)),
+            None => (self.0, None),
+        }
+    }
+}
+
+impl std::fmt::Debug for AttributeDescription<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0.escape_ascii())
+    }
+}
+
+/// These octets as text, if they are a numeric OID (RFC 4512 1.4): numbers without leading zeros,
+/// at least two, with dots between.
+#[inline]
+pub fn numeric_oid(octets: &[u8]) -> Option<&str> {
+    let mut numbers = 0;
+    for number in octets.split(|octet| *octet == b'.') {
+        let well_formed = match number {
+            [] => false,
+            [b'0', _, ..] => false,
+            digits => digits.iter().all(u8::is_ascii_digit),
+        };
+        if !well_formed {
+            return None;
+        }
+        numbers += 1;
+    }
+    if numbers < 2 {
+        return None;
+    }
+    std::str::from_utf8(octets).ok()
+}

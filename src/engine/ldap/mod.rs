@@ -15,6 +15,7 @@ pub mod request;
 pub mod response;
 pub mod result;
 pub mod schema;
+pub mod tag;
 
 pub use dn::Dn;
 pub use result::ResultCode;

@@ -4,6 +4,41 @@ use super::attribute::AttributeDescription;
 use super::dn::Dn;
 use super::filter::Filter;
 use super::message::ClientMessageId;
+use super::result::ResultCode;
+use super::tag;
+
+mod decode;
+mod encode;
+
+pub(super) use encode::write_attribute;
+
+const SIMPLE: u8 = 0x80;
+const SASL: u8 = 0xa3;
+const NEW_SUPERIOR: u8 = 0x80;
+const EXTENDED_NAME: u8 = 0x80;
+const EXTENDED_VALUE: u8 = 0x81;
+const PASSWORD_IDENTITY: u8 = 0x80;
+const PASSWORD_OLD: u8 = 0x81;
+const PASSWORD_NEW: u8 = 0x82;
+
+/// The OIDs of the extended requests that are understood.
+#[expect(missing_docs, reason = "the names say it; the RFC is named beside each")]
+pub mod oid {
+    pub const START_TLS: &str = "1.3.6.1.4.1.1466.20037"; // RFC 4511 4.14
+    pub const WHO_AM_I: &str = "1.3.6.1.4.1.4203.1.11.3"; // RFC 4532
+    pub const PASSWORD_MODIFY: &str = "1.3.6.1.4.1.4203.1.11.1"; // RFC 3062
+    pub const CANCEL: &str = "1.3.6.1.1.8"; // RFC 3909
+}
+
+/// Why a request cannot be decided upon: the code and diagnostic message of its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct RequestError {
+    /// `protocolError`, or `invalidDNSyntax` for a name that is not a DN.
+    pub code: ResultCode,
+    /// What is wrong.
+    pub message: &'static str,
+}
 
 /// Every request of RFC 4511.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +54,24 @@ pub enum Request<'a> {
     Compare(CompareRequest<'a>),
     Abandon(ClientMessageId),
     Extended(ExtendedRequest<'a>),
+}
+
+impl Request<'_> {
+    /// The identifier octet.
+    pub fn tag(&self) -> u8 {
+        match self {
+            Request::Bind(_) => tag::BIND_REQUEST,
+            Request::Unbind => tag::UNBIND_REQUEST,
+            Request::Search(_) => tag::SEARCH_REQUEST,
+            Request::Modify(_) => tag::MODIFY_REQUEST,
+            Request::Add(_) => tag::ADD_REQUEST,
+            Request::Delete(_) => tag::DELETE_REQUEST,
+            Request::Rename(_) => tag::RENAME_REQUEST,
+            Request::Compare(_) => tag::COMPARE_REQUEST,
+            Request::Abandon(_) => tag::ABANDON_REQUEST,
+            Request::Extended(_) => tag::EXTENDED_REQUEST,
+        }
+    }
 }
 
 /// RFC 4511 4.2.
@@ -74,20 +127,20 @@ impl std::fmt::Debug for Authentication<'_> {
     reason = "the names are those of RFC 4511 and, for the last, of draft-sermersheim-ldap-subordinate-scope"
 )]
 pub enum SearchScope {
-    Base,
-    One,
-    Subtree,
-    Subordinate,
+    Base = 0,
+    One = 1,
+    Subtree = 2,
+    Subordinate = 3,
 }
 
 /// RFC 4511 4.5.1.3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of RFC 4511")]
 pub enum DerefAliases {
-    Never,
-    InSearching,
-    FindingBase,
-    Always,
+    Never = 0,
+    InSearching = 1,
+    FindingBase = 2,
+    Always = 3,
 }
 
 /// RFC 4511 4.5.1.
@@ -104,22 +157,28 @@ pub struct SearchRequest<'a> {
     pub attributes: Vec<AttributeDescription<'a>>,
 }
 
-/// An attribute with values, as add and modify carry it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An attribute with values, as add and modify carry it. Debug output never shows values.
+#[derive(Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "self-evident")]
 pub struct Attribute<'a> {
     pub description: AttributeDescription<'a>,
     pub values: Vec<&'a [u8]>,
 }
 
+impl std::fmt::Debug for Attribute<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}({} values)", self.description, self.values.len())
+    }
+}
+
 /// RFC 4511 4.6; increment RFC 4525.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of the RFCs")]
 pub enum ChangeKind {
-    Add,
-    Delete,
-    Replace,
-    Increment,
+    Add = 0,
+    Delete = 1,
+    Replace = 2,
+    Increment = 3,
 }
 
 /// One change of a modify.
@@ -159,13 +218,22 @@ pub struct RenameRequest {
     pub new_superior: Option<Dn>,
 }
 
-/// RFC 4511 4.10. The value is never logged.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// RFC 4511 4.10. Debug output never shows the value.
+#[derive(Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "self-evident")]
 pub struct CompareRequest<'a> {
     pub entry: Dn,
     pub attribute: AttributeDescription<'a>,
     pub value: &'a [u8],
+}
+
+impl std::fmt::Debug for CompareRequest<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CompareRequest")
+            .field("entry", &self.entry)
+            .field("attribute", &self.attribute)
+            .finish_non_exhaustive()
+    }
 }
 
 /// RFC 4511 4.12, with those extensions that are understood.

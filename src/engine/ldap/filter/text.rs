@@ -1,0 +1,126 @@
+//! Filters as text (RFC 4515), for records and explanations: values of sensitive attributes are masked,
+//! and nothing that a terminal or a log could take for something else is left unescaped.
+
+use super::Filter;
+use crate::engine::ldap::attribute::AttributeDescription;
+
+const MASK: &str = "<masked>";
+
+impl Filter<'_> {
+    /// Appends the text of RFC 4515. Values asserted of attributes for which `masked` says so are not
+    /// shown, nor are those of an extensible match without an attribute, which may be about any.
+    /// Besides what RFC 4515 wants escaped, control and text-direction characters are.
+    pub fn write_text(&self, out: &mut String, masked: &dyn Fn(&AttributeDescription<'_>) -> bool) {
+        out.push('(');
+        match self {
+            Filter::And(parts) => list(out, '&', parts, masked),
+            Filter::Or(parts) => list(out, '|', parts, masked),
+            Filter::Not(part) => list(out, '!', std::slice::from_ref(part), masked),
+            Filter::Equality { attribute, value } => assertion(out, *attribute, "=", value, masked),
+            Filter::GreaterOrEqual { attribute, value } => assertion(out, *attribute, ">=", value, masked),
+            Filter::LessOrEqual { attribute, value } => assertion(out, *attribute, "<=", value, masked),
+            Filter::Approximate { attribute, value } => assertion(out, *attribute, "~=", value, masked),
+            Filter::Present(attribute) => {
+                escape(out, attribute.0);
+                out.push_str("=*");
+            }
+            Filter::Substrings { attribute, initial, any, last } => {
+                escape(out, attribute.0);
+                out.push('=');
+                let hide = masked(attribute);
+                let between = any.iter().map(Some).chain([last.as_ref()]);
+                for (position, part) in std::iter::once(initial.as_ref()).chain(between).enumerate() {
+                    if position > 0 {
+                        out.push('*');
+                    }
+                    if let Some(part) = part {
+                        value(out, part, hide);
+                    }
+                }
+            }
+            Filter::Extensible { rule, attribute, value: asserted, dn_attributes } => {
+                if let Some(attribute) = attribute {
+                    escape(out, attribute.0);
+                }
+                if *dn_attributes {
+                    out.push_str(":dn");
+                }
+                if let Some(rule) = rule {
+                    out.push(':');
+                    escape(out, rule);
+                }
+                out.push_str(":=");
+                value(out, asserted, attribute.as_ref().is_none_or(masked));
+            }
+        }
+        out.push(')');
+    }
+}
+
+/// Every value masked, whatever its attribute: debug output ends up in logs.
+impl std::fmt::Debug for Filter<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut text = String::new();
+        self.write_text(&mut text, &|_| true);
+        f.write_str(&text)
+    }
+}
+
+fn list<'f, 'a: 'f>(
+    out: &mut String,
+    operator: char,
+    parts: impl IntoIterator<Item = &'f (impl std::borrow::Borrow<Filter<'a>> + 'f)>,
+    masked: &dyn Fn(&AttributeDescription<'_>) -> bool,
+) {
+    out.push(operator);
+    for part in parts {
+        part.borrow().write_text(out, masked);
+    }
+}
+
+fn assertion(
+    out: &mut String,
+    attribute: AttributeDescription<'_>,
+    operator: &str,
+    asserted: &[u8],
+    masked: &dyn Fn(&AttributeDescription<'_>) -> bool,
+) {
+    escape(out, attribute.0);
+    out.push_str(operator);
+    value(out, asserted, masked(&attribute));
+}
+
+fn value(out: &mut String, octets: &[u8], hide: bool) {
+    if hide {
+        out.push_str(MASK);
+    } else {
+        escape(out, octets);
+    }
+}
+
+/// RFC 4515 3: UTF-8 as it is, but for what has a meaning in the text; anything else as `\xx`.
+fn escape(out: &mut String, octets: &[u8]) {
+    for chunk in octets.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if must_be_escaped(character) {
+                character.encode_utf8(&mut [0; 4]).bytes().for_each(|octet| hex(out, octet));
+            } else {
+                out.push(character);
+            }
+        }
+        chunk.invalid().iter().for_each(|octet| hex(out, *octet));
+    }
+}
+
+fn must_be_escaped(character: char) -> bool {
+    matches!(character, '(' | ')' | '*' | '\\')
+        || character.is_control()
+        || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn hex(out: &mut String, octet: u8) {
+    out.push('\\');
+    for nibble in [octet >> 4, octet & 0x0f] {
+        out.extend(char::from_digit(u32::from(nibble), 16));
+    }
+}
