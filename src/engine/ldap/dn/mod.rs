@@ -1,0 +1,194 @@
+//! Distinguished names (RFC 4514), compared as the directory compares them (RFC 4517, RFC 4518).
+//!
+//! Directories do not agree on what is equal: to Active Directory `ou=löhne` is `ou=lohne`, to
+//! OpenLDAP it is not. So a [`Dn`] has two comparisons. `==`, [`Dn::is_within`] and the key are as
+//! *coarse* as any directory: they say what is protected, and whether two people may be the same
+//! one. [`Dn::is_surely`] and [`Dn::is_surely_within`] are as *fine* as any: they say whom and what
+//! a grant, standing access or a selector opens. Taking the wrong one for a look-alike name (a soft
+//! hyphen, an accent, two spaces) protects too much or opens too little, never the reverse.
+
+mod parse;
+mod prepare;
+#[cfg(test)]
+mod tests;
+
+pub use parse::{MAX_LENGTH, MAX_RDNS};
+
+/// A parsed distinguished name. Equality, order and hash are the coarse ones: they may hold
+/// between names that some directory tells apart. To open something, ask [`Dn::is_surely`].
+#[derive(Clone)]
+pub struct Dn {
+    /// The canonical rendering, the values in their own case and spelling.
+    text: Box<str>,
+    /// Normalised RDNs, root first, each self-delimiting, so that ancestry is a test on whole RDNs.
+    key: Box<[u8]>,
+    /// End of each RDN in `key`, root first.
+    ends: Box<[u32]>,
+    /// The fine form, laid out like `key`; `None` where it is the same as `key`.
+    certain: Option<Box<[u8]>>,
+}
+
+/// Why octets are not a DN that can be decided upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a distinguished name of RFC 4514")]
+pub struct DnError;
+
+impl Dn {
+    /// The empty DN: the rootDSE, or nobody.
+    pub fn root() -> Dn {
+        Dn { text: "".into(), key: Box::new([]), ends: Box::new([]), certain: None }
+    }
+
+    /// Reads a name. Refused besides what RFC 4514 does not allow: forms of older RFCs (semicolons,
+    /// quotes, `OID.`), options, `<GUID=…>` and its like, NUL, values in `#hex` that are not strings,
+    /// more than [`MAX_LENGTH`] octets or [`MAX_RDNS`] RDNs.
+    pub fn parse(octets: &[u8]) -> Result<Dn, DnError> {
+        parse::parse(octets, 0)
+    }
+
+    /// The name of the entry `rdn` (of depth one) below `parent`.
+    pub fn join(rdn: &Dn, parent: &Dn) -> Dn {
+        let text = match (rdn.is_root(), parent.is_root()) {
+            (false, false) => format!("{},{}", rdn.text, parent.text).into(),
+            (false, true) => rdn.text.clone(),
+            (true, _) => parent.text.clone(),
+        };
+        let shift = parent.key.len() as u32;
+        let certain = (rdn.certain.is_some() || parent.certain.is_some())
+            .then(|| [parent.certain_key(), rdn.certain_key()].concat().into());
+        Dn {
+            text,
+            key: [&*parent.key, &*rdn.key].concat().into(),
+            ends: parent.ends.iter().copied().chain(rdn.ends.iter().map(|end| end + shift)).collect(),
+            certain,
+        }
+    }
+
+    /// The name directly above; `None` for the root.
+    pub fn parent(&self) -> Option<Dn> {
+        let (_, ends) = self.ends.split_last()?;
+        let key: Box<[u8]> = self.key.get(..ends.last().map_or(0, |end| *end as usize))?.into();
+        let certain = self.certain.as_ref().and_then(|certain| {
+            let inside = certain.split_last()?.1;
+            let above = inside.iter().rposition(|octet| *octet == parse::END).map_or(0, |at| at + 1);
+            let certain: Box<[u8]> = certain.get(..above)?.into();
+            (certain != key).then_some(certain)
+        });
+        let text = self.text.get(self.rdn_text().len()..)?.trim_start_matches(',').into();
+        Some(Dn { text, key, ends: ends.into(), certain })
+    }
+
+    /// The first RDN of the text, as it is written there.
+    fn rdn_text(&self) -> &str {
+        let mut escaped = false;
+        let end = self.text.bytes().position(|octet| {
+            let separator = octet == b',' && !escaped;
+            escaped = octet == b'\\' && !escaped;
+            separator
+        });
+        end.and_then(|end| self.text.get(..end)).unwrap_or(&self.text)
+    }
+
+    /// Whether this is the empty DN.
+    pub fn is_root(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// How many RDNs.
+    pub fn depth(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// What is forwarded and shown: canonical RFC 4514 text, the values as they were written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The normalised form: equal exactly for equal names, and a prefix of the key of every name below.
+    pub fn key(&self) -> &[u8] {
+        &self.key
+    }
+
+    /// Whether every directory takes the two for one name. What opens something asks this.
+    pub fn is_surely(&self, other: &Dn) -> bool {
+        self.certain_key() == other.certain_key()
+    }
+
+    /// Whether every directory takes this for `ancestor` or a name below it. What opens something
+    /// asks this.
+    pub fn is_surely_within(&self, ancestor: &Dn) -> bool {
+        self.certain_key().starts_with(ancestor.certain_key())
+    }
+
+    fn certain_key(&self) -> &[u8] {
+        self.certain.as_deref().unwrap_or(&self.key)
+    }
+
+    /// Whether this may be `ancestor` or below it. What protects something asks this.
+    pub fn is_within(&self, ancestor: &Dn) -> bool {
+        self.key.starts_with(&ancestor.key)
+    }
+
+    /// Whether `parent` may be directly above this.
+    pub fn is_child_of(&self, parent: &Dn) -> bool {
+        self.depth() == parent.depth() + 1 && self.is_within(parent)
+    }
+
+    /// The keys of this name and all names above it, from the root's (empty) key down to its own.
+    pub fn lineage(&self) -> impl Iterator<Item = &[u8]> {
+        std::iter::once(&self.key[..0]).chain(self.ends.iter().map(|end| &self.key[..*end as usize]))
+    }
+}
+
+impl std::str::FromStr for Dn {
+    type Err = DnError;
+
+    fn from_str(text: &str) -> Result<Dn, DnError> {
+        Dn::parse(text.as_bytes())
+    }
+}
+
+impl PartialEq for Dn {
+    fn eq(&self, other: &Dn) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Dn {}
+
+impl PartialOrd for Dn {
+    fn partial_cmp(&self, other: &Dn) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Dn {
+    fn cmp(&self, other: &Dn) -> std::cmp::Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+
+impl std::hash::Hash for Dn {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.key.hash(state);
+    }
+}
+
+/// So that maps by DN can be asked with a key (see [`Dn::lineage`]).
+impl std::borrow::Borrow<[u8]> for Dn {
+    fn borrow(&self) -> &[u8] {
+        &self.key
+    }
+}
+
+impl std::fmt::Debug for Dn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Dn({})", self.text)
+    }
+}
+
+impl std::fmt::Display for Dn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
+}
