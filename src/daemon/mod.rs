@@ -1,3 +1,4 @@
 //! I/O only: performs what the engine says.
 
 pub mod state;
+pub mod store;

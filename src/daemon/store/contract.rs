@@ -1,0 +1,130 @@
+//! What every store must pass.
+
+use super::{GrantStore, MAX_BODY, Record, StoreError};
+use serde_json::json;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+
+pub(super) fn record(id: &str, revision: u64, says: &str) -> Record {
+    Record { id: id.to_owned(), revision, body: json!({ "says": says }) }
+}
+
+pub(super) fn commit(store: &dyn GrantStore, records: Vec<Record>) -> Result<(), StoreError> {
+    store.commit(records, Box::new(|| {}))
+}
+
+pub(super) fn all(store: &dyn GrantStore) -> Vec<Record> {
+    let mut records = Vec::new();
+    store.scan(&mut |record| records.push(record)).expect("scan");
+    records
+}
+
+/// Runs every case on a fresh store.
+pub(super) fn suite(fresh: &dyn Fn() -> Box<dyn GrantStore>) {
+    reads_what_was_committed(&*fresh());
+    swaps_only_the_revision_before(&*fresh());
+    commits_all_or_nothing(&*fresh());
+    refuses_what_is_too_large(&*fresh());
+    publishes_before_readers_see_it(Arc::from(fresh()));
+}
+
+fn reads_what_was_committed(store: &dyn GrantStore) {
+    assert_eq!(store.get("a"), Ok(None));
+    assert_eq!(all(store), vec![]);
+    commit(store, vec![record("b", 1, "ü\u{0}\"'"), record("a", 1, "")]).expect("commit");
+    assert_eq!(store.get("b"), Ok(Some(record("b", 1, "ü\u{0}\"'"))));
+    assert_eq!(all(store), vec![record("a", 1, ""), record("b", 1, "ü\u{0}\"'")], "in the order of ids");
+    assert_eq!(store.failure(), None);
+}
+
+fn swaps_only_the_revision_before(store: &dyn GrantStore) {
+    let conflict = Err(StoreError::Conflict("a".to_owned()));
+    assert_eq!(commit(store, vec![record("a", 2, "no first")]), conflict);
+    assert_eq!(commit(store, vec![record("a", 0, "no zeroth")]), conflict);
+    commit(store, vec![record("a", 1, "first")]).expect("create");
+    assert_eq!(commit(store, vec![record("a", 1, "again")]), conflict);
+    assert_eq!(commit(store, vec![record("a", 3, "skipping")]), conflict);
+    assert_eq!(store.get("a"), Ok(Some(record("a", 1, "first"))));
+    commit(store, vec![record("a", 2, "second")]).expect("swap");
+    assert_eq!(commit(store, vec![record("a", 2, "late")]), conflict);
+    assert_eq!(store.get("a"), Ok(Some(record("a", 2, "second"))));
+}
+
+fn commits_all_or_nothing(store: &dyn GrantStore) {
+    commit(store, vec![record("b", 1, "before")]).expect("create");
+    let published = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&published);
+    let result = store.commit(
+        vec![record("a", 1, "new"), record("b", 1, "stale"), record("c", 1, "new")],
+        Box::new(move || {
+            count.fetch_add(1, Ordering::SeqCst);
+        }),
+    );
+    assert_eq!(result, Err(StoreError::Conflict("b".to_owned())));
+    assert_eq!(published.load(Ordering::SeqCst), 0, "a commit that fails is not published");
+    assert_eq!(all(store), vec![record("b", 1, "before")]);
+    commit(store, vec![record("b", 2, "after"), record("a", 1, "new")]).expect("both");
+    assert_eq!(all(store), vec![record("a", 1, "new"), record("b", 2, "after")]);
+}
+
+fn refuses_what_is_too_large(store: &dyn GrantStore) {
+    let result = commit(store, vec![record("a", 1, &"x".repeat(MAX_BODY))]);
+    assert_eq!(result, Err(StoreError::TooLarge("a".to_owned())));
+    assert_eq!(store.get("a"), Ok(None));
+    commit(store, vec![record("a", 1, &"x".repeat(MAX_BODY - 100))]).expect("just fits");
+}
+
+fn publishes_before_readers_see_it(store: Arc<dyn GrantStore>) {
+    let published = Arc::new(AtomicU64::new(0));
+    let stop = Arc::new(AtomicUsize::new(0));
+    let reader = std::thread::spawn({
+        let (store, published, stop) = (Arc::clone(&store), Arc::clone(&published), Arc::clone(&stop));
+        move || {
+            while stop.load(Ordering::SeqCst) == 0 {
+                let seen = store.get("a").expect("get").map_or(0, |record| record.revision);
+                assert!(seen <= published.load(Ordering::SeqCst), "revision {seen} was seen before it was published");
+            }
+        }
+    });
+    for revision in 1..=20 {
+        let published = Arc::clone(&published);
+        store
+            .commit(vec![record("a", revision, "")], Box::new(move || published.store(revision, Ordering::SeqCst)))
+            .expect("commit");
+    }
+    stop.store(1, Ordering::SeqCst);
+    reader.join().expect("reader");
+}
+
+/// Two threads want the same revision, `rounds` times: one wins, and publishing follows the order.
+pub(super) fn races(store: &dyn GrantStore, rounds: u64) {
+    let barrier = Barrier::new(2);
+    let order = Arc::new(AtomicU64::new(0));
+    let wins = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for who in ["left", "right"] {
+            let (barrier, order, wins) = (&barrier, &order, &wins);
+            scope.spawn(move || {
+                for revision in 1..=rounds {
+                    barrier.wait();
+                    let order = Arc::clone(order);
+                    let result = store.commit(
+                        vec![record("raced", revision, who)],
+                        Box::new(move || {
+                            assert_eq!(order.swap(revision, Ordering::SeqCst), revision - 1, "published out of order");
+                        }),
+                    );
+                    match result {
+                        Ok(()) => {
+                            wins.fetch_add(1, Ordering::SeqCst);
+                        }
+                        Err(error) => assert_eq!(error, StoreError::Conflict("raced".to_owned())),
+                    }
+                    barrier.wait();
+                }
+            });
+        }
+    });
+    assert_eq!(wins.load(Ordering::SeqCst), rounds, "each round has one winner");
+    assert_eq!(order.load(Ordering::SeqCst), rounds);
+}

@@ -1,0 +1,121 @@
+//! The contract, and what is sled's alone: what is on disk, and what is not ours.
+
+use super::super::contract::{self, all, commit, record};
+use super::*;
+use std::path::PathBuf;
+
+fn place() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("data").join("store");
+    (directory, path)
+}
+
+#[test]
+fn keeps_the_contract() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let number = std::cell::Cell::new(0);
+    contract::suite(&|| {
+        number.set(number.get() + 1);
+        Box::new(SledStore::open(&directory.path().join(number.get().to_string())).expect("open"))
+    });
+    contract::races(&SledStore::open(&directory.path().join("races")).expect("open"), 200);
+}
+
+#[test]
+fn comes_back_as_it_was() {
+    let (_directory, path) = place();
+    let store = SledStore::open(&path).expect("create");
+    commit(&store, vec![record("a", 1, "one"), record("b", 1, "two")]).expect("commit");
+    drop(store);
+    let store = SledStore::open(&path).expect("open again");
+    assert_eq!(all(&store), vec![record("a", 1, "one"), record("b", 1, "two")]);
+    commit(&store, vec![record("a", 2, "three")]).expect("go on");
+}
+
+#[test]
+fn a_second_opening_gets_a_clear_error() {
+    let (_directory, path) = place();
+    let store = SledStore::open(&path).expect("create");
+    let error = SledStore::open(&path).expect_err("in use");
+    assert_eq!(error, StoreError::InUse { path: path.clone(), pid: Some(std::process::id()) });
+    drop(store);
+    SledStore::open(&path).expect("free again");
+}
+
+#[test]
+fn a_store_that_became_empty_is_refused() {
+    let (_directory, path) = place();
+    drop(SledStore::open(&path).expect("create"));
+    std::fs::remove_dir_all(&path).expect("remove");
+    assert!(matches!(SledStore::open(&path), Err(StoreError::Emptied { .. })));
+    std::fs::remove_dir_all(&path).expect("remove");
+    std::fs::create_dir(&path).expect("empty directory");
+    let error = SledStore::open(&path).expect_err("emptied");
+    assert!(error.to_string().contains("store.format says that it was not"), "{error}");
+    // Another store in its place is noticed as well.
+    let (_other, elsewhere) = place();
+    drop(SledStore::open(&elsewhere).expect("create"));
+    std::fs::remove_dir_all(&path).expect("remove");
+    std::fs::rename(&elsewhere, &path).expect("move");
+    let error = SledStore::open(&path).expect_err("another");
+    assert!(error.to_string().contains("belongs to another store"), "{error}");
+}
+
+#[test]
+fn a_lost_marker_comes_back_from_the_store() {
+    let (_directory, path) = place();
+    let store = SledStore::open(&path).expect("create");
+    commit(&store, vec![record("a", 1, "one")]).expect("commit");
+    drop(store);
+    std::fs::remove_file(beside(&path, "format")).expect("remove");
+    assert_eq!(all(&SledStore::open(&path).expect("open")), vec![record("a", 1, "one")]);
+    std::fs::remove_dir_all(&path).expect("remove");
+    assert!(matches!(SledStore::open(&path), Err(StoreError::Emptied { .. })));
+}
+
+#[test]
+fn what_is_not_a_store_is_refused() {
+    let (_directory, path) = place();
+    std::fs::create_dir_all(&path).expect("create");
+    std::fs::write(path.join("metadata"), "of another version").expect("write");
+    assert!(matches!(SledStore::open(&path), Err(StoreError::Foreign { .. })));
+
+    let (_directory, path) = place();
+    std::fs::create_dir_all(path.parent().expect("parent")).expect("create");
+    let db = sled::Config::new().path(&path).open().expect("somebody's");
+    db.insert("key", "value").expect("insert");
+    db.flush().expect("flush");
+    drop(db);
+    let error = SledStore::open(&path).expect_err("somebody else's");
+    assert!(error.to_string().contains("no format record"), "{error}");
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let (_directory, path) = place();
+    drop(SledStore::open(&path).expect("create"));
+    let db = sled::Config::new().path(&path).open().expect("as it is");
+    let newer = r#"{"tidegate_store":2,"sled":"0.34","id":""}"#;
+    db.open_tree("format").expect("tree").insert("format", newer).expect("insert");
+    db.flush().expect("flush");
+    drop(db);
+    assert_eq!(SledStore::open(&path).expect_err("newer"), StoreError::Format { path, found: 2 });
+}
+
+#[test]
+fn many_commits_at_once_share_flushes_and_are_all_there() {
+    let (_directory, path) = place();
+    let store = SledStore::open(&path).expect("create");
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let store = &store;
+            scope.spawn(move || {
+                for number in 0..25 {
+                    commit(store, vec![record(&format!("{thread}-{number}"), 1, "")]).expect("commit");
+                }
+            });
+        }
+    });
+    drop(store);
+    assert_eq!(all(&SledStore::open(&path).expect("open")).len(), 200);
+}
