@@ -50,3 +50,38 @@ impl<'a> Entry<'a> {
         write_message_with(out, id.0, tag::SEARCH_RESULT_ENTRY, |out| self.write_body(out), &[]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::Envelope;
+    use super::super::response::entry_name;
+    use super::*;
+
+    #[test]
+    fn an_entry_is_read_and_written_again() {
+        let body = b"\x04\x04dc=x\x30\x1e\x30\x0f\x04\x02cn\x31\x09\x04\x01a\x04\x04\xff\x00\xfe\x01\x30\x0b\x04\x07jpegPho\x31\x00";
+        let entry = Entry::decode(body).unwrap();
+        assert_eq!(entry.name, b"dc=x");
+        assert_eq!(entry_name(body), Ok(entry.name));
+        assert_eq!(entry.attributes[0].values, [&b"a"[..], b"\xff\x00\xfe\x01"]);
+        assert!(entry.attributes[1].values.is_empty());
+        let mut out = Vec::new();
+        entry.write(&mut out, ClientMessageId(4));
+        let envelope = Envelope::parse_response(&out).unwrap();
+        assert_eq!((envelope.id, envelope.tag, envelope.body), (4, tag::SEARCH_RESULT_ENTRY, &body[..]));
+    }
+
+    #[test]
+    fn what_is_no_entry_is_refused() {
+        for body in [
+            &b""[..],
+            b"\x04\x00",
+            b"\x04\x00\x30\x00\x30\x00",
+            b"\x04\x00\x30\x04\x30\x02\x04\x00",
+            b"\x04\x00\x30\x08\x30\x06\x04\x00\x31\x00\x31\x00",
+            b"\x04\x00\x30\x09\x30\x07\x04\x00\x31\x03\x02\x01\x01",
+        ] {
+            assert!(Entry::decode(body).is_err(), "{body:x?}");
+        }
+    }
+}

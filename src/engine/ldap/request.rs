@@ -9,6 +9,8 @@ use super::tag;
 
 mod decode;
 mod encode;
+#[cfg(test)]
+mod tests;
 
 pub(super) use encode::write_attribute;
 

@@ -125,3 +125,78 @@ fn result_fields(out: &mut Vec<u8>, code: ResultCode, matched_dn: &str, message:
     ber::write_octets(out, matched_dn.as_bytes());
     ber::write_octets(out, message.as_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::message::Envelope;
+    use super::*;
+
+    const ID: ClientMessageId = ClientMessageId(300);
+
+    #[test]
+    fn what_is_written_can_be_peeked_into() {
+        let mut out = Vec::new();
+        let message = "no".repeat(100);
+        write_result(&mut out, ID, tag::MODIFY_RESPONSE, ResultCode::INSUFFICIENT_ACCESS_RIGHTS, "dc=x", &message);
+        let envelope = Envelope::parse_response(&out).unwrap();
+        assert_eq!((envelope.id, envelope.tag), (300, tag::MODIFY_RESPONSE));
+        let view = ResultView::peek(envelope.tag, envelope.body).unwrap();
+        assert_eq!(view.code, ResultCode::INSUFFICIENT_ACCESS_RIGHTS);
+        assert_eq!((view.matched_dn, view.message, view.referrals), (&b"dc=x"[..], message.as_bytes(), None));
+
+        out.clear();
+        write_extended_result(&mut out, ID, ResultCode::SUCCESS, "", None, Some(b"dn:"));
+        let envelope = Envelope::parse_response(&out).unwrap();
+        let view = ResultView::peek(envelope.tag, envelope.body).unwrap();
+        assert_eq!((view.code, view.name, view.value), (ResultCode::SUCCESS, None, Some(&b"dn:"[..])));
+        assert!(!view.is_notice_of_disconnection());
+    }
+
+    #[test]
+    fn a_notice_of_disconnection_is_that_of_the_rfc() {
+        let mut out = Vec::new();
+        write_notice_of_disconnection(&mut out, ResultCode::PROTOCOL_ERROR, "");
+        assert_eq!(out, b"\x30\x24\x02\x01\x00\x78\x1f\x0a\x01\x02\x04\x00\x04\x00\x8a\x161.3.6.1.4.1.1466.20036");
+        let envelope = Envelope::parse_response(&out).unwrap();
+        assert_eq!(envelope.id, 0);
+        assert!(ResultView::peek(envelope.tag, envelope.body).unwrap().is_notice_of_disconnection());
+    }
+
+    #[test]
+    fn each_response_has_the_fields_of_its_kind() {
+        let result = b"\x0a\x01\x0e\x04\x00\x04\x00";
+        let with = |rest: &[u8]| [&result[..], rest].concat();
+        let referral = with(b"\xa3\x03\x04\x01u");
+        assert_eq!(ResultView::peek(tag::ADD_RESPONSE, &referral).unwrap().referrals, Some(&b"\x04\x01u"[..]));
+        let sasl = with(b"\x87\x02\xff\x00");
+        assert_eq!(
+            ResultView::peek(tag::BIND_RESPONSE, &sasl).unwrap().server_sasl_credentials,
+            Some(&b"\xff\x00"[..])
+        );
+        assert_eq!(ResultView::peek(tag::ADD_RESPONSE, &sasl), Err(BerError::Trailing));
+        assert_eq!(ResultView::peek(tag::BIND_RESPONSE, &with(b"\x8b\x00")), Err(BerError::Trailing));
+        assert_eq!(ResultView::peek(tag::SEARCH_RESULT_ENTRY, result), Err(BerError::UnexpectedTag));
+        // An unknown code is a code; a negative one is none.
+        let unknown = ResultView::peek(tag::ADD_RESPONSE, b"\x0a\x02\x10\x00\x04\x00\x04\x00").unwrap();
+        assert_eq!(unknown.code, ResultCode(4096));
+        assert_eq!(ResultView::peek(tag::ADD_RESPONSE, b"\x0a\x01\xff\x04\x00\x04\x00"), Err(BerError::Integer));
+    }
+
+    #[test]
+    fn every_request_with_a_response_has_the_right_one() {
+        let answered = (0..=u8::MAX).filter_map(|request| Some((request, tag::response_to(request)?)));
+        let expected = [
+            (0x4a, 0x6b),
+            (0x60, 0x61),
+            (0x63, 0x65),
+            (0x66, 0x67),
+            (0x68, 0x69),
+            (0x6c, 0x6d),
+            (0x6e, 0x6f),
+            (0x77, 0x78),
+        ];
+        assert!(answered.eq(expected));
+        assert_eq!((0..=u8::MAX).filter(|tag| tag::is_request(*tag)).count(), 10);
+        assert_eq!((0..=u8::MAX).filter(|tag| tag::is_response(*tag)).count(), 11);
+    }
+}

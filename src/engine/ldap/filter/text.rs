@@ -124,3 +124,94 @@ fn hex(out: &mut String, octet: u8) {
         out.extend(char::from_digit(u32::from(nibble), 16));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(filter: &Filter<'_>) -> String {
+        let mut out = String::new();
+        filter.write_text(&mut out, &|attribute| attribute.attribute_type().eq_ignore_ascii_case(b"userPassword"));
+        out
+    }
+
+    fn equality<'a>(attribute: &'a str, value: &'a [u8]) -> Filter<'a> {
+        Filter::Equality { attribute: AttributeDescription(attribute.as_bytes()), value }
+    }
+
+    #[test]
+    fn every_kind_has_its_text() {
+        let attribute = AttributeDescription(b"cn;lang-de");
+        for (filter, expected) in [
+            (equality("cn", b"x"), "(cn=x)"),
+            (Filter::GreaterOrEqual { attribute, value: b"x" }, "(cn;lang-de>=x)"),
+            (Filter::LessOrEqual { attribute, value: b"x" }, "(cn;lang-de<=x)"),
+            (Filter::Approximate { attribute, value: b"x" }, "(cn;lang-de~=x)"),
+            (Filter::Present(attribute), "(cn;lang-de=*)"),
+            (Filter::And(vec![]), "(&)"),
+            (Filter::Or(vec![equality("a", b""), equality("b", b"2")]), "(|(a=)(b=2))"),
+            (Filter::Not(Box::new(Filter::And(vec![equality("a", b"1")]))), "(!(&(a=1)))"),
+            (
+                Filter::Substrings { attribute, initial: Some(b"a"), any: vec![b"b", b"c"], last: Some(b"d") },
+                "(cn;lang-de=a*b*c*d)",
+            ),
+            (Filter::Substrings { attribute, initial: None, any: vec![b"b"], last: None }, "(cn;lang-de=*b*)"),
+            (Filter::Substrings { attribute, initial: Some(b"a"), any: vec![], last: None }, "(cn;lang-de=a*)"),
+            (Filter::Substrings { attribute, initial: None, any: vec![], last: Some(b"d") }, "(cn;lang-de=*d)"),
+            (
+                Filter::Extensible {
+                    rule: Some(b"2.5.13.2"),
+                    attribute: Some(attribute),
+                    value: b"x",
+                    dn_attributes: true,
+                },
+                "(cn;lang-de:dn:2.5.13.2:=x)",
+            ),
+            (
+                Filter::Extensible { rule: None, attribute: Some(attribute), value: b"x", dn_attributes: false },
+                "(cn;lang-de:=x)",
+            ),
+        ] {
+            assert_eq!(text(&filter), expected);
+        }
+    }
+
+    #[test]
+    fn what_could_be_taken_for_something_else_is_escaped() {
+        for (value, expected) in [
+            (&b"a*(b)\\\0"[..], r"(cn=a\2a\28b\29\5c\00)"),
+            ("Müller".as_bytes(), "(cn=Müller)"),
+            (b"\xff\xfe x", r"(cn=\ff\fe x)"),
+            (b"\xc3", r"(cn=\c3)"),
+            (b"\x1b[31m\r\n\x7f", r"(cn=\1b[31m\0d\0a\7f)"),
+            ("\u{9b}\u{202e}".as_bytes(), r"(cn=\c2\9b\e2\80\ae)"),
+        ] {
+            assert_eq!(text(&equality("cn", value)), expected);
+        }
+        assert_eq!(text(&equality("c)(n\n", b"x")), r"(c\29\28n\0a=x)");
+    }
+
+    #[test]
+    fn sensitive_values_are_not_shown() {
+        let attribute = AttributeDescription(b"USERPASSWORD;binary");
+        let rule = Some(&b"caseExactMatch"[..]);
+        for (filter, expected) in [
+            (Filter::Not(Box::new(equality("userPassword", b"secret"))), "(!(userPassword=<masked>))"),
+            (
+                Filter::Substrings { attribute, initial: Some(b"s"), any: vec![b"c"], last: None },
+                "(USERPASSWORD;binary=<masked>*<masked>*)",
+            ),
+            (
+                Filter::Extensible { rule, attribute: Some(attribute), value: b"s", dn_attributes: false },
+                "(USERPASSWORD;binary:caseExactMatch:=<masked>)",
+            ),
+            (
+                Filter::Extensible { rule, attribute: None, value: b"s", dn_attributes: false },
+                "(:caseExactMatch:=<masked>)",
+            ),
+        ] {
+            assert_eq!(text(&filter), expected);
+        }
+        assert_eq!(format!("{:?}", equality("cn", b"x")), "(cn=<masked>)");
+    }
+}

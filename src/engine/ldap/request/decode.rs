@@ -6,7 +6,7 @@ use super::{
 };
 use crate::engine::ldap::attribute::{AttributeDescription, numeric_oid};
 use crate::engine::ldap::ber::{self, BerError, Reader, universal};
-use crate::engine::ldap::dn::{Dn, DnError};
+use crate::engine::ldap::dn::Dn;
 use crate::engine::ldap::filter::{Filter, FilterError};
 use crate::engine::ldap::message::{ClientMessageId, Envelope};
 use crate::engine::ldap::result::ResultCode;
@@ -227,15 +227,4 @@ fn cancel(value: &[u8]) -> Result<ExtendedRequest<'_>, RequestError> {
     let id = message_id(fields.expect(universal::INTEGER)?)?;
     fields.finish()?;
     Ok(ExtendedRequest::Cancel(id))
-}
-
-/// Stands in until `Dn::parse` is there, which then takes precedence: refuses every name but the empty one.
-trait ParseDn: Sized {
-    fn parse(octets: &[u8]) -> Result<Self, DnError>;
-}
-
-impl ParseDn for Dn {
-    fn parse(octets: &[u8]) -> Result<Dn, DnError> {
-        if octets.is_empty() { Ok(Dn::root()) } else { Err(DnError) }
-    }
 }
