@@ -70,7 +70,7 @@ fn escaped(out: &mut Vec<u8>, octets: &[u8], invalid: Invalid) {
     }
 }
 
-/// `\uXXXX`, for characters of the basic plane.
+/// `\u` and four digits, for characters of the basic plane.
 fn unicode(out: &mut Vec<u8>, code: u32) {
     out.extend_from_slice(b"\\u");
     for shift in [12, 8, 4, 0] {

@@ -178,6 +178,11 @@ pub fn event(out: &mut Vec<u8>, now: Now, event: &serde_json::Value) {
     out.extend_from_slice(b"}\n");
 }
 
+/// Writes a number, as the log does for `seq`.
+pub fn number(out: &mut Vec<u8>, value: u64) {
+    json::number(out, value);
+}
+
 fn write_context(out: &mut Vec<u8>, context: &RecordContext<'_>) {
     out.extend_from_slice(b"\"time\":");
     json::time(out, context.now.wall);
@@ -415,5 +420,4 @@ fn list<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
 }
 
 #[cfg(test)]
-#[path = "record_tests.rs"]
 mod tests;

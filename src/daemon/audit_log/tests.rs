@@ -1,0 +1,235 @@
+//! That lines arrive whole, numbered without gaps, over rotation, restart, crash and a full disk.
+
+use super::*;
+use chrono::Utc;
+use serde_json::{Value, json};
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::Command;
+use std::sync::mpsc;
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn clock() -> Clock {
+    Arc::new(|| Now { wall: Utc::now(), monotonic: Duration::ZERO })
+}
+
+fn options(directory: &Path) -> Options {
+    let retry_delay = Duration::from_millis(10);
+    Options { batch_delay: Duration::from_millis(1), retry_delay, ..Options::new(directory.to_owned()) }
+}
+
+fn open(options: Options) -> AuditLog {
+    AuditLog::open(options, clock(), Box::new(|_| {})).unwrap()
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    file::list(directory).unwrap().into_iter().map(|(_, path)| path).collect()
+}
+
+/// Every complete line, in order, over all files.
+fn text_lines(directory: &Path) -> Vec<String> {
+    let all: String = files(directory).iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
+    assert!(all.is_empty() || all.ends_with('\n'));
+    all.lines().map(str::to_owned).collect()
+}
+
+fn records(directory: &Path) -> Vec<Value> {
+    text_lines(directory).iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn assert_gapless(records: &[Value]) {
+    for (position, record) in records.iter().enumerate() {
+        assert_eq!(record["seq"], json!(position as u64 + 1), "{record}");
+    }
+}
+
+#[test]
+fn appenders_side_by_side_keep_lines_whole_and_in_order() {
+    let directory = tempfile::tempdir().unwrap();
+    // Small files, so that it rotates meanwhile.
+    let log = open(Options { max_file_bytes: 20_000, ..options(directory.path()) });
+    std::thread::scope(|scope| {
+        for worker in 0..4 {
+            let handle = log.handle();
+            scope.spawn(move || {
+                for number in 0..2000 {
+                    let padding = "x".repeat(number % 200);
+                    handle.append(format!("\"w\":{worker},\"n\":{number},\"p\":\"{padding}\"}}\n").as_bytes());
+                }
+            });
+        }
+    });
+    assert!(log.flush(LONG));
+    let records = records(directory.path());
+    assert_eq!(records.len(), 8000);
+    assert_gapless(&records);
+    let mut next: HashMap<u64, u64> = HashMap::new();
+    for record in &records {
+        let expected = next.entry(record["w"].as_u64().unwrap()).or_default();
+        assert_eq!(record["n"].as_u64(), Some(*expected));
+        *expected += 1;
+    }
+}
+
+#[test]
+fn rotates_by_size_and_names_sort_as_lines_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(Options { max_file_bytes: 1000, ..options(directory.path()) });
+    for number in 0..50 {
+        log.event(&json!({"event": "test", "number": number}));
+        assert!(log.flush(LONG));
+    }
+    drop(log);
+    let records = records(directory.path());
+    assert_eq!(records.len(), 50);
+    assert_gapless(&records);
+    let files = files(directory.path());
+    assert!(files.len() > 2, "{files:?}");
+    for path in &files {
+        assert!(std::fs::metadata(path).unwrap().len() <= 1000);
+        let first: Value =
+            serde_json::from_str(std::fs::read_to_string(path).unwrap().lines().next().unwrap()).unwrap();
+        let name = file::name(first["seq"].as_u64().unwrap());
+        assert_eq!(path.file_name().unwrap().to_str(), Some(name.as_str()));
+    }
+}
+
+#[test]
+fn goes_on_after_a_restart_and_what_is_buffered_is_written_at_the_end() {
+    let directory = tempfile::tempdir().unwrap();
+    for round in 0..3 {
+        let log = open(options(directory.path()));
+        log.event(&json!({"event": "test", "round": round}));
+        log.handle().append(b"\"a\":1}\n");
+    }
+    let records = records(directory.path());
+    assert_eq!(records.len(), 6);
+    assert_gapless(&records);
+    assert_eq!(files(directory.path()).len(), 1);
+}
+
+#[test]
+fn a_torn_last_line_is_kept_and_ended() {
+    // (what a crash left, what the numbering goes on from)
+    let torn_long = format!("{{\"seq\":1}}\n{{\"seq\":2,\"x\":\"{}", "y".repeat(300_000));
+    for (left, next_seq) in [
+        ("{\"seq\":1}\n{\"seq\":2}\n{\"seq\":3,\"ti", 3),
+        ("{\"seq\":1}\n{\"seq\":2,\"ti\n{\"se", 2),
+        ("{\"se", 1),
+        (torn_long.as_str(), 2),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join(file::name(1)), left).unwrap();
+        drop(open(options(directory.path())));
+        let lines = text_lines(directory.path());
+        let before: Vec<&str> = left.lines().collect();
+        assert_eq!(lines[..lines.len() - 1], before);
+        let repaired: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
+        assert_eq!(repaired["seq"], json!(next_seq));
+        assert_eq!(repaired["event"], "audit.repaired");
+        assert_eq!(repaired["torn_bytes"], json!(before.last().unwrap().len()));
+    }
+}
+
+#[test]
+fn numbering_goes_on_from_an_empty_last_file() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join(file::name(1)), "{\"seq\":1}\n").unwrap();
+    std::fs::write(directory.path().join(file::name(2)), "").unwrap();
+    let log = open(options(directory.path()));
+    log.event(&json!("test"));
+    drop(log);
+    assert_gapless(&records(directory.path()));
+    assert_eq!(records(directory.path()).len(), 2);
+}
+
+#[test]
+fn a_second_writer_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(options(directory.path()));
+    let second = AuditLog::open(options(directory.path()), clock(), Box::new(|_| {}));
+    assert!(matches!(second, Err(AuditLogError::Locked(_))), "{second:?}");
+    drop(log);
+    drop(open(options(directory.path())));
+}
+
+#[test]
+fn a_removed_file_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(options(directory.path()));
+    log.event(&json!("lost with the file"));
+    assert!(log.flush(LONG));
+    std::fs::remove_file(&files(directory.path())[0]).unwrap();
+    log.event(&json!("noticed here"));
+    assert!(log.flush(LONG));
+    log.event(&json!("kept"));
+    assert!(log.flush(LONG));
+    assert_eq!(records(directory.path())[0]["event"], "kept");
+    assert_eq!(records(directory.path())[0]["seq"], 3);
+}
+
+#[test]
+fn others_cannot_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("new").join("audit");
+    drop(open(options(&directory)));
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&directory), mode(&files(&directory)[0])), (0o700, 0o600));
+}
+
+/// Runs itself again with a limit on file sizes, which the system enforces as it does a full disk.
+#[test]
+fn a_full_disk_stops_recording_and_loses_nothing_that_has_room() {
+    const CHILD: &str = "TIDEGATE_TEST_AUDIT_DIRECTORY";
+    if let Some(directory) = std::env::var_os(CHILD) {
+        return full_disk(Path::new(&directory));
+    }
+    let directory = tempfile::tempdir().unwrap();
+    // The signal that goes with the limit would end the process.
+    let output = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -S -f 40; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "--nocapture"])
+        .arg("daemon::audit_log::tests::a_full_disk_stops_recording_and_loses_nothing_that_has_room")
+        .env(CHILD, directory.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+
+    let records = records(directory.path());
+    assert_gapless(&records);
+    let told: u64 = records.iter().filter_map(|record| record["lost"].as_u64()).sum();
+    let kept = records.iter().filter(|record| record["event"] == "test").count() as u64;
+    assert_eq!((kept, told), (4000 - told, told));
+    assert!(told > 0 && kept > 1000, "kept {kept}, lost {told}");
+}
+
+fn full_disk(directory: &Path) {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (state, changes) = mpsc::channel();
+    let on_change = Box::new(move |recording| state.send(recording).unwrap_or_default());
+    let options = Options { max_buffer_bytes: 100_000, ..options(directory) };
+    let log = AuditLog::open(options, clock(), on_change).unwrap();
+    let mut appended = 0;
+    let mut append = |count| {
+        for _ in 0..count {
+            log.event(&json!({"event": "test", "number": appended}));
+            appended += 1;
+        }
+    };
+    append(1000);
+    assert!(!changes.recv_timeout(LONG).unwrap());
+    assert!(!log.recording());
+    assert!(!log.flush(Duration::from_millis(1)));
+    append(3000);
+    assert!(log.lost() > 0);
+
+    let (_, hard) = getrlimit(Resource::RLIMIT_FSIZE).unwrap();
+    setrlimit(Resource::RLIMIT_FSIZE, hard, hard).unwrap();
+    assert!(changes.recv_timeout(LONG).unwrap());
+    assert!(log.recording());
+    assert!(log.flush(LONG));
+}
