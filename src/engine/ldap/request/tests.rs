@@ -1,5 +1,5 @@
 //! Requests by hand, octet for octet: what is read, and what is refused with which code. That
-//! any request survives its encoding is shown in `tests/it/ldap/round_trip.rs`.
+//! any request survives its encoding is shown in `tests/it/ldap_round_trip.rs`.
 
 use super::*;
 use crate::engine::ldap::ber;
