@@ -2,6 +2,7 @@
 //!
 //! Whether one *is* active is compared with the clocks at each decision; nothing here expires.
 
+use crate::engine::Now;
 use crate::engine::ldap::Dn;
 use crate::engine::policy::{OperationSet, resource::ResourceIndex};
 use chrono::{DateTime, Utc};
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// One opening of a grant.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opening {
     /// Which resource (of the policy the index was built for).
     pub resource: ResourceIndex,
@@ -41,11 +42,184 @@ pub struct ActiveGrant {
     pub opens: Vec<Opening>,
 }
 
+impl ActiveGrant {
+    /// Whether it opens anything at this moment: both clocks must say so, so that setting the wall
+    /// clock back lengthens nothing.
+    pub fn is_active(&self, now: Now) -> bool {
+        self.from <= now.wall && now.wall < self.until && now.monotonic < self.until_monotonic
+    }
+}
+
 /// Number of shards: a change copies one shard, so its cost does not grow with all grants.
 const SHARDS: usize = 256;
+
+/// Grants by the key of their subject.
+type Shard = HashMap<Arc<[u8]>, Arc<[Arc<ActiveGrant>]>>;
 
 /// All grants that have not ended, by subject.
 #[derive(Debug, Clone)]
 pub struct ActiveGrants {
-    shards: Vec<Arc<HashMap<Dn, Vec<Arc<ActiveGrant>>>>>,
+    shards: Vec<Arc<Shard>>,
+    count: usize,
+}
+
+impl ActiveGrants {
+    /// None.
+    pub fn new() -> ActiveGrants {
+        ActiveGrants { shards: vec![Arc::default(); SHARDS], count: 0 }
+    }
+
+    /// How many there are, active at this moment or not.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The grants of `subject`, active at this moment or not; never those of a name that some
+    /// directory tells apart from it.
+    pub fn get(&self, subject: &Dn) -> impl Iterator<Item = &Arc<ActiveGrant>> {
+        let shard = self.shards.get(shard_of(subject));
+        let list = shard.and_then(|shard| shard.get(subject.key())).map_or(&[][..], |list| list);
+        list.iter().filter(|grant| grant.subject.is_surely(subject))
+    }
+
+    /// Every grant.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<ActiveGrant>> {
+        self.shards.iter().flat_map(|shard| shard.values()).flat_map(|list| list.iter())
+    }
+
+    /// These and `grant`, which takes the place of one with the same subject and id.
+    #[must_use]
+    pub fn with(&self, grant: Arc<ActiveGrant>) -> ActiveGrants {
+        let subject = grant.subject.clone();
+        self.changed(&subject, |list| {
+            list.retain(|other| other.id != grant.id);
+            list.push(grant);
+        })
+    }
+
+    /// These without the grant `id` of `subject`.
+    #[must_use]
+    pub fn without(&self, subject: &Dn, id: &str) -> ActiveGrants {
+        self.changed(subject, |list| list.retain(|grant| &*grant.id != id))
+    }
+
+    fn changed(&self, subject: &Dn, change: impl FnOnce(&mut Vec<Arc<ActiveGrant>>)) -> ActiveGrants {
+        let mut next = self.clone();
+        let Some(shard) = next.shards.get_mut(shard_of(subject)).map(Arc::make_mut) else { return next };
+        let mut list = shard.get(subject.key()).map(|list| list.to_vec()).unwrap_or_default();
+        next.count -= list.len();
+        change(&mut list);
+        next.count += list.len();
+        if list.is_empty() {
+            shard.remove(subject.key());
+        } else {
+            shard.insert(subject.key().into(), list.into());
+        }
+        next
+    }
+}
+
+impl Default for ActiveGrants {
+    fn default() -> ActiveGrants {
+        ActiveGrants::new()
+    }
+}
+
+impl FromIterator<Arc<ActiveGrant>> for ActiveGrants {
+    fn from_iter<I: IntoIterator<Item = Arc<ActiveGrant>>>(grants: I) -> ActiveGrants {
+        let mut shards: Vec<HashMap<Arc<[u8]>, Vec<Arc<ActiveGrant>>>> = vec![HashMap::new(); SHARDS];
+        for grant in grants {
+            if let Some(shard) = shards.get_mut(shard_of(&grant.subject)) {
+                let list = shard.entry(grant.subject.key().into()).or_default();
+                list.retain(|other| other.id != grant.id);
+                list.push(grant);
+            }
+        }
+        let count = shards.iter().flat_map(HashMap::values).map(Vec::len).sum();
+        let freeze =
+            |shard: HashMap<_, Vec<_>>| Arc::new(shard.into_iter().map(|(key, list)| (key, list.into())).collect());
+        ActiveGrants { shards: shards.into_iter().map(freeze).collect(), count }
+    }
+}
+
+/// FNV-1a over the key: where a subject's grants lie is no secret.
+fn shard_of(subject: &Dn) -> usize {
+    let hash = subject
+        .key()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| (hash ^ u64::from(*octet)).wrapping_mul(0x0100_0000_01b3));
+    (hash ^ hash >> 32) as usize % SHARDS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dn(text: &str) -> Dn {
+        text.parse().unwrap()
+    }
+
+    fn grant(id: &str, subject: &str) -> Arc<ActiveGrant> {
+        Arc::new(ActiveGrant {
+            id: id.into(),
+            request: "r".into(),
+            role: "role".into(),
+            subject: dn(subject),
+            from: DateTime::from_timestamp(100, 0).unwrap(),
+            until: DateTime::from_timestamp(200, 0).unwrap(),
+            until_monotonic: Duration::from_secs(50),
+            opens: vec![],
+        })
+    }
+
+    fn ids(grants: &ActiveGrants, subject: &str) -> Vec<String> {
+        grants.get(&dn(subject)).map(|grant| grant.id.to_string()).collect()
+    }
+
+    #[test]
+    fn both_clocks_must_agree() {
+        for (wall, monotonic, active) in [
+            (100, 0, true),
+            (199, 49, true),
+            (99, 0, false),
+            (200, 0, false),
+            // The wall clock was set back; the monotonic one knows better.
+            (100, 50, false),
+            (150, 1_000, false),
+        ] {
+            let now =
+                Now { wall: DateTime::from_timestamp(wall, 0).unwrap(), monotonic: Duration::from_secs(monotonic) };
+            assert_eq!(grant("g", "uid=a").is_active(now), active, "{wall} {monotonic}");
+        }
+    }
+
+    #[test]
+    fn grants_are_found_by_their_subject_alone() {
+        let all: ActiveGrants =
+            (0..1_000).map(|n| grant(&format!("g{n}"), &format!("uid=u{},dc=x", n % 500))).collect();
+        assert_eq!((all.len(), all.iter().count()), (1_000, 1_000));
+        assert_eq!(ids(&all, "UID=U7, DC=X"), ["g7", "g507"]);
+        assert!(
+            ids(&all, "uid=u500,dc=x").is_empty() && ids(&all, "uid=ü7,dc=x").is_empty() && ids(&all, "").is_empty()
+        );
+    }
+
+    #[test]
+    fn a_change_leaves_the_others_and_the_one_before() {
+        let empty = ActiveGrants::new();
+        let one = empty.with(grant("a", "uid=a"));
+        let two = one.with(grant("b", "uid=a")).with(grant("c", "uid=ä"));
+        assert_eq!((empty.len(), one.len(), two.len()), (0, 1, 3));
+        assert_eq!(two.with(grant("b", "uid=a")).len(), 3, "the same grant again");
+        assert_eq!((ids(&two, "uid=a"), ids(&two, "uid=ä")), (vec!["a".into(), "b".into()], vec!["c".into()]));
+        let less = two.without(&dn("uid=a"), "a").without(&dn("uid=a"), "nobody's").without(&dn("uid=z"), "b");
+        assert_eq!((ids(&less, "uid=a"), less.len(), two.len()), (vec!["b".into()], 2, 3));
+        assert!(less.without(&dn("uid=a"), "b").without(&dn("uid=ä"), "c").is_empty());
+        assert!(empty.is_empty() && !one.is_empty());
+    }
 }

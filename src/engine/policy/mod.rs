@@ -1,37 +1,22 @@
 //! The policy as it was configured: what is protected, who holds what permanently, what can be
 //! requested. Knows nothing of grants.
 
+mod index;
+mod operation;
 pub mod requirement;
 pub mod resource;
 pub mod role;
 pub mod selector;
 
+use super::ldap::Dn;
+use index::Index;
 use resource::{Resource, ResourceIndex};
 use role::Role;
 use selector::Selector;
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::ldap::Dn;
-
-/// What can be done to an entry, as resources and roles list it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-#[expect(missing_docs, reason = "the names of the operations")]
-pub enum OperationKind {
-    Bind,
-    Search,
-    Compare,
-    Add,
-    Modify,
-    Delete,
-    Rename,
-    Password,
-}
-
-/// A set of [`OperationKind`]s.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct OperationSet(u8);
+pub use operation::{OperationError, OperationKind, OperationSet};
 
 /// Who the session is, as the directory last confirmed it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -86,6 +71,60 @@ pub struct Policy {
     pub standing: Vec<Standing>,
     /// What can be requested.
     pub roles: Vec<Arc<Role>>,
-    /// Look-ups over the above: resources by base key, and bases in key order.
-    pub(crate) lookup: HashMap<Box<[u8]>, Vec<ResourceIndex>>,
+    /// Look-ups over the above, which therefore must not be changed.
+    index: Index,
+}
+
+impl Policy {
+    /// Puts a policy together. The indexes in `standing` and `roles` are positions in `resources`.
+    pub fn new(
+        mode: Mode,
+        refusal: RefusalStyle,
+        resources: Vec<Resource>,
+        standing: Vec<Standing>,
+        roles: Vec<Arc<Role>>,
+    ) -> Policy {
+        let index = Index::new(&resources, &standing);
+        Policy { mode, refusal, resources, standing, roles, index }
+    }
+
+    /// The resource at a position of this policy.
+    pub fn resource(&self, at: ResourceIndex) -> Option<&Resource> {
+        self.resources.get(at.0 as usize)
+    }
+
+    /// Every resource with its position.
+    pub fn indexed(&self) -> impl Iterator<Item = (ResourceIndex, &Resource)> {
+        (0..).map(ResourceIndex).zip(&self.resources)
+    }
+
+    /// The position of the resource with this name.
+    pub fn resource_named(&self, name: &str) -> Option<ResourceIndex> {
+        self.indexed().find(|(_, resource)| &*resource.name == name).map(|(at, _)| at)
+    }
+
+    /// The role with this name.
+    pub fn role(&self, name: &str) -> Option<&Arc<Role>> {
+        self.roles.iter().find(|role| &*role.name == name)
+    }
+
+    /// The standing access to a resource.
+    pub fn standing_for(&self, resource: ResourceIndex) -> impl Iterator<Item = &Standing> {
+        self.index.standing(resource).iter().filter_map(|at| self.standing.get(*at))
+    }
+
+    /// Every group that decides about somebody's access: what has to be kept fresh.
+    pub fn groups(&self) -> BTreeSet<Dn> {
+        let roles = self.roles.iter().flat_map(|role| [&role.eligible, &role.approvers, &role.beneficiaries]);
+        let lists = self.standing.iter().map(|standing| &standing.who).chain(roles);
+        let group = |selector: &Selector| match selector {
+            Selector::Group(group) => Some(group.clone()),
+            Selector::Dn(_)
+            | Selector::Subtree(_)
+            | Selector::Certificate(_)
+            | Selector::Local(_)
+            | Selector::Anyone => None,
+        };
+        lists.flatten().filter_map(group).collect()
+    }
 }
