@@ -1,5 +1,7 @@
 //! Requests and their reviews: what is sent and what is shown.
 
+pub use crate::engine::workflow::Verdict as Decision;
+
 use super::{DurationText, RequestState, ScopeView};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -61,16 +63,6 @@ pub struct RequestQuery {
     /// Only those that wait for the caller's review.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub to_review: bool,
-}
-
-/// A reviewer's word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Decision {
-    /// Yes.
-    Approve,
-    /// No; one is enough.
-    Deny,
 }
 
 /// Body of `POST /v1/requests/{id}/reviews`. Digest and revision are those of the [`RequestView`]

@@ -1,4 +1,7 @@
-//! Grants: their life (`lifecycle`) and the immutable index that decisions read (`index`).
+//! Grants: what they open (`scope`), their life (`lifecycle`, `history`), and the immutable index
+//! that decisions read (`index`).
 
+pub mod history;
 pub mod index;
 pub mod lifecycle;
+pub mod scope;

@@ -1,19 +1,138 @@
-//! From request to grant: eligibility, scope, review. Pure; knows no session and no store.
+//! From request to grant: who may ask (`asking`), what a request is (`request`), who decides
+//! (`review`), who ends a grant and what the configuration ends (`ending`), who may see
+//! (`authority`). Pure; knows no session and no store.
 
-use serde::{Deserialize, Serialize};
+pub mod asking;
+pub mod authority;
+pub mod ending;
+pub mod request;
+pub mod review;
 
-/// Where a request stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RequestState {
-    /// Waits for reviews.
-    Pending,
-    /// Has all its approvals; there is a grant.
-    Approved,
-    /// Somebody said no.
-    Denied,
-    /// Taken back by who asked.
-    Cancelled,
-    /// Nobody decided in time.
-    Lapsed,
+pub use authority::{Authority, Context, Match};
+pub use request::{Request, RequestState, Verdict};
+
+use crate::engine::grant::lifecycle::LifecycleError;
+use crate::engine::grant::scope::ScopeError;
+
+/// The longest reason or ticket, in characters.
+pub const MAX_TEXT: usize = 2_000;
+
+/// Why something is not done. What each says is for the person who tried.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WorkflowError {
+    /// The caller leads to no DN, and a grant is always a DN's.
+    #[error("no subject is configured for you (local_subject)")]
+    NoSubject,
+    /// No role of that name.
+    #[error("there is no role {0:?}")]
+    UnknownRole(String),
+    /// Not one of those who may ask for it.
+    #[error("you may not request the role {0}")]
+    NotEligible(String),
+    /// Not one of those for whom it may be asked.
+    #[error("the role {role} may not be requested for {subject}")]
+    NotBeneficiary {
+        /// Which role.
+        role: String,
+        /// For whom.
+        subject: String,
+    },
+    /// The directory has not said who is in the groups that this depends on.
+    #[error("who is in the groups of the role {0} is not known at the moment; try again")]
+    MembershipUnknown(String),
+    /// A reason is needed.
+    #[error("a reason is needed")]
+    ReasonMissing,
+    /// Text that nobody should have to read.
+    #[error("{0} is longer than {MAX_TEXT} characters or has control characters in it")]
+    BadText(&'static str),
+    /// A ticket is needed, of a certain form.
+    #[error("a ticket that matches {0} is needed")]
+    BadTicket(String),
+    /// What is asked for is not the role's, or not narrower.
+    #[error(transparent)]
+    Scope(#[from] ScopeError),
+    /// Zero.
+    #[error("the duration must be longer than nothing")]
+    NoDuration,
+    /// Longer than the role allows.
+    #[error("the role allows at most {0}")]
+    TooLong(String),
+    /// A start that is over, or beyond the calendar.
+    #[error("the start lies in the past")]
+    StartInPast,
+    /// Beyond the calendar.
+    #[error("the start lies too far ahead")]
+    StartTooFar,
+    /// The request was decided before.
+    #[error("the request is {0} already")]
+    Decided(RequestState),
+    /// One's own.
+    #[error("nobody reviews their own request")]
+    OwnRequest,
+    /// Not one of those who decide.
+    #[error("you are not an approver of the role {0}")]
+    NotApprover(String),
+    /// One person counts once.
+    #[error("you have approved it already: {0} different people are needed")]
+    ReviewedAlready(u32),
+    /// Not what the reviewer saw.
+    #[error("the request is not what you saw: look at it again")]
+    Stale,
+    /// Only who asked may.
+    #[error("only who asked can cancel a request")]
+    NotAsker,
+    /// Not the holder.
+    #[error("only its holder, or who asked for it, can release a grant")]
+    NotHolder,
+    /// Neither administrator nor approver.
+    #[error("only an approver of the role or an administrator can revoke a grant")]
+    NotRevoker,
+    /// The holder ends a grant by releasing it.
+    #[error("it is your own grant: release it")]
+    OwnGrant,
+    /// The role changed since the request was made.
+    #[error("the role {0} is no longer configured")]
+    RoleGone(String),
+    /// The one who asked no longer qualifies.
+    #[error("{0} may no longer request the role {1}")]
+    NoLongerEligible(String, String),
+    /// The grant's life does not allow it.
+    #[error(transparent)]
+    Lifecycle(#[from] LifecycleError),
+    /// The deadline has not come.
+    #[error("it is not time yet")]
+    NotYet,
+}
+
+impl WorkflowError {
+    /// A fixed word or two for records and for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            WorkflowError::NoSubject => "no-subject",
+            WorkflowError::UnknownRole(_) => "unknown-role",
+            WorkflowError::NotEligible(_) => "not-eligible",
+            WorkflowError::NotBeneficiary { .. } => "not-beneficiary",
+            WorkflowError::MembershipUnknown(_) => "membership-unknown",
+            WorkflowError::ReasonMissing => "reason-missing",
+            WorkflowError::BadText(_) => "bad-text",
+            WorkflowError::BadTicket(_) => "bad-ticket",
+            WorkflowError::Scope(_) => "not-narrower",
+            WorkflowError::NoDuration | WorkflowError::TooLong(_) => "bad-duration",
+            WorkflowError::StartInPast | WorkflowError::StartTooFar => "bad-start",
+            WorkflowError::Decided(_) | WorkflowError::Lifecycle(LifecycleError::Ended(_)) => "already-ended",
+            WorkflowError::OwnRequest => "own-request",
+            WorkflowError::NotApprover(_) => "not-approver",
+            WorkflowError::ReviewedAlready(_) => "reviewed-already",
+            WorkflowError::Stale => "stale-review",
+            WorkflowError::NotAsker => "not-asker",
+            WorkflowError::NotHolder => "not-holder",
+            WorkflowError::NotRevoker => "not-revoker",
+            WorkflowError::OwnGrant => "own-grant",
+            WorkflowError::RoleGone(_) => "role-gone",
+            WorkflowError::NoLongerEligible(..) => "no-longer-eligible",
+            WorkflowError::Lifecycle(LifecycleError::Active) => "already-active",
+            WorkflowError::Lifecycle(LifecycleError::NotYet) | WorkflowError::NotYet => "not-yet",
+        }
+    }
 }

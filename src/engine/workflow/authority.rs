@@ -1,0 +1,127 @@
+//! Who may do what at the control port, and who may see it.
+
+use crate::engine::Now;
+use crate::engine::grant::history::{Actor, Identity};
+use crate::engine::ldap::Dn;
+use crate::engine::policy::Policy;
+use crate::engine::policy::selector::{GROUP_MAX_AGE, Groups, Person, Selector};
+use std::collections::BTreeSet;
+
+/// Who administers, audits and acts as others, as configured.
+#[derive(Debug, Clone, Default)]
+pub struct Authority {
+    /// May revoke any grant, reload, and see everything.
+    pub administrators: Vec<Selector>,
+    /// May see everything.
+    pub auditors: Vec<Selector>,
+    /// May act as another subject.
+    pub act_as: Vec<Selector>,
+}
+
+impl Authority {
+    /// Every group that these depend on: what has to be kept fresh.
+    pub fn groups(&self) -> BTreeSet<Dn> {
+        let group = |selector: &Selector| match selector {
+            Selector::Group(group) => Some(group.clone()),
+            Selector::Dn(_)
+            | Selector::Subtree(_)
+            | Selector::Certificate(_)
+            | Selector::Local(_)
+            | Selector::Anyone => None,
+        };
+        [&self.administrators, &self.auditors, &self.act_as].into_iter().flatten().filter_map(group).collect()
+    }
+}
+
+/// What decisions of the workflow read.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// As configured.
+    pub policy: &'a Policy,
+    /// As configured.
+    pub authority: &'a Authority,
+    /// As the directory says.
+    pub groups: &'a Groups,
+    /// When.
+    pub now: Now,
+}
+
+/// Whether selectors name somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Match {
+    /// They do.
+    Yes,
+    /// They do not.
+    No,
+    /// It depends on a group of which the directory has not lately said who is in it.
+    Unknown,
+}
+
+impl Context<'_> {
+    /// Whether any of `selectors` names this person.
+    pub fn matches(&self, selectors: &[Selector], identity: &Identity) -> Match {
+        if selectors.iter().any(|selector| self.matches_one(selector, identity)) {
+            return Match::Yes;
+        }
+        if selectors.iter().any(|selector| self.is_unknown(selector)) { Match::Unknown } else { Match::No }
+    }
+
+    /// Whether any of `selectors` surely names this person now.
+    pub fn is(&self, selectors: &[Selector], identity: &Identity) -> bool {
+        match self.matches(selectors, identity) {
+            Match::Yes => true,
+            Match::No | Match::Unknown => false,
+        }
+    }
+
+    /// Whether the actor (under the name acted as) administers.
+    pub fn is_administrator(&self, actor: &Actor) -> bool {
+        self.is(&self.authority.administrators, &actor.acts)
+    }
+
+    /// Whether the actor (under the name acted as) may see everything.
+    pub fn sees_everything(&self, actor: &Actor) -> bool {
+        self.is_administrator(actor) || self.is(&self.authority.auditors, &actor.acts)
+    }
+
+    /// Whether the actor may see what `requested_by` asked of `role` for `subject`: those who
+    /// asked, hold, may review or administer, and auditors.
+    pub fn may_see(&self, actor: &Actor, requested_by: &Identity, subject: &Dn, role: &str) -> bool {
+        is_same(&actor.acts, requested_by)
+            || actor.acts.is_surely(subject)
+            || self.policy.role(role).is_some_and(|role| self.is(&role.approvers, &actor.acts))
+            || self.sees_everything(actor)
+    }
+
+    fn matches_one(&self, selector: &Selector, identity: &Identity) -> bool {
+        let person =
+            Person { subject: identity.dn.as_ref(), local_user: identity.local_user.as_deref(), certificate: None };
+        selector.matches(&person, self.groups, self.now)
+    }
+
+    fn is_unknown(&self, selector: &Selector) -> bool {
+        match selector {
+            Selector::Group(group) => self
+                .groups
+                .members
+                .get(group)
+                .is_none_or(|membership| self.now.monotonic.saturating_sub(membership.read_at) > GROUP_MAX_AGE),
+            Selector::Dn(_)
+            | Selector::Subtree(_)
+            | Selector::Certificate(_)
+            | Selector::Local(_)
+            | Selector::Anyone => false,
+        }
+    }
+}
+
+/// Whether the two are surely one person.
+pub(super) fn is_same(one: &Identity, other: &Identity) -> bool {
+    other.dn.as_ref().is_some_and(|dn| one.is_surely(dn))
+}
+
+/// Whether the two may be one person: what keeps people from deciding about themselves asks this.
+pub(super) fn may_be_same(one: &Identity, other: &Identity) -> bool {
+    other.dn.as_ref().is_some_and(|dn| one.may_be(dn))
+        || (one.local_user.is_some() && one.local_user == other.local_user)
+}

@@ -1,0 +1,100 @@
+//! Who ends a grant, and what the configuration ends or keeps from beginning.
+
+use super::WorkflowError;
+use super::asking::{check_text, eligible};
+use super::authority::{Context, Match, is_same};
+use crate::engine::grant::history::Actor;
+use crate::engine::grant::lifecycle::{Effect, Event, Grant, GrantState, LifecycleError};
+use crate::engine::policy::role::Role;
+
+/// What is to become of a grant whose start has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// This.
+    Moved(Box<Grant>, Effect),
+    /// Nothing yet: whether its holder qualifies is not known. It stays scheduled, and its time runs.
+    Undecided,
+}
+
+/// Its holder, or who asked for it, is done.
+///
+/// # Errors
+/// Somebody else's, or over already.
+pub fn release(grant: &Grant, actor: &Actor, context: &Context<'_>) -> Result<(Grant, Effect), WorkflowError> {
+    if !is_holder(grant, actor) {
+        return Err(WorkflowError::NotHolder);
+    }
+    Ok(grant.step(Event::Release(actor), context.now.wall)?)
+}
+
+/// An administrator, or an approver of the role, ends somebody's grant.
+///
+/// # Errors
+/// Neither, no reason, or over already.
+pub fn revoke(
+    grant: &Grant,
+    actor: &Actor,
+    reason: &str,
+    context: &Context<'_>,
+) -> Result<(Grant, Effect), WorkflowError> {
+    let approver = context.policy.role(&grant.role).is_some_and(|role| context.is(&role.approvers, &actor.acts));
+    if !approver && !context.is_administrator(actor) {
+        return Err(if is_holder(grant, actor) { WorkflowError::OwnGrant } else { WorkflowError::NotRevoker });
+    }
+    check_text("the reason", reason)?;
+    if reason.trim().is_empty() {
+        return Err(WorkflowError::ReasonMissing);
+    }
+    Ok(grant.step(Event::Revoke(actor, reason), context.now.wall)?)
+}
+
+/// The clock reached the grant's next deadline: it becomes active, or it is over.
+///
+/// # Errors
+/// It is not time yet, or there is nothing left to happen.
+pub fn on_deadline(grant: &Grant, context: &Context<'_>) -> Result<Outcome, LifecycleError> {
+    let now = context.now.wall;
+    let event = match grant.state_at(now) {
+        GrantState::Scheduled if now < grant.from => return Err(LifecycleError::NotYet),
+        GrantState::Scheduled => match qualifies(grant, context) {
+            Ok((_, Match::Unknown)) => return Ok(Outcome::Undecided),
+            Ok((role, Match::Yes)) => grant.step(Event::Activate { max_duration: role.max_duration }, now),
+            Ok((_, Match::No)) => grant.step(Event::Disallow(&no_longer_eligible(grant).to_string()), now),
+            Err(error) => grant.step(Event::Disallow(&error.to_string()), now),
+        },
+        GrantState::Active | GrantState::Expired | GrantState::Released | GrantState::Revoked => {
+            grant.step(Event::Deadline, now)
+        }
+    };
+    event.map(|(next, effect)| Outcome::Moved(Box::new(next), effect))
+}
+
+/// The configuration changed: the grant after it, if it no longer allows it. Group membership
+/// that is not known at the moment ends nothing.
+///
+/// # Errors
+/// It has ended already.
+pub fn on_policy(grant: &Grant, context: &Context<'_>) -> Result<Option<(Grant, Effect)>, LifecycleError> {
+    let why = match qualifies(grant, context) {
+        Ok((_, Match::Yes | Match::Unknown)) => return Ok(None),
+        Ok((_, Match::No)) => no_longer_eligible(grant),
+        Err(error) => error,
+    };
+    grant.step(Event::Disallow(&why.to_string()), context.now.wall).map(Some)
+}
+
+/// Whether role, resources and holder still allow the grant.
+fn qualifies<'a>(grant: &Grant, context: &Context<'a>) -> Result<(&'a Role, Match), WorkflowError> {
+    let role = context.policy.role(&grant.role).ok_or_else(|| WorkflowError::RoleGone(grant.role.clone()))?;
+    grant.scope.openings(context.policy)?;
+    grant.scope.check_within(role, context.policy)?;
+    Ok((role, eligible(role, &grant.requested_by, &grant.subject, context)))
+}
+
+fn no_longer_eligible(grant: &Grant) -> WorkflowError {
+    WorkflowError::NoLongerEligible(grant.requested_by.to_string(), grant.role.clone())
+}
+
+fn is_holder(grant: &Grant, actor: &Actor) -> bool {
+    actor.acts.is_surely(&grant.subject) || is_same(&actor.acts, &grant.requested_by)
+}
