@@ -1,5 +1,8 @@
 //! I/O only: performs what the engine says.
 
 pub mod audit_log;
+pub mod clock;
+pub mod registry;
 pub mod state;
 pub mod store;
+pub mod tls;

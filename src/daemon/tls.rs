@@ -1,0 +1,104 @@
+//! TLS on both sides: what clients see, and what the directory must show.
+//!
+//! The crypto provider is named at every place; none is installed for the process. A reload makes
+//! fresh session storage with the new configuration, so that no resumed session outlives a change.
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{ClientConfig, CommonState, RootCertStore, ServerConfig};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Why certificates cannot be used. Names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The file cannot be read, or holds nothing of the kind.
+    #[error("{path}: {reason}")]
+    Pem {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The files can be read but do not make a working configuration.
+    #[error("{path}: {source}")]
+    Tls {
+        /// The file that the error is most likely about.
+        path: PathBuf,
+        /// What rustls says.
+        source: rustls::Error,
+    },
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(aws_lc_rs::default_provider())
+}
+
+fn pem<T>(path: &Path, read: Result<T, rustls_pki_types::pem::Error>) -> Result<T, TlsError> {
+    read.map_err(|error| TlsError::Pem { path: path.to_owned(), reason: error.to_string() })
+}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let found = pem(path, CertificateDer::pem_file_iter(path))?;
+    let found = pem(path, found.collect::<Result<Vec<_>, _>>())?;
+    if found.is_empty() {
+        return Err(TlsError::Pem { path: path.to_owned(), reason: "holds no certificate in PEM form".to_owned() });
+    }
+    Ok(found)
+}
+
+fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(path)? {
+        roots.add(certificate).map_err(|source| TlsError::Tls { path: path.to_owned(), source })?;
+    }
+    Ok(roots)
+}
+
+/// What clients see: `certificate` is a chain, leaf first. With `client_ca`, client certificates
+/// are asked for, and with `require` demanded.
+pub fn server_config(
+    certificate: &Path,
+    private_key: &Path,
+    client_ca: Option<&Path>,
+    require: bool,
+) -> Result<ServerConfig, TlsError> {
+    let chain = certificates(certificate)?;
+    let key = pem(private_key, PrivateKeyDer::from_pem_file(private_key))?;
+    let tls = |source| TlsError::Tls { path: certificate.to_owned(), source };
+    let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(tls)?;
+    let builder = match client_ca {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(path)?), provider());
+            let verifier = if require { verifier } else { verifier.allow_unauthenticated() };
+            let verifier =
+                verifier.build().map_err(|error| TlsError::Pem { path: path.to_owned(), reason: error.to_string() })?;
+            builder.with_client_cert_verifier(verifier)
+        }
+    };
+    builder.with_single_cert(chain, key).map_err(tls)
+}
+
+/// What the directory must show: a certificate for its host name, signed under `ca`.
+pub fn client_config(ca: &Path) -> Result<ClientConfig, TlsError> {
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(ca)?), provider())
+        .build()
+        .map_err(|error| TlsError::Pem { path: ca.to_owned(), reason: error.to_string() })?;
+    let builder = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(|source| TlsError::Tls { path: ca.to_owned(), source })?;
+    Ok(builder.with_webpki_verifier(verifier).with_no_client_auth())
+}
+
+/// Protocol version and cipher suite, for the log.
+pub fn describe(connection: &CommonState) -> String {
+    let version = connection.protocol_version().and_then(|version| version.as_str()).unwrap_or("TLS");
+    match connection.negotiated_cipher_suite().and_then(|suite| suite.suite().as_str()) {
+        Some(suite) => format!("{} {suite}", version.replace('_', ".")),
+        None => version.to_owned(),
+    }
+}
