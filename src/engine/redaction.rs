@@ -1,20 +1,125 @@
-//! What a permit takes out of an answer.
+//! What a permit takes out of an answer: entries that are hidden, and what the rootDSE should not say.
+//!
+//! What is hidden is looked up for each entry by its own name, so that it costs the same however much
+//! is hidden, and holds wherever aliases led to.
 
+use super::access::controls::is_advertised;
+use super::access::{DirectoryFacts, EXTENSIONS, SASL_MECHANISMS};
 use super::ldap::Dn;
+use super::ldap::attribute::AttributeDescription;
+use super::ldap::entry::Entry;
 use super::policy::resource::ResourceIndex;
+use super::policy::{OperationKind, Policy};
+use std::sync::Arc;
 
-/// Entries that must be dropped from a search's answer.
+/// What is taken out of one search's answer.
 #[derive(Debug, Clone, Default)]
 pub struct Redaction {
-    /// Where something is hidden. Empty: everything is passed on byte for byte.
-    pub hidden: Vec<HiddenRegion>,
+    hides: bool,
+    /// What the subject may see all the same: a resource, or as much of it as lies below a base.
+    open: Vec<(ResourceIndex, Option<Dn>)>,
+    /// Entries outside of these trees are dropped.
+    trees: Option<Arc<DirectoryFacts>>,
+    root_dse: bool,
 }
 
-/// One protected resource that is not held, or held only below some bases.
-#[derive(Debug, Clone)]
-pub struct HiddenRegion {
-    /// Which resource.
-    pub resource: ResourceIndex,
-    /// Where the subject may look all the same (narrowed grants).
-    pub open_below: Vec<Dn>,
+impl Redaction {
+    /// Hides everything that protects searching from now on, but for what is [opened](Self::open).
+    pub(super) fn hide(&mut self) {
+        self.hides = true;
+    }
+
+    /// Shows a resource, or as much of it as lies at or below `base`.
+    pub(super) fn open(&mut self, resource: ResourceIndex, base: Option<&Dn>) {
+        self.open.push((resource, base.cloned()));
+    }
+
+    /// Drops entries that lie in none of the trees that are served.
+    pub(super) fn keep_to_trees(&mut self, directory: &Arc<DirectoryFacts>) {
+        self.trees = Some(Arc::clone(directory));
+    }
+
+    /// Says that the answer is the rootDSE.
+    pub(super) fn mark_root_dse(&mut self) {
+        self.root_dse = true;
+    }
+
+    /// Whether no entry is dropped: then none needs to be looked at, unless it [is the
+    /// rootDSE](Self::is_root_dse).
+    pub fn is_empty(&self) -> bool {
+        !self.hides && self.trees.is_none()
+    }
+
+    /// Whether the answer is the rootDSE, to be sent through [`rewrite_root_dse`].
+    pub fn is_root_dse(&self) -> bool {
+        self.root_dse
+    }
+
+    /// Whether the entry of this name is dropped. `policy` is the one that was decided by.
+    pub fn hides(&self, policy: &Policy, entry: &Dn) -> bool {
+        if self.trees.as_ref().is_some_and(|directory| !directory.holds(entry)) {
+            return true;
+        }
+        self.hides && policy.touched(entry, OperationKind::Search).any(|resource| !self.shows(resource, entry))
+    }
+
+    /// As [`Redaction::hides`], for the octets that the directory sent: a name that is none could be
+    /// any.
+    pub fn hides_name(&self, policy: &Policy, entry: &[u8]) -> bool {
+        !self.is_empty() && Dn::parse(entry).map_or(true, |entry| self.hides(policy, &entry))
+    }
+
+    fn shows(&self, resource: ResourceIndex, entry: &Dn) -> bool {
+        self.open
+            .iter()
+            .any(|(open, base)| *open == resource && base.as_ref().is_none_or(|base| entry.is_surely_within(base)))
+    }
+}
+
+/// Leaves in the rootDSE what the gate lets through (RFC 4512 5.1), so that clients do not try the rest.
+pub fn rewrite_root_dse(entry: &mut Entry<'_>, directory: &DirectoryFacts) {
+    entry.attributes.retain_mut(|attribute| {
+        let Some(list) = root_dse_list(attribute.description) else { return true };
+        // Only types were asked for.
+        if attribute.values.is_empty() {
+            return list != List::AlternativeServers;
+        }
+        attribute.values.retain(|value| list.keeps(value, directory));
+        !attribute.values.is_empty()
+    });
+}
+
+/// The attributes of a rootDSE that lead around the gate or promise what it does not let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum List {
+    AlternativeServers,
+    NamingContexts,
+    Controls,
+    Extensions,
+    Mechanisms,
+}
+
+impl List {
+    fn keeps(self, value: &[u8], directory: &DirectoryFacts) -> bool {
+        let text = std::str::from_utf8(value).unwrap_or_default();
+        match self {
+            List::AlternativeServers => false,
+            List::NamingContexts => Dn::parse(value).is_ok_and(|name| name.is_root() || directory.holds(&name)),
+            List::Controls => is_advertised(text),
+            List::Extensions => EXTENSIONS.contains(&text),
+            List::Mechanisms => SASL_MECHANISMS.contains(&text),
+        }
+    }
+}
+
+fn root_dse_list(attribute: AttributeDescription<'_>) -> Option<List> {
+    let lower = attribute.attribute_type().to_ascii_lowercase();
+    match lower.as_slice() {
+        b"altserver" | b"1.3.6.1.4.1.1466.101.120.6" => Some(List::AlternativeServers),
+        b"namingcontexts" | b"1.3.6.1.4.1.1466.101.120.5" => Some(List::NamingContexts),
+        b"supportedcontrol" | b"1.3.6.1.4.1.1466.101.120.13" => Some(List::Controls),
+        b"supportedextension" | b"1.3.6.1.4.1.1466.101.120.7" => Some(List::Extensions),
+        b"supportedsaslmechanisms" | b"1.3.6.1.4.1.1466.101.120.14" => Some(List::Mechanisms),
+        _ => None,
+    }
 }

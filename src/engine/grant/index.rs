@@ -130,9 +130,12 @@ impl Default for ActiveGrants {
     }
 }
 
+/// A shard that is still being filled.
+type Filling = HashMap<Arc<[u8]>, Vec<Arc<ActiveGrant>>>;
+
 impl FromIterator<Arc<ActiveGrant>> for ActiveGrants {
     fn from_iter<I: IntoIterator<Item = Arc<ActiveGrant>>>(grants: I) -> ActiveGrants {
-        let mut shards: Vec<HashMap<Arc<[u8]>, Vec<Arc<ActiveGrant>>>> = vec![HashMap::new(); SHARDS];
+        let mut shards: Vec<Filling> = vec![HashMap::new(); SHARDS];
         for grant in grants {
             if let Some(shard) = shards.get_mut(shard_of(&grant.subject)) {
                 let list = shard.entry(grant.subject.key().into()).or_default();

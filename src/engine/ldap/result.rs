@@ -34,4 +34,6 @@ impl ResultCode {
     pub const NO_SUCH_OPERATION: ResultCode = ResultCode(119);
     /// RFC 3909.
     pub const CANNOT_CANCEL: ResultCode = ResultCode(121);
+    /// RFC 4370.
+    pub const AUTHORIZATION_DENIED: ResultCode = ResultCode(123);
 }

@@ -1,0 +1,79 @@
+//! What would happen to an operation now, and why: the decision with its grounds spelled out.
+
+use super::holding::{Held, Holder};
+use super::refusal::role_opens;
+use super::{Asked, Decision, Snapshot, decide};
+use crate::engine::grant::index::ActiveGrant;
+use crate::engine::ldap::Dn;
+use crate::engine::ldap::request::SearchScope;
+use crate::engine::policy::OperationKind;
+use crate::engine::policy::requirement::{Need, Requirement, Spot, Touches};
+use crate::engine::policy::resource::ResourceIndex;
+use crate::engine::policy::role::Role;
+use std::sync::Arc;
+
+/// A decision and its grounds.
+#[derive(Debug)]
+pub struct Explanation {
+    /// What would happen.
+    pub decision: Decision,
+    /// The resources that the operation touches or, if it is a search, reaches.
+    pub touched: Vec<Touched>,
+}
+
+/// One resource that an operation touches.
+#[derive(Debug, Clone)]
+pub struct Touched {
+    /// Which.
+    pub resource: ResourceIndex,
+    /// What it is held by, as far as the operation needs it.
+    pub held: Option<HeldBy>,
+    /// The roles whose grant, not narrowed, would do.
+    pub roles: Vec<Arc<Role>>,
+}
+
+/// What a resource is held by.
+#[derive(Debug, Clone)]
+pub enum HeldBy {
+    /// Standing access, with the reason that was configured.
+    Standing(String),
+    /// An active grant.
+    Grant(Arc<ActiveGrant>),
+}
+
+/// Decides, and says why.
+pub fn explain(snapshot: &Snapshot, asked: &Asked<'_>) -> Explanation {
+    let mut touched: Vec<Touched> = Vec::new();
+    if let Some(requirement) = Requirement::of(asked.request, asked.controls, asked.subject) {
+        let holder = Holder::of(snapshot, asked);
+        let mut add = |need: Need<'_>| touched.push(look(snapshot, &holder, need, requirement.kind));
+        requirement.needs(&snapshot.policy, &mut add);
+        if let Touches::Reach { base, scope, .. } = &requirement.touches {
+            for need in reached(snapshot, base, *scope) {
+                add(need);
+            }
+        }
+    }
+    let mut seen = Vec::new();
+    touched.retain(|touched| {
+        let first = !seen.contains(&touched.resource);
+        seen.push(touched.resource);
+        first
+    });
+    Explanation { decision: decide(snapshot, asked), touched }
+}
+
+fn reached<'a>(snapshot: &Snapshot, base: &'a Dn, scope: SearchScope) -> impl Iterator<Item = Need<'a>> {
+    let reached = snapshot.policy.reached(base, scope, Some(OperationKind::Search));
+    reached.map(move |resource| Need { resource, spot: Spot::Tree(base), leaving: false })
+}
+
+fn look(snapshot: &Snapshot, holder: &Holder<'_>, need: Need<'_>, kind: OperationKind) -> Touched {
+    let held = holder.hold(need, kind).map(|held| match held {
+        Held::Standing(standing) => HeldBy::Standing(standing.reason.clone()),
+        Held::Grant(grant, _) => HeldBy::Grant(Arc::clone(grant)),
+    });
+    let policy = &snapshot.policy;
+    let roles = policy.roles.iter().filter(|role| role_opens(policy, role, need, kind)).cloned().collect();
+    Touched { resource: need.resource, held, roles }
+}

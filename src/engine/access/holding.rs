@@ -1,0 +1,119 @@
+//! What somebody holds at one moment: standing access, and grants that are active.
+//!
+//! This opens, so names are compared finely ([`Dn::is_surely_within`]).
+
+use super::{Asked, Snapshot};
+use crate::engine::Now;
+use crate::engine::grant::index::ActiveGrant;
+use crate::engine::ldap::Dn;
+use crate::engine::ldap::request::{BindName, BindRequest, Request};
+use crate::engine::policy::requirement::{Need, Spot};
+use crate::engine::policy::resource::ResourceIndex;
+use crate::engine::policy::selector::{Person, Selector};
+use crate::engine::policy::{OperationKind, OperationSet, Standing, Subject};
+use std::sync::Arc;
+
+/// The one whose standing access and grants count.
+pub(super) struct Holder<'a> {
+    snapshot: &'a Snapshot,
+    /// Nobody holds nothing.
+    name: Option<&'a Dn>,
+    now: Now,
+}
+
+/// What somebody holds a resource by.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Held<'a> {
+    /// A permanent exception, for the whole resource.
+    Standing(&'a Standing),
+    /// A grant, perhaps only below a base.
+    Grant(&'a Arc<ActiveGrant>, Option<&'a Dn>),
+}
+
+impl<'a> Holder<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot, asked: &Asked<'a>) -> Holder<'a> {
+        let name = match asked.request {
+            // Who binds is the one whose access counts; the session's subject is nobody by then
+            // (RFC 4511 4.2.1).
+            Request::Bind(BindRequest { name: BindName::Dn(name), .. }) => Some(name),
+            Request::Bind(BindRequest { name: BindName::Other(_), .. }) => None,
+            _ => match asked.subject {
+                Subject::Anonymous => None,
+                Subject::Dn(name) => Some(name),
+            },
+        };
+        Holder { snapshot, name: name.filter(|name| !name.is_root()), now: asked.now }
+    }
+
+    /// Whether this is one of those whom `selectors` name.
+    pub(super) fn is_one_of(&self, selectors: &[Selector]) -> bool {
+        let person = Person { subject: self.name, ..Person::default() };
+        selectors.iter().any(|selector| selector.matches(&person, &self.snapshot.groups, self.now))
+    }
+
+    /// Everything that opens a part of a resource now, for operations that `fit`.
+    pub(super) fn openings(
+        &self,
+        resource: ResourceIndex,
+        fit: impl Fn(OperationSet) -> bool + Copy,
+    ) -> impl Iterator<Item = Held<'a>> {
+        let policy = &*self.snapshot.policy;
+        let standing = policy
+            .standing_for(resource)
+            .filter(move |standing| fit(standing.operations) && self.is_one_of(&standing.who))
+            .map(Held::Standing);
+        let grants = self.name.into_iter().flat_map(|name| self.snapshot.grants.get(name));
+        let opened = grants.filter(|grant| grant.is_active(self.now)).flat_map(move |grant| {
+            let opens =
+                grant.opens.iter().filter(move |opening| opening.resource == resource && fit(opening.operations));
+            opens.map(move |opening| Held::Grant(grant, opening.base.as_ref()))
+        });
+        standing.chain(opened)
+    }
+
+    /// What `need` is held by, if it is: of several the one that lasts longest.
+    pub(super) fn hold(&self, need: Need<'_>, kind: OperationKind) -> Option<Held<'a>> {
+        let protected = self.snapshot.policy.resource(need.resource)?;
+        let fit = move |operations: OperationSet| {
+            operations.contains(kind) || (need.leaving && operations.contains_all(protected.operations))
+        };
+        let enough = |held: &Held<'_>| held.spans(need.spot, &protected.base);
+        longest(self.openings(need.resource, fit).filter(enough))
+    }
+}
+
+impl Held<'_> {
+    /// Whether this reaches all of `spot` in the resource that begins at `base`.
+    pub(super) fn spans(&self, spot: Spot<'_>, base: &Dn) -> bool {
+        let Held::Grant(_, Some(narrowed)) = self else { return true };
+        base.is_surely_within(narrowed)
+            || match spot {
+                Spot::Entry(entry) => entry.is_surely_within(narrowed),
+                Spot::Tree(top) => top.is_surely_within(narrowed),
+                Spot::Everywhere => false,
+            }
+    }
+
+    /// The grant, where it is one.
+    pub(super) fn grant(&self) -> Option<&Arc<ActiveGrant>> {
+        match self {
+            Held::Standing(_) => None,
+            Held::Grant(grant, _) => Some(grant),
+        }
+    }
+}
+
+/// Standing access, or the grant that ends last.
+pub(super) fn longest<'a>(held: impl Iterator<Item = Held<'a>>) -> Option<Held<'a>> {
+    held.reduce(|one, other| match (one, other) {
+        (Held::Standing(_), _) => one,
+        (_, Held::Standing(_)) => other,
+        (Held::Grant(a, _), Held::Grant(b, _)) => {
+            if b.until > a.until {
+                other
+            } else {
+                one
+            }
+        }
+    })
+}

@@ -1,0 +1,1 @@
+//! Decisions, one line a case.

@@ -1,0 +1,9 @@
+//! Compare: the entry. It is a read of one value.
+
+use super::Touches;
+use crate::engine::ldap::request::CompareRequest;
+use std::borrow::Cow;
+
+pub(super) fn touches<'a>(request: &'a CompareRequest<'_>) -> Touches<'a> {
+    Touches::Entry(Cow::Borrowed(&request.entry))
+}

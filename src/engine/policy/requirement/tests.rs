@@ -1,0 +1,1 @@
+//! What operations touch, one line a case.
