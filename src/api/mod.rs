@@ -4,6 +4,7 @@
 //! Bodies that come in refuse unknown fields; views that go out may gain fields, so readers of
 //! views must not refuse them.
 
+mod convert;
 pub mod duration;
 pub mod explain;
 pub mod grant;

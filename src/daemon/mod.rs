@@ -1,6 +1,7 @@
 //! I/O only: performs what the engine says.
 
 pub mod audit_log;
+pub mod broker;
 pub mod clock;
 pub mod registry;
 pub mod state;

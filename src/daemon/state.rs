@@ -4,6 +4,7 @@
 //! one at a time, so that no writer undoes another's change.
 
 use crate::engine::access::Snapshot;
+use crate::engine::workflow::Authority;
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
@@ -16,13 +17,20 @@ pub struct Shared {
     /// Counts snapshots. A running session watches it (see [`Shared::watch`]) and looks again at
     /// what its operations rest on when it changes.
     pub generation: watch::Sender<u64>,
+    /// Who administers, audits and acts as others.
+    pub authority: ArcSwap<Authority>,
     writer: Mutex<()>,
 }
 
 impl Shared {
-    /// Starts with `snapshot`, generation 0.
+    /// Starts with `snapshot`, generation 0, and nobody who administers.
     pub fn new(snapshot: Snapshot) -> Shared {
-        Shared { snapshot: ArcSwap::from_pointee(snapshot), generation: watch::Sender::new(0), writer: Mutex::new(()) }
+        Shared {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            generation: watch::Sender::new(0),
+            authority: ArcSwap::from_pointee(Authority::default()),
+            writer: Mutex::new(()),
+        }
     }
 
     /// Replaces the snapshot by what `change` makes of the current one, then moves the

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod contract;
 pub mod memory;
+pub mod record;
 
 pub mod sled;
 

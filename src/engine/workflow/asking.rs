@@ -4,12 +4,12 @@
 use super::authority::{Context, Match};
 use super::request::{Request, RequestState};
 use super::{MAX_TEXT, WorkflowError};
-use crate::engine::format_duration;
 use crate::engine::grant::history::{Actor, Entry, Happened, Identity};
 use crate::engine::grant::lifecycle::after;
 use crate::engine::grant::scope::{Narrowing, Scope};
 use crate::engine::ldap::Dn;
 use crate::engine::policy::role::Role;
+use crate::engine::time::format_duration;
 use chrono::{DateTime, Utc};
 use std::time::Duration;
 

@@ -1,0 +1,140 @@
+//! Views of what the engine holds: what each caller is shown, rendered from the records and never
+//! from text that a requester supplied in its place.
+
+use super::{DurationText, GrantView, HistoryView, RequestView, ReviewView, RoleView, ScopeView};
+use crate::engine::grant::history::{Actor, Entry};
+use crate::engine::grant::lifecycle::{Grant, GrantState};
+use crate::engine::grant::scope::{Scope, reach_word};
+use crate::engine::policy::Policy;
+use crate::engine::policy::role::Role;
+use crate::engine::policy::selector::Selector;
+use crate::engine::workflow::request::Review;
+use crate::engine::workflow::{Context, Request, RequestState, review};
+use chrono::{DateTime, Utc};
+
+impl RequestView {
+    /// The request as `actor` sees it at this moment.
+    pub fn new(request: &Request, actor: &Actor, context: &Context<'_>) -> RequestView {
+        let state = request.state_at(context.now.wall);
+        let role = context.policy.role(&request.role);
+        let waiting_for = match state {
+            RequestState::Pending => role.map(|role| selectors(&role.approvers)).unwrap_or_default(),
+            RequestState::Approved | RequestState::Denied | RequestState::Cancelled | RequestState::Lapsed => {
+                Vec::new()
+            }
+        };
+        RequestView {
+            id: (!request.id.is_empty()).then(|| request.id.clone()),
+            state,
+            revision: request.revision,
+            scope_digest: request.digest(),
+            requested_by: request.requested_by.to_string(),
+            really_by: request.really.as_ref().map(ToString::to_string),
+            subject: request.subject.text().to_owned(),
+            role: request.role.clone(),
+            reason: request.reason.clone(),
+            ticket: request.ticket.clone(),
+            scope: scope(&request.scope),
+            duration: DurationText(request.duration),
+            start: request.start,
+            created: request.created,
+            lapses: request.lapses,
+            approvals: role.map_or(request.approvals, |role| review::approvals(request, role)),
+            reviews: request.reviews.iter().map(ReviewView::new).collect(),
+            waiting_for,
+            may_review: review::may_review(request, actor, context).is_ok(),
+            permanent: request.scope.is_permanent(),
+            grant: request.grant.clone(),
+            history: request.history.iter().map(HistoryView::new).collect(),
+        }
+    }
+}
+
+impl ReviewView {
+    fn new(review: &Review) -> ReviewView {
+        ReviewView {
+            who: review.who.to_string(),
+            really_by: review.really.as_ref().map(ToString::to_string),
+            decision: review.verdict,
+            reason: review.reason.clone(),
+            at: review.at,
+        }
+    }
+}
+
+impl HistoryView {
+    fn new(entry: &Entry) -> HistoryView {
+        HistoryView {
+            event: entry.what.word().to_owned(),
+            by: entry.by.clone(),
+            acting_as: entry.acting_as.clone(),
+            at: entry.at,
+            from: entry.from.clone(),
+            reason: entry.reason.clone(),
+            revision_before: entry.before,
+            revision_after: entry.after,
+        }
+    }
+}
+
+impl GrantView {
+    /// The grant at `now`: what is over by the clock is shown as expired.
+    pub fn new(grant: &Grant, now: DateTime<Utc>) -> GrantView {
+        let state = grant.state_at(now);
+        let ended = match state {
+            GrantState::Scheduled | GrantState::Active => None,
+            GrantState::Expired => Some(grant.ended.unwrap_or(grant.until)),
+            GrantState::Released | GrantState::Revoked => grant.ended,
+        };
+        GrantView {
+            id: grant.id.clone(),
+            request: grant.request.clone(),
+            subject: grant.subject.text().to_owned(),
+            requested_by: grant.requested_by.to_string(),
+            role: grant.role.clone(),
+            state,
+            revision: grant.revision,
+            from: grant.from,
+            until: grant.until,
+            ended,
+            scope: scope(&grant.scope),
+            permanent: grant.scope.is_permanent(),
+            history: grant.history.iter().map(HistoryView::new).collect(),
+        }
+    }
+}
+
+impl RoleView {
+    /// The role as configured in `policy`.
+    pub fn new(role: &Role, policy: &Policy) -> RoleView {
+        RoleView {
+            name: role.name.to_string(),
+            description: role.description.clone(),
+            // A role that opens nothing is shown as just that.
+            scope: Scope::of_role(role, policy).map(|whole| scope(&whole)).unwrap_or_default(),
+            approvers: selectors(&role.approvers),
+            approvals: role.approvals,
+            beneficiaries: selectors(&role.beneficiaries),
+            max_duration: DurationText(role.max_duration),
+            default_duration: DurationText(role.default_duration),
+            request_ttl: DurationText(role.request_ttl),
+            reason_required: role.reason_required,
+            ticket_pattern: role.ticket_pattern.as_ref().map(|pattern| pattern.as_str().to_owned()),
+        }
+    }
+}
+
+fn scope(scope: &Scope) -> Vec<ScopeView> {
+    let view = |entry: &crate::engine::grant::scope::ScopeEntry| ScopeView {
+        resource: entry.resource.clone(),
+        base: entry.base.text().to_owned(),
+        scope: reach_word(entry.reach).to_owned(),
+        operations: entry.operations.iter().map(|kind| kind.name().to_owned()).collect(),
+        permanent: entry.permanent().into_iter().map(str::to_owned).collect(),
+    };
+    scope.0.iter().map(view).collect()
+}
+
+fn selectors(selectors: &[Selector]) -> Vec<String> {
+    selectors.iter().map(ToString::to_string).collect()
+}

@@ -1,0 +1,372 @@
+//! The only writer of requests and grants: load, decide, compare-and-swap, publish, record.
+//!
+//! Decisions are the engine's. A grant opens something only once its approval is durable; its end
+//! takes effect as soon as that is. Calls may block on the disk: async code makes them from a
+//! blocking thread (see [`Broker::run`] for the one exception).
+
+mod error;
+mod events;
+mod live;
+mod read;
+#[cfg(test)]
+mod tests;
+
+pub use error::BrokerError;
+pub use events::EventSink;
+
+use super::clock::Clock;
+use super::state::Shared;
+use super::store::record::Document;
+use super::store::{GrantStore, StoreError};
+use crate::engine::Now;
+use crate::engine::access::Snapshot;
+use crate::engine::grant::history::Actor;
+use crate::engine::grant::lifecycle::{Effect, Grant};
+use crate::engine::policy::Policy;
+use crate::engine::workflow::asking::{Wish, ask};
+use crate::engine::workflow::ending::{self, Outcome};
+use crate::engine::workflow::review::{self, Event, Reviewing};
+use crate::engine::workflow::{Authority, Context, Request, Verdict, WorkflowError};
+use live::Live;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// How often somebody else may win before a transition is given up.
+const ATTEMPTS: usize = 64;
+
+/// The longest that the clock is not looked at (it may be set).
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// The only writer of requests and grants.
+pub struct Broker {
+    store: Arc<dyn GrantStore>,
+    shared: Arc<Shared>,
+    clock: Clock,
+    events: Arc<dyn EventSink>,
+    live: Arc<Live>,
+    changed: Arc<Notify>,
+}
+
+/// A person's word on a request, as it came in.
+#[derive(Debug, Clone, Copy)]
+pub struct Word<'a> {
+    /// Approve or deny.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: Option<&'a str>,
+    /// The digest that they saw.
+    pub digest: &'a str,
+    /// The revision that they saw.
+    pub revision: u64,
+}
+
+/// What was true when a decision began.
+struct Moment {
+    snapshot: Arc<Snapshot>,
+    authority: Arc<Authority>,
+    now: Now,
+}
+
+impl Moment {
+    fn context(&self) -> Context<'_> {
+        Context {
+            policy: &self.snapshot.policy,
+            authority: &self.authority,
+            groups: &self.snapshot.groups,
+            now: self.now,
+        }
+    }
+}
+
+impl Broker {
+    /// Takes over what the store holds: grants that are active open what they open from here on.
+    ///
+    /// # Errors
+    /// The store cannot be read. Then nothing was published.
+    pub fn new(
+        store: Arc<dyn GrantStore>,
+        shared: Arc<Shared>,
+        clock: Clock,
+        events: Arc<dyn EventSink>,
+    ) -> Result<Broker, StoreError> {
+        let broker = Broker { store, shared, clock, events, live: Arc::default(), changed: Arc::new(Notify::new()) };
+        let mut documents = Vec::new();
+        broker.scan(|document| documents.push(document))?;
+        broker.live.restore(documents, broker.clock.now());
+        broker.live.install(broker.shared.snapshot.load().policy.clone(), &broker.shared, broker.allows());
+        Ok(broker)
+    }
+
+    /// Runs `read` on the policy, the authority and the groups as they are now.
+    pub fn with_context<T>(&self, read: impl FnOnce(&Context<'_>) -> T) -> T {
+        read(&self.moment().context())
+    }
+
+    /// Makes a request; with `dry_run`, only says what it would be (its id is empty then).
+    ///
+    /// # Errors
+    /// It may not be made, or cannot be kept.
+    pub fn ask(&self, wish: &Wish, actor: &Actor, dry_run: bool) -> Result<Request, BrokerError> {
+        let result = self.try_ask(wish, actor, dry_run);
+        self.note("request", &wish.role, actor, result)
+    }
+
+    fn try_ask(&self, wish: &Wish, actor: &Actor, dry_run: bool) -> Result<Request, BrokerError> {
+        self.attempt(|| {
+            let moment = self.moment();
+            let id = if dry_run { String::new() } else { new_id("req")? };
+            let request = ask(id, wish.clone(), actor, &moment.context())?;
+            if !dry_run {
+                self.commit(vec![Document::Request(request.clone())])?;
+            }
+            Ok(request)
+        })
+    }
+
+    /// A person's word on a request. The answer says what became of it.
+    ///
+    /// # Errors
+    /// They may not see or review it; it is not what they saw; it cannot be kept.
+    pub fn review(&self, id: &str, word: Word<'_>, actor: &Actor) -> Result<Request, BrokerError> {
+        let attempt = match word.verdict {
+            Verdict::Approve => "approve",
+            Verdict::Deny => "deny",
+        };
+        let result = self.step(id, actor, |grant_id| {
+            Event::Review(Reviewing {
+                actor,
+                verdict: word.verdict,
+                reason: word.reason,
+                digest: word.digest,
+                revision: word.revision,
+                grant_id,
+            })
+        });
+        self.note(attempt, id, actor, result)
+    }
+
+    /// Takes a request back.
+    ///
+    /// # Errors
+    /// It is somebody else's, or decided; it cannot be kept.
+    pub fn cancel(&self, id: &str, reason: Option<&str>, actor: &Actor) -> Result<Request, BrokerError> {
+        let result = self.step(id, actor, |_| Event::Cancel { actor, reason });
+        self.note("cancel", id, actor, result)
+    }
+
+    /// Ends one's own grant.
+    ///
+    /// # Errors
+    /// It is somebody else's, or over; it cannot be kept.
+    pub fn release(&self, id: &str, actor: &Actor) -> Result<Grant, BrokerError> {
+        let result = self.end(id, actor, |grant, context| ending::release(grant, actor, context));
+        self.note("release", id, actor, result)
+    }
+
+    /// Ends somebody's grant.
+    ///
+    /// # Errors
+    /// The actor may not; it is over; it cannot be kept.
+    pub fn revoke(&self, id: &str, reason: &str, actor: &Actor) -> Result<Grant, BrokerError> {
+        let result = self.end(id, actor, |grant, context| ending::revoke(grant, actor, reason, context));
+        self.note("revoke", id, actor, result)
+    }
+
+    /// How many grants have not ended.
+    pub fn live_grants(&self) -> usize {
+        self.live.count()
+    }
+
+    /// Why nothing can be kept any more, if so.
+    pub fn failure(&self) -> Option<String> {
+        self.store.failure()
+    }
+
+    /// Takes over a new configuration. From the same instant on, grants that it does not allow
+    /// open nothing; they are ended, and their ids returned.
+    pub fn install(&self, policy: Arc<Policy>, authority: Authority) -> Vec<String> {
+        self.shared.authority.store(Arc::new(authority));
+        self.live.install(policy, &self.shared, self.allows());
+        let doubtful = self.live.due(self.clock.now().wall).doubtful;
+        self.settle();
+        self.changed.notify_one();
+        doubtful
+    }
+
+    /// Does what is due: activates, expires, lapses, ends what the configuration does not allow.
+    /// Returns how long nothing more is due. The gate compares the time at each decision, so that
+    /// being late here opens nothing.
+    pub fn settle(&self) -> Duration {
+        let now = self.clock.now().wall;
+        let due = self.live.due(now);
+        for id in &due.requests {
+            self.log_failure(id, self.step_unseen(id, |_| Event::Deadline).err());
+        }
+        for id in &due.grants {
+            let done = self.end_unseen(id, |grant, context| match ending::on_deadline(grant, context)? {
+                Outcome::Moved(grant, effect) => Ok(Some((*grant, effect))),
+                Outcome::Undecided => Ok(None),
+            });
+            self.log_failure(id, done.err());
+        }
+        for id in &due.doubtful {
+            match self.end_unseen(id, |grant, context| Ok(ending::on_policy(grant, context)?)) {
+                Ok(Some(_)) => {}
+                Ok(None) => self.live.reconsider(id, &self.shared, self.clock.now()),
+                Err(error) => self.log_failure(id, Some(error)),
+            }
+        }
+        let next = self.live.due(now).next.and_then(|next| (next - now).to_std().ok());
+        next.map_or(LOOK_AGAIN, |next| next.min(LOOK_AGAIN))
+    }
+
+    /// Calls [`Broker::settle`] whenever something is due. Runs until it is dropped.
+    pub async fn run(self: Arc<Broker>) {
+        loop {
+            let broker = Arc::clone(&self);
+            let wait = tokio::task::spawn_blocking(move || broker.settle()).await.unwrap_or(LOOK_AGAIN);
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.changed.notified() => {}
+            }
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment {
+            snapshot: self.shared.snapshot.load_full(),
+            authority: self.shared.authority.load_full(),
+            now: self.clock.now(),
+        }
+    }
+
+    /// Whether the policy of a snapshot still allows a grant.
+    fn allows(&self) -> impl Fn(&Grant, &Snapshot) -> bool {
+        let (authority, now) = (self.shared.authority.load_full(), self.clock.now());
+        move |grant, snapshot| {
+            let context = Context { policy: &snapshot.policy, authority: &authority, groups: &snapshot.groups, now };
+            matches!(ending::on_policy(grant, &context), Ok(None))
+        }
+    }
+
+    fn load(&self, id: &str) -> Result<Option<Document>, StoreError> {
+        self.store.get(id)?.map(Document::from_record).transpose()
+    }
+
+    /// A transition of a request that the actor may see.
+    fn step<'a>(&self, id: &str, actor: &Actor, event: impl Fn(String) -> Event<'a>) -> Result<Request, BrokerError> {
+        self.request(id, actor)?;
+        self.step_unseen(id, event)
+    }
+
+    fn step_unseen<'a>(&self, id: &str, event: impl Fn(String) -> Event<'a>) -> Result<Request, BrokerError> {
+        self.attempt(|| {
+            let Some(Document::Request(request)) = self.load(id)? else {
+                return Err(BrokerError::NotFound(id.to_owned()));
+            };
+            let moment = self.moment();
+            let step = review::step(&request, &event(new_id("grant")?), &moment.context())?;
+            let mut documents = vec![Document::Request(step.request.clone())];
+            if let Some((grant, _)) = step.grant {
+                if !moment.snapshot.recording {
+                    return Err(BrokerError::NotRecording);
+                }
+                documents.push(Document::Grant(grant));
+            }
+            self.commit(documents)?;
+            Ok(step.request)
+        })
+    }
+
+    /// A transition of a grant that the actor may see.
+    fn end(
+        &self,
+        id: &str,
+        actor: &Actor,
+        decide: impl Fn(&Grant, &Context<'_>) -> Result<(Grant, Effect), WorkflowError>,
+    ) -> Result<Grant, BrokerError> {
+        let grant = self.grant(id, actor)?;
+        let ended = self.end_unseen(id, |grant, context| decide(grant, context).map(Some))?;
+        Ok(ended.unwrap_or(grant))
+    }
+
+    fn end_unseen(
+        &self,
+        id: &str,
+        decide: impl Fn(&Grant, &Context<'_>) -> Result<Option<(Grant, Effect)>, WorkflowError>,
+    ) -> Result<Option<Grant>, BrokerError> {
+        self.attempt(|| {
+            let Some(Document::Grant(grant)) = self.load(id)? else {
+                return Err(BrokerError::NotFound(id.to_owned()));
+            };
+            let Some((next, effect)) = decide(&grant, &self.moment().context())? else { return Ok(None) };
+            match (self.commit(vec![Document::Grant(next.clone())]), effect) {
+                (Ok(()), _) => Ok(Some(next)),
+                (Err(error @ StoreError::Conflict(_)), _) => Err(error.into()),
+                // Whether or not it can be written down: who ends a grant has ended it.
+                (Err(error), Effect::Close) => {
+                    self.live.close(&grant, &self.shared);
+                    Err(BrokerError::EndNotKept(error))
+                }
+                (Err(error), Effect::Open | Effect::Nothing) => Err(error.into()),
+            }
+        })
+    }
+
+    /// Decides again while somebody else was faster: the second time it sees what they did.
+    fn attempt<T>(&self, mut decide: impl FnMut() -> Result<T, BrokerError>) -> Result<T, BrokerError> {
+        let mut result = decide();
+        for _ in 1..ATTEMPTS {
+            match result {
+                Err(BrokerError::Store(StoreError::Conflict(_))) => result = decide(),
+                done => return done,
+            }
+        }
+        result
+    }
+
+    fn commit(&self, documents: Vec<Document>) -> Result<(), StoreError> {
+        let records = documents.iter().map(Document::to_record).collect::<Result<_, _>>()?;
+        let (shared, live, clock) = (Arc::clone(&self.shared), Arc::clone(&self.live), self.clock.clone());
+        let (sink, changed) = (Arc::clone(&self.events), Arc::clone(&self.changed));
+        let publish = move || {
+            live.publish(&documents, &shared, clock.now());
+            documents.iter().flat_map(events::of_document).for_each(|event| sink.event(event));
+            changed.notify_one();
+        };
+        self.store.commit(records, Box::new(publish))
+    }
+
+    /// What could not be done when it was due is due again next time.
+    fn log_failure(&self, id: &str, error: Option<BrokerError>) {
+        match error {
+            // Somebody else was faster.
+            None | Some(BrokerError::Workflow(_)) => {}
+            Some(error) => tracing::warn!(%id, %error, "a transition that is due is put off"),
+        }
+    }
+
+    fn note<T>(
+        &self,
+        attempt: &str,
+        about: &str,
+        actor: &Actor,
+        result: Result<T, BrokerError>,
+    ) -> Result<T, BrokerError> {
+        if let Err(error) = &result {
+            self.events.event(events::of_refusal(attempt, about, actor, error));
+        }
+        result
+    }
+}
+
+/// `req-7f3k9q2m4x`: fifty random bits in Crockford's alphabet, which has no letters that are
+/// taken for digits.
+fn new_id(kind: &str) -> Result<String, BrokerError> {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let mut octets = [0; 10];
+    getrandom::fill(&mut octets).map_err(|error| BrokerError::Random(error.to_string()))?;
+    let letters = octets.iter().map(|octet| char::from(ALPHABET[usize::from(octet % 32)]));
+    Ok(format!("{kind}-{}", letters.collect::<String>()))
+}

@@ -1,0 +1,71 @@
+//! What the broker tells the log: one object for each thing that happened and each that was refused.
+
+use super::BrokerError;
+use crate::daemon::store::record::Document;
+use crate::engine::grant::history::{Actor, Entry};
+use serde_json::{Value, json};
+
+/// Takes the steps of the workflow, to be recorded. Must not block: it is called where commits wait.
+pub trait EventSink: Send + Sync {
+    /// An object whose field `event` says what happened.
+    fn event(&self, event: Value);
+}
+
+/// The events of a document's last transition.
+pub(super) fn of_document(document: &Document) -> Vec<Value> {
+    let (history, mut common) = match document {
+        Document::Request(request) => (
+            &request.history,
+            json!({
+                "request": request.id,
+                "grant": request.grant,
+                "role": request.role,
+                "subject": request.subject.text(),
+                "state": request.state,
+            }),
+        ),
+        Document::Grant(grant) => (
+            &grant.history,
+            json!({
+                "request": grant.request,
+                "grant": grant.id,
+                "role": grant.role,
+                "subject": grant.subject.text(),
+                "state": grant.state,
+                "from": grant.from,
+                "until": grant.until,
+            }),
+        ),
+    };
+    let last = history.iter().filter(|entry| entry.after == document.revision());
+    last.map(|entry| {
+        describe(entry, &mut common);
+        common.clone()
+    })
+    .collect()
+}
+
+fn describe(entry: &Entry, event: &mut Value) {
+    event["event"] = json!(entry.what.word());
+    event["by"] = json!(entry.by);
+    event["acting_as"] = json!(entry.acting_as);
+    event["at"] = json!(entry.at);
+    event["connection_from"] = json!(entry.from);
+    event["reason"] = json!(entry.reason);
+    event["revision_before"] = json!(entry.before);
+    event["revision_after"] = json!(entry.after);
+}
+
+/// Somebody tried what they may not, or what does not fit.
+pub(super) fn of_refusal(attempt: &str, about: &str, actor: &Actor, error: &BrokerError) -> Value {
+    json!({
+        "event": "refused",
+        "attempt": attempt,
+        "about": about,
+        "by": actor.by(),
+        "acting_as": actor.acting_as(),
+        "connection_from": actor.from,
+        "reason": error.word(),
+        "detail": error.to_string(),
+    })
+}

@@ -1,0 +1,223 @@
+//! What has not ended: kept in memory, so that deadlines and changes of the configuration find it
+//! without reading the store.
+
+use crate::daemon::state::Shared;
+use crate::daemon::store::record::Document;
+use crate::engine::Now;
+use crate::engine::access::Snapshot;
+use crate::engine::grant::index::{ActiveGrant, ActiveGrants};
+use crate::engine::grant::lifecycle::{Grant, GrantState};
+use crate::engine::policy::Policy;
+use crate::engine::workflow::RequestState;
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Requests that wait and grants that have not ended.
+#[derive(Debug, Default)]
+pub(super) struct Live {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// When each pending request lapses.
+    pending: BTreeMap<String, DateTime<Utc>>,
+    grants: BTreeMap<String, LiveGrant>,
+    /// Grants that the policy does not allow as they are: kept out of the index, to be ended.
+    doubtful: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+struct LiveGrant {
+    grant: Grant,
+    /// Its end on the monotonic clock, fixed when it was first seen active. Never computed again:
+    /// by then the wall clock may have been set back.
+    until_monotonic: Option<Duration>,
+}
+
+/// What is to be looked at now.
+#[derive(Debug, Default)]
+pub(super) struct Due {
+    pub(super) requests: Vec<String>,
+    pub(super) grants: Vec<String>,
+    pub(super) doubtful: Vec<String>,
+    /// When to look again.
+    pub(super) next: Option<DateTime<Utc>>,
+}
+
+impl Live {
+    /// Takes over what a store held when the process began. The index follows with [`Live::install`].
+    pub(super) fn restore(&self, documents: Vec<Document>, now: Now) {
+        let mut inner = self.lock();
+        for document in documents {
+            match document {
+                Document::Request(request) if request.state == RequestState::Pending => {
+                    inner.pending.insert(request.id, request.lapses);
+                }
+                Document::Grant(grant) if !grant.state.is_end() => {
+                    let until_monotonic = until_monotonic(&grant, None, now);
+                    inner.grants.insert(grant.id.clone(), LiveGrant { grant, until_monotonic });
+                }
+                Document::Request(_) | Document::Grant(_) => {}
+            }
+        }
+    }
+
+    /// Takes over documents that are durable now, and brings the index in line with them.
+    pub(super) fn publish(&self, documents: &[Document], shared: &Shared, now: Now) {
+        let mut opens_or_closes = false;
+        for document in documents {
+            match document {
+                Document::Request(request) => {
+                    let mut inner = self.lock();
+                    if request.state == RequestState::Pending {
+                        inner.pending.insert(request.id.clone(), request.lapses);
+                    } else {
+                        inner.pending.remove(&request.id);
+                    }
+                }
+                Document::Grant(_) => opens_or_closes = true,
+            }
+        }
+        if !opens_or_closes {
+            return;
+        }
+        shared.update(|snapshot| {
+            let mut inner = self.lock();
+            let mut grants = ActiveGrants::clone(&snapshot.grants);
+            for document in documents {
+                if let Document::Grant(grant) = document {
+                    grants = inner.take(grant, &grants, &snapshot.policy, now);
+                }
+            }
+            Snapshot { grants: Arc::new(grants), ..snapshot.clone() }
+        });
+    }
+
+    /// Closes a grant whose end could not be written down: it opens nothing while this process lives.
+    pub(super) fn close(&self, grant: &Grant, shared: &Shared) {
+        shared.update(|snapshot| {
+            self.lock().grants.remove(&grant.id);
+            Snapshot { grants: Arc::new(snapshot.grants.without(&grant.subject, &grant.id)), ..snapshot.clone() }
+        });
+    }
+
+    /// Replaces the policy and, in the same instant, the index by one that fits it. Grants that
+    /// `allows` does not pass are left out and become doubtful.
+    pub(super) fn install(&self, policy: Arc<Policy>, shared: &Shared, allows: impl Fn(&Grant, &Snapshot) -> bool) {
+        shared.update(|snapshot| {
+            let mut inner = self.lock();
+            let next = Snapshot { policy, grants: Arc::new(ActiveGrants::new()), ..snapshot.clone() };
+            let doubtful: BTreeSet<String> = (inner.grants.values())
+                .filter(|live| !allows(&live.grant, &next))
+                .map(|live| live.grant.id.clone())
+                .collect();
+            inner.doubtful = doubtful;
+            let grants: ActiveGrants = (inner.grants.values())
+                .filter(|live| !inner.doubtful.contains(&live.grant.id))
+                .filter_map(|live| live.active(&next.policy).map(Arc::new))
+                .collect();
+            Snapshot { grants: Arc::new(grants), ..next }
+        });
+    }
+
+    /// A grant that was doubtful is allowed after all.
+    pub(super) fn reconsider(&self, id: &str, shared: &Shared, now: Now) {
+        shared.update(|snapshot| {
+            let mut inner = self.lock();
+            inner.doubtful.remove(id);
+            let grants = match inner.grants.get(id).map(|live| live.grant.clone()) {
+                Some(grant) => Arc::new(inner.take(&grant, &snapshot.grants, &snapshot.policy, now)),
+                None => Arc::clone(&snapshot.grants),
+            };
+            Snapshot { grants, ..snapshot.clone() }
+        });
+    }
+
+    /// What the clock, or a changed policy, has something to do with.
+    pub(super) fn due(&self, now: DateTime<Utc>) -> Due {
+        let inner = self.lock();
+        let mut due = Due { doubtful: inner.doubtful.iter().cloned().collect(), ..Due::default() };
+        let mut look = |id: &String, at: Option<DateTime<Utc>>, list: fn(&mut Due) -> &mut Vec<String>| match at {
+            Some(at) if at <= now => list(&mut due).push(id.clone()),
+            Some(at) => due.next = Some(due.next.map_or(at, |next| next.min(at))),
+            None => {}
+        };
+        for (id, lapses) in &inner.pending {
+            look(id, Some(*lapses), |due| &mut due.requests);
+        }
+        for (id, live) in &inner.grants {
+            look(id, live.grant.next_deadline(), |due| &mut due.grants);
+        }
+        due
+    }
+
+    /// How many grants have not ended.
+    pub(super) fn count(&self) -> usize {
+        self.lock().grants.len()
+    }
+
+    /// The grants that have not ended, as last written down.
+    pub(super) fn grants(&self) -> Vec<Grant> {
+        self.lock().grants.values().map(|live| live.grant.clone()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        // Each change is whole or not begun.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    /// Takes over one grant; the index with it or without it.
+    fn take(&mut self, grant: &Grant, index: &ActiveGrants, policy: &Policy, now: Now) -> ActiveGrants {
+        if grant.state.is_end() {
+            self.grants.remove(&grant.id);
+            self.doubtful.remove(&grant.id);
+            return index.without(&grant.subject, &grant.id);
+        }
+        let before = self.grants.get(&grant.id).and_then(|live| live.until_monotonic);
+        let until_monotonic = until_monotonic(grant, before, now);
+        let live = LiveGrant { grant: grant.clone(), until_monotonic };
+        let allowed = policy.role(&grant.role).is_some_and(|role| grant.scope.check_within(role, policy).is_ok());
+        let active = if allowed { live.active(policy) } else { None };
+        let next = match active {
+            Some(active) => index.with(Arc::new(active)),
+            None => index.without(&grant.subject, &grant.id),
+        };
+        if !allowed || grant.scope.openings(policy).is_err() {
+            // The policy changed between the decision and now.
+            self.doubtful.insert(grant.id.clone());
+        }
+        self.grants.insert(grant.id.clone(), live);
+        next
+    }
+}
+
+impl LiveGrant {
+    /// The grant as decisions read it; nothing unless it is active and its resources are there.
+    fn active(&self, policy: &Policy) -> Option<ActiveGrant> {
+        let grant = &self.grant;
+        Some(ActiveGrant {
+            id: grant.id.as_str().into(),
+            request: grant.request.as_str().into(),
+            role: grant.role.as_str().into(),
+            subject: grant.subject.clone(),
+            from: grant.from,
+            until: grant.until,
+            until_monotonic: self.until_monotonic?,
+            opens: grant.scope.openings(policy).ok()?,
+        })
+    }
+}
+
+/// The end of an active grant on the monotonic clock; never later than it was `before`.
+fn until_monotonic(grant: &Grant, before: Option<Duration>, now: Now) -> Option<Duration> {
+    (grant.state == GrantState::Active).then(|| {
+        let left = (grant.until - now.wall).to_std().unwrap_or(Duration::ZERO);
+        let until = now.monotonic.saturating_add(left);
+        before.map_or(until, |before| before.min(until))
+    })
+}

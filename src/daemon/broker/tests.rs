@@ -1,0 +1,1 @@
+//! The broker: what opens when, and what races end in.

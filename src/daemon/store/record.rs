@@ -1,0 +1,61 @@
+//! Requests and grants as documents of a store, and back. What cannot be read is an error, never a
+//! default.
+
+use super::{Record, StoreError};
+use crate::engine::grant::lifecycle::Grant;
+use crate::engine::workflow::Request;
+use serde::{Deserialize, Serialize};
+
+/// What a store holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum Document {
+    /// A request.
+    Request(Request),
+    /// A grant.
+    Grant(Grant),
+}
+
+impl Document {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        match self {
+            Document::Request(request) => &request.id,
+            Document::Grant(grant) => &grant.id,
+        }
+    }
+
+    /// Its revision.
+    pub fn revision(&self) -> u64 {
+        match self {
+            Document::Request(request) => request.revision,
+            Document::Grant(grant) => grant.revision,
+        }
+    }
+
+    /// As a record to commit.
+    ///
+    /// # Errors
+    /// It has no JSON form.
+    pub fn to_record(&self) -> Result<Record, StoreError> {
+        let body = serde_json::to_value(self).map_err(|error| corrupt(self.id(), &error.to_string()))?;
+        Ok(Record { id: self.id().to_owned(), revision: self.revision(), body })
+    }
+
+    /// From a record that was read.
+    ///
+    /// # Errors
+    /// It is not what was written.
+    pub fn from_record(record: Record) -> Result<Document, StoreError> {
+        let document: Document =
+            serde_json::from_value(record.body).map_err(|error| corrupt(&record.id, &error.to_string()))?;
+        if document.id() != record.id || document.revision() != record.revision {
+            return Err(corrupt(&record.id, "its id or revision is not that of its key"));
+        }
+        Ok(document)
+    }
+}
+
+fn corrupt(id: &str, why: &str) -> StoreError {
+    StoreError::Corrupt { id: id.to_owned(), why: why.to_owned() }
+}
