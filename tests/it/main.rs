@@ -1,8 +1,10 @@
 //! The end-to-end tests: one binary, a module for each subject.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests fail the test")]
+#![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
+#![expect(clippy::print_stderr, reason = "a failing test shows what the gate said")]
 
 mod arbitrary;
 mod fuzz;
 mod ldap3_proto;
 mod ldap_round_trip;
+mod support;

@@ -1,0 +1,347 @@
+//! A gate under test: its configuration, its process, and the command line that talks to it.
+
+use super::audit::Audit;
+use super::certs::Authority;
+use super::command::{self, Ran, tidegate};
+use super::ldap::Client;
+use super::slapd::{BASE, SERVICE_DN, SERVICE_PASSWORD, Slapd, person};
+use super::{PATIENCE, eventually};
+use serde_json::Value;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use tempfile::TempDir;
+
+/// What is protected unless a test says otherwise: the payroll, writes to it, and a secret project.
+pub(crate) const POLICY: &str = r#"
+[[resource]]
+name = "payroll"
+base = "ou=payroll,dc=example,dc=com"
+
+[[resource]]
+name = "secret-project"
+base = "ou=secret,ou=projects,dc=example,dc=com"
+
+[[role]]
+name = "payroll-reader"
+description = "Read payroll records"
+allow = [{ resource = "payroll", operations = ["search", "compare"] }]
+eligible = ["group:cn=hr,ou=groups,dc=example,dc=com"]
+approvers = ["group:cn=hr-leads,ou=groups,dc=example,dc=com"]
+max_duration = "4h"
+default_duration = "1h"
+
+[[role]]
+name = "payroll-editor"
+description = "Correct payroll records"
+allow = [{ resource = "payroll" }]
+eligible = ["group:cn=hr,ou=groups,dc=example,dc=com"]
+approvers = ["group:cn=hr-leads,ou=groups,dc=example,dc=com"]
+max_duration = "4h"
+default_duration = "1h"
+"#;
+
+/// How a gate is to be configured. The default is [`POLICY`] in front of one slapd over TLS.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    policy: String,
+    /// Lines of `[policy]`.
+    policy_lines: String,
+    /// Lines of `[directory]` instead of `urls` and `ca`.
+    directory: Option<String>,
+    /// More lines of `[listen]`.
+    listen_lines: String,
+    /// More lines of `[audit]`.
+    audit_lines: String,
+    /// The folder of the audit log, when not in the gate's own.
+    audit: Option<PathBuf>,
+    /// Whether writing beyond a limit is an error to the gate, and not its end.
+    ignore_file_size_signals: bool,
+}
+
+impl Default for Setup {
+    fn default() -> Setup {
+        Setup {
+            policy: POLICY.to_owned(),
+            policy_lines: String::new(),
+            directory: None,
+            listen_lines: String::new(),
+            audit_lines: String::new(),
+            audit: None,
+            ignore_file_size_signals: false,
+        }
+    }
+}
+
+impl Setup {
+    /// Resources, standing access and roles.
+    pub(crate) fn policy(self, policy: &str) -> Setup {
+        Setup { policy: policy.to_owned(), ..self }
+    }
+
+    /// More of them.
+    pub(crate) fn and(mut self, policy: &str) -> Setup {
+        self.policy.push_str(policy);
+        self
+    }
+
+    /// Lines for `[policy]`.
+    pub(crate) fn policy_lines(self, lines: &str) -> Setup {
+        Setup { policy_lines: lines.to_owned(), ..self }
+    }
+
+    /// Lines of `[directory]` in place of the usual `urls` and `ca`.
+    pub(crate) fn directory(self, lines: impl Into<String>) -> Setup {
+        Setup { directory: Some(lines.into()), ..self }
+    }
+
+    /// Over plain LDAP on this port of this machine.
+    pub(crate) fn plain_directory(self, port: u16) -> Setup {
+        self.directory(format!("urls = [\"ldap://127.0.0.1:{port}\"]"))
+    }
+
+    /// Lines for `[audit]`.
+    pub(crate) fn audit_lines(self, lines: &str) -> Setup {
+        Setup { audit_lines: lines.to_owned(), ..self }
+    }
+
+    /// Records go there.
+    pub(crate) fn audit(self, folder: impl Into<PathBuf>) -> Setup {
+        Setup { audit: Some(folder.into()), ..self }
+    }
+
+    /// Writing beyond a limit (`prlimit --fsize`) becomes an error, as on a full disk.
+    pub(crate) fn ignoring_file_size_signals(self) -> Setup {
+        Setup { ignore_file_size_signals: true, ..self }
+    }
+
+    /// Writes the configuration into `folder`; returns its path.
+    pub(crate) fn write(&self, folder: &Path, slapd: &Slapd) -> PathBuf {
+        let authority = Authority::new(folder);
+        self.write_with(folder, slapd, &authority)
+    }
+
+    fn write_with(&self, folder: &Path, slapd: &Slapd, authority: &Authority) -> PathBuf {
+        let (certificate, key) = authority.server("gate");
+        fs::write(folder.join("directory-password"), SERVICE_PASSWORD).unwrap();
+        let directory = self.directory.clone().unwrap_or_else(|| {
+            format!("urls = [\"ldaps://localhost:{}\"]\nca = {:?}", slapd.ldaps, slapd.authority.ca)
+        });
+        let audit = self.audit.clone().unwrap_or_else(|| folder.join("audit"));
+        let Setup { policy, policy_lines, listen_lines, audit_lines, .. } = self;
+        let text = format!(
+            r#"[listen]
+ldaps = "127.0.0.1:0"
+ldap = "127.0.0.1:0"
+{listen_lines}
+
+[tls]
+certificate = {certificate:?}
+private_key = {key:?}
+
+[directory]
+{directory}
+naming_contexts = ["{BASE}"]
+bind_dn = "{SERVICE_DN}"
+bind_password_file = {password:?}
+
+[policy]
+{policy_lines}
+
+[control]
+socket = {socket:?}
+local_subject = "uid={{user}},ou=people,{BASE}"
+act_as = ["local:{user}"]
+administrators = ["dn:{administrator}"]
+auditors = ["group:cn=security,ou=groups,{BASE}"]
+
+[store]
+path = {store:?}
+
+[audit]
+path = {audit:?}
+{audit_lines}
+{policy}"#,
+            password = folder.join("directory-password"),
+            socket = folder.join("control.sock"),
+            store = folder.join("store"),
+            administrator = person("root-admin"),
+            user = user(),
+        );
+        let path = folder.join("tidegate.toml");
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// Starts a gate in front of `slapd` and waits until it is ready.
+    #[track_caller]
+    pub(crate) fn start(self, slapd: &Slapd) -> Gate {
+        let folder = tempfile::Builder::new().prefix("tidegate-gate-").tempdir().unwrap();
+        let authority = Authority::new(folder.path());
+        let configuration = self.write_with(folder.path(), slapd, &authority);
+        let audit = Audit(self.audit.clone().unwrap_or_else(|| folder.path().join("audit")));
+        let mut gate = Gate {
+            process: None,
+            ignore_file_size_signals: self.ignore_file_size_signals,
+            configuration,
+            control: folder.path().join("control.sock"),
+            authority,
+            ldaps: 0,
+            ldap: 0,
+            audit,
+            folder,
+        };
+        gate.launch();
+        gate
+    }
+}
+
+/// The user that the tests run as.
+pub(crate) fn user() -> String {
+    let id = command::run(Command::new("id").arg("-un")).expect(0);
+    id.stdout.trim().to_owned()
+}
+
+/// A running gate; it ends when dropped.
+pub(crate) struct Gate {
+    process: Option<Child>,
+    ignore_file_size_signals: bool,
+    pub(crate) configuration: PathBuf,
+    pub(crate) control: PathBuf,
+    pub(crate) authority: Authority,
+    pub(crate) ldaps: u16,
+    pub(crate) ldap: u16,
+    pub(crate) audit: Audit,
+    pub(crate) folder: TempDir,
+}
+
+impl Gate {
+    /// Starts the process; it must not be running. Ports may change.
+    #[track_caller]
+    pub(crate) fn launch(&mut self) {
+        let errors = fs::File::options().create(true).append(true).open(self.folder.path().join("stderr")).unwrap();
+        let mut command = tidegate(["serve", "--config"]);
+        if self.ignore_file_size_signals {
+            // A signal that is ignored stays so across exec.
+            command = Command::new("sh");
+            command.args([
+                "-c",
+                "trap '' XFSZ; exec \"$@\"",
+                "sh",
+                env!("CARGO_BIN_EXE_tidegate"),
+                "serve",
+                "--config",
+            ]);
+        }
+        command.arg(&self.configuration).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
+        let mut child = command.spawn().unwrap();
+        let stdout = child.stdout.take().unwrap();
+        self.process = Some(child);
+        let (say, said) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let _ = say.send(line);
+            }
+        });
+        let ready = loop {
+            match said.recv_timeout(PATIENCE) {
+                Ok(line) if line.starts_with("tidegate: ready") => break line,
+                Ok(_) => {}
+                Err(error) => panic!("the gate is not ready ({error}):\n{}", self.errors()),
+            }
+        };
+        let port = |name: &str| {
+            let value = ready.split_whitespace().find_map(|part| part.strip_prefix(name)).unwrap_or_default();
+            value.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_else(|| panic!("{name} in {ready}"))
+        };
+        (self.ldaps, self.ldap) = (port("ldaps="), port("ldap="));
+    }
+
+    /// What it said on its standard error.
+    pub(crate) fn errors(&self) -> String {
+        fs::read_to_string(self.folder.path().join("stderr")).unwrap_or_default()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.as_ref().expect("a running gate").id()
+    }
+
+    /// Resident memory in KiB.
+    pub(crate) fn memory(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").trim().parse().unwrap()
+    }
+
+    /// Ends it with this signal and waits for the end; returns its exit code.
+    pub(crate) fn stop(&mut self, signal: &str) -> Option<i32> {
+        let mut child = self.process.take()?;
+        command::run(Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]));
+        eventually("the gate ends", || child.try_wait().unwrap()).code()
+    }
+
+    /// A raw client over TLS.
+    pub(crate) fn client(&self) -> Client {
+        Client::ldaps(self.ldaps, &self.authority.ca)
+    }
+
+    /// A raw client over TLS, bound as one of the people.
+    #[track_caller]
+    pub(crate) fn client_as(&self, name: &str) -> Client {
+        let mut client = self.client();
+        client.bind_as(name);
+        client
+    }
+
+    /// The command line, as one of the people.
+    pub(crate) fn cli(&self, who: &str, arguments: &[&str]) -> Ran {
+        let mut command = tidegate(arguments);
+        command::run(command.arg("--control").arg(&self.control).args(["--as", &person(who)]))
+    }
+
+    /// The command line with JSON for an answer; it must succeed.
+    #[track_caller]
+    pub(crate) fn json(&self, who: &str, arguments: &[&str]) -> Value {
+        let mut command = tidegate(arguments);
+        command.arg("--control").arg(&self.control).args(["--as", &person(who), "--output", "json"]);
+        command::run(&mut command).expect(0).json()
+    }
+
+    /// Asks for a role; returns the request's id.
+    #[track_caller]
+    pub(crate) fn request(&self, who: &str, role: &str, more: &[&str]) -> String {
+        let made = self.json(who, &[&["request", role, "--reason", "HR-7: test"], more].concat());
+        id(&made["id"])
+    }
+
+    /// Asks for a role, has it approved by Bob (or by Frank, when Bob asks); returns the grant's id.
+    #[track_caller]
+    pub(crate) fn granted(&self, who: &str, role: &str, more: &[&str]) -> String {
+        let request = self.request(who, role, more);
+        let approver = if who == "bob" { "frank" } else { "bob" };
+        self.cli(approver, &["approve", &request]).expect(0);
+        id(&self.json(who, &["show", &request])["grant"])
+    }
+}
+
+/// An id as JSON gives it: a string, or an object that has one.
+#[track_caller]
+fn id(value: &Value) -> String {
+    let text = value.as_str().or_else(|| value["id"].as_str());
+    text.unwrap_or_else(|| panic!("no id: {value}")).to_owned()
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.process.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        if thread::panicking() {
+            eprintln!("the gate said:\n{}", self.errors());
+        }
+    }
+}
