@@ -1,1 +1,123 @@
-//! To be written: config.
+//! The configuration: one TOML file, read into values that cannot be wrong.
+//!
+//! `raw` knows what the file says and where it says it, the files named after sections know what it
+//! means, [`Config`] is what is left when nothing was wrong. Files that the configuration names are
+//! opened here, so that a typing error in a path is found before anything starts.
+
+mod directory;
+mod error;
+mod file;
+mod lint;
+mod policy;
+mod raw;
+mod sections;
+mod suggest;
+mod value;
+
+pub use directory::{Directory, DirectoryUrl, ServiceAccount, Transport};
+pub use error::{ConfigError, ConfigErrors};
+pub use file::Secret;
+pub use lint::{Warning, lint};
+pub use sections::{Audit, Control, Durability, Listen, LocalSubject, Runtime, Store, Tls};
+
+use crate::engine::policy::Policy;
+use error::Problems;
+use raw::Section;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Everything that was configured. All paths are absolute or relative to the process's folder;
+/// those in the file are relative to the file's folder and were resolved against it.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `[listen]`: where clients connect.
+    pub listen: Listen,
+    /// `[tls]`: what clients are shown, and asked for.
+    pub tls: Tls,
+    /// `[directory]`: what is behind the gate.
+    pub directory: Directory,
+    /// `[policy]`, `[[resource]]`, `[[standing]]` and `[[role]]`.
+    pub policy: Policy,
+    /// `[control]`: the command line's door.
+    pub control: Control,
+    /// `[store]`: where requests and grants are kept.
+    pub store: Store,
+    /// `[audit]`: where the record of every operation is kept.
+    pub audit: Audit,
+    /// `[runtime]`: how much of the machine is used.
+    pub runtime: Runtime,
+    /// Where things stand in the file, for warnings.
+    places: Places,
+}
+
+/// In which file and on which line each named thing stands.
+#[derive(Debug, Clone, Default)]
+struct Places {
+    file: PathBuf,
+    lines: BTreeMap<String, usize>,
+    /// What was noticed while reading: valid, but it looks wrong.
+    warnings: Vec<(usize, String)>,
+}
+
+impl Config {
+    /// Reads and checks a configuration file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of its lines.
+    pub fn load(path: &Path) -> Result<Config, ConfigErrors> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => {
+                let folder = path.parent().unwrap_or(Path::new(""));
+                Config::parse(&text, path, folder)
+            }
+            Err(error) => Err(ConfigErrors::unreadable(path, &error)),
+        }
+    }
+
+    /// Checks a configuration that is already in memory. `file` is what errors call it; paths in it
+    /// are relative to `folder`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in the order of its lines.
+    pub fn parse(text: &str, file: &Path, folder: &Path) -> Result<Config, ConfigErrors> {
+        let problems = Problems::new(file, text);
+        let (document, syntax) = toml::de::DeTable::parse_recoverable(text);
+        for error in &syntax {
+            problems.syntax(error);
+        }
+        let root = Section::root(&document, folder, &problems);
+        let config = Config::read(&root, file);
+        root.finish();
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(problems.into_errors()),
+        }
+    }
+
+    /// `None` only where a problem was noted.
+    fn read(root: &Section<'_>, file: &Path) -> Option<Config> {
+        // Every section is read before the first `?`, so that one's errors do not hide another's.
+        let listen = sections::listen(root);
+        let tls = sections::tls(root);
+        let directory = directory::directory(root);
+        let policy = policy::policy(root);
+        let control = sections::control(root);
+        let store = sections::store(root);
+        let audit = sections::audit(root);
+        let runtime = sections::runtime(root);
+        Some(Config {
+            listen: listen?,
+            tls: tls?,
+            directory: directory?,
+            policy: policy?,
+            control: control?,
+            store: store?,
+            audit: audit?,
+            runtime: runtime?,
+            places: Places { file: file.to_owned(), lines: root.lines(), warnings: root.warnings() },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,133 @@
+//! Files that the configuration names: opened once while checking, so that a wrong path or a
+//! wrong content is an error with a line, not a failure later.
+
+use super::raw::{Located, Section};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// A password or key. Is never shown: not by `Debug`, not in errors.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<[u8]>);
+
+impl Secret {
+    /// Takes the octets as they are.
+    pub fn new(octets: impl Into<Box<[u8]>>) -> Secret {
+        Secret(octets.into())
+    }
+
+    /// For the one place that sends it.
+    pub fn reveal(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// A path, resolved, whatever is there.
+pub(super) fn path(section: &Section<'_>, key: &'static str, example: &str) -> Option<PathBuf> {
+    let written = section.required::<String>(key, example)?;
+    if written.value.is_empty() {
+        section.problem(written.at, format!("{key}: the path is empty; write it like {key} = {example}"));
+        return None;
+    }
+    Some(section.resolve(&written.value))
+}
+
+/// A file of certificates (PEM) that must be there.
+pub(super) fn certificates(section: &Section<'_>, key: &'static str, example: &str) -> Option<PathBuf> {
+    let written = section.required::<String>(key, example)?;
+    let (path, content) = read(section, key, &written)?;
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
+    if all.is_ok_and(|all| !all.is_empty()) {
+        return Some(path);
+    }
+    section.problem(written.at, format!("{key}: {} holds no certificate in PEM form", path.display()));
+    None
+}
+
+/// As [`certificates`], where the key may be left out: the inner `None`.
+#[expect(clippy::option_option, reason = "the outer one is: a problem was noted")]
+pub(super) fn optional_certificates(section: &Section<'_>, key: &'static str) -> Option<Option<PathBuf>> {
+    match section.optional::<String>(key) {
+        Some(_) => certificates(section, key, "").map(Some),
+        None => Some(None),
+    }
+}
+
+/// A file with a private key (PEM) that must be there.
+pub(super) fn private_key(section: &Section<'_>, key: &'static str, example: &str) -> Option<PathBuf> {
+    let written = section.required::<String>(key, example)?;
+    let (path, content) = read(section, key, &written)?;
+    private(section, key, written.at, &path);
+    if PrivateKeyDer::from_pem_slice(&content).is_ok() {
+        return Some(path);
+    }
+    section.problem(written.at, format!("{key}: {} holds no private key in PEM form", path.display()));
+    None
+}
+
+/// A secret, from the file that `file_key` or the environment variable that `environment_key`
+/// names. One newline at the end of a file is not part of it.
+pub(super) fn secret(
+    section: &Section<'_>,
+    [plain_key, file_key, environment_key]: [&'static str; 3],
+) -> Option<Located<Secret>> {
+    let instead = format!("the secret is not written here: use {file_key} or {environment_key}");
+    if let Some(at) = section.forbidden(plain_key) {
+        section.problem(at, format!("{plain_key}: {instead}"));
+    }
+    let from_file = section.optional::<String>(file_key);
+    let from_environment = section.optional::<String>(environment_key);
+    let (key, at, secret) = match (from_file, from_environment) {
+        (None, None) => return None,
+        (Some(_), Some(variable)) => {
+            section.problem(variable.at, format!("{environment_key}: {file_key} is given too; keep one of them"));
+            return None;
+        }
+        (Some(written), None) => {
+            let (path, content) = read(section, file_key, &written)?;
+            private(section, file_key, written.at, &path);
+            let line = content.strip_suffix(b"\n").unwrap_or(&content);
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            (file_key, written.at, Secret::new(line))
+        }
+        (None, Some(variable)) => {
+            let Some(value) = std::env::var_os(&variable.value) else {
+                let message = format!("the environment variable {:?} is not set", variable.value);
+                section.problem(variable.at, format!("{environment_key}: {message}"));
+                return None;
+            };
+            (environment_key, variable.at, Secret::new(value.into_encoded_bytes()))
+        }
+    };
+    if secret.reveal().is_empty() {
+        section.problem(at, format!("{key}: the secret is empty"));
+        return None;
+    }
+    Some(Located { value: secret, at })
+}
+
+/// Warns of a secret that every user of the machine may read.
+fn private(section: &Section<'_>, key: &str, at: usize, path: &Path) {
+    let mode = std::fs::metadata(path).map_or(0, |metadata| metadata.permissions().mode());
+    if mode & 0o007 != 0 {
+        section.warning(at, format!("{key}: every user of this machine may read {0}; chmod o= {0}", path.display()));
+    }
+}
+
+fn read(section: &Section<'_>, key: &str, written: &Located<String>) -> Option<(PathBuf, Vec<u8>)> {
+    let path = section.resolve(&written.value);
+    match std::fs::read(&path) {
+        Ok(content) => Some((path, content)),
+        Err(error) => {
+            section.problem(written.at, format!("{key}: {} cannot be read: {error}", path.display()));
+            None
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What is valid in a configuration and looks wrong all the same.
+
+use super::Config;
+use super::value::OPERATIONS;
+use crate::engine::ldap::Dn;
+use crate::engine::policy::resource::{ResourceIndex, ResourceScope};
+use crate::engine::policy::role::{Allow, Role};
+use crate::engine::policy::selector::Selector;
+use crate::engine::policy::{Mode, OperationKind, OperationSet, Policy};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Something that looks wrong, and what to do about it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Warning {
+    /// The configuration.
+    pub file: PathBuf,
+    /// Where the thing that is meant begins; counted from one.
+    pub line: usize,
+    /// What looks wrong.
+    pub message: String,
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}: {}", self.file.display(), self.line, self.message)
+    }
+}
+
+/// A grant that is longer than this is hardly just in time.
+const LONG: Duration = Duration::from_secs(24 * 3_600);
+
+/// Everything that looks wrong, in the order of the file.
+pub fn lint(config: &Config) -> Vec<Warning> {
+    let mut found = Found { config, warnings: BTreeSet::new() };
+    for (line, message) in &config.places.warnings {
+        found.warnings.insert((*line, message.clone()));
+    }
+    sections(&mut found);
+    resources(&mut found);
+    standing(&mut found);
+    for role in &config.policy.roles {
+        approval(&mut found, role);
+        opens(&mut found, role);
+        if role.max_duration > LONG {
+            let longest = crate::engine::format_duration(role.max_duration);
+            found.role(role, format!("max_duration is {longest}: more than a day is close to standing access"));
+        }
+    }
+    found.into_warnings()
+}
+
+struct Found<'c> {
+    config: &'c Config,
+    warnings: BTreeSet<(usize, String)>,
+}
+
+impl Found<'_> {
+    fn at(&mut self, place: &str, message: impl std::fmt::Display) {
+        let line = self.config.places.lines.get(place).copied().unwrap_or(1);
+        let separator = if place.starts_with('[') { " " } else { ": " };
+        self.warnings.insert((line, format!("{place}{separator}{message}")));
+    }
+
+    fn role(&mut self, role: &Role, message: impl std::fmt::Display) {
+        self.at(&format!("role {:?}", role.name), message);
+    }
+
+    fn into_warnings(self) -> Vec<Warning> {
+        let file = &self.config.places.file;
+        self.warnings.into_iter().map(|(line, message)| Warning { file: file.clone(), line, message }).collect()
+    }
+}
+
+fn sections(found: &mut Found<'_>) {
+    let config = found.config;
+    let policy = &config.policy;
+    if policy.mode == Mode::Monitor {
+        found.at("[policy]", "mode is \"monitor\": nothing is refused or redacted, only recorded");
+    }
+    if policy.resources.is_empty() {
+        found.at("[policy]", "no resource is defined: nothing is protected; define one under [[resource]]");
+    }
+    let control = &config.control;
+    let lists =
+        [("act_as", &control.act_as), ("administrators", &control.administrators), ("auditors", &control.auditors)];
+    for (key, list) in lists {
+        if list.contains(&Selector::Anyone) {
+            found.at("[control]", format!("{key} contains \"anyone\"; name people or groups"));
+        }
+    }
+    if !control.act_as.is_empty() {
+        let who = join(&control.act_as);
+        found.at(
+            "[control]",
+            format!("act_as: {who} may ask and review in anybody's name; meant for trying things out"),
+        );
+    }
+    if control.administrators.is_empty() {
+        found.at(
+            "[control]",
+            "administrators is empty: nobody but its approvers can revoke a grant, and nobody can reload",
+        );
+    }
+    if control.local_subject.is_none() && !policy.roles.is_empty() {
+        let message = "local_subject is missing: nobody who uses the command line has a name that a grant could be for";
+        found.at("[control]", message);
+    }
+    if config.directory.service.is_none() && uses_groups(config) {
+        let message =
+            "bind_dn is missing: groups are read anonymously, and are empty where the directory does not allow that";
+        found.at("[directory]", message);
+    }
+}
+
+fn uses_groups(config: &Config) -> bool {
+    let roles = config.policy.roles.iter().flat_map(|role| [&role.eligible, &role.approvers, &role.beneficiaries]);
+    let standing = config.policy.standing.iter().map(|standing| &standing.who);
+    let control = [&config.control.act_as, &config.control.administrators, &config.control.auditors];
+    let mut all = roles.chain(standing).chain(control).flatten();
+    all.any(|selector| matches!(selector, Selector::Group(_)))
+}
+
+fn resources(found: &mut Found<'_>) {
+    let policy = &found.config.policy;
+    for (position, resource) in policy.resources.iter().enumerate() {
+        let place = format!("resource {:?}", resource.name);
+        let allows = policy.roles.iter().flat_map(|role| &role.allow).map(|allow| (allow.resource, allow.operations));
+        let mut holders = allows.chain(policy.standing.iter().map(|standing| (standing.resource, standing.operations)));
+        let opened = |(index, operations): (ResourceIndex, OperationSet)| {
+            index.0 as usize == position && !common(operations, resource.operations).is_empty()
+        };
+        if !holders.any(opened) {
+            found.at(&place, "nobody can open it: no role allows it and nobody has standing access");
+        }
+        if let Some(contexts) = &found.config.directory.naming_contexts
+            && !contexts.iter().any(|context| resource.base.is_within(context))
+        {
+            found.at(&place, format!("its base {} is outside naming_contexts: it protects nothing", resource.base));
+        }
+    }
+}
+
+/// Every one is listed: standing access is what the gate is there to end.
+fn standing(found: &mut Found<'_>) {
+    let policy = &found.config.policy;
+    for (position, standing) in policy.standing.iter().enumerate() {
+        let place = format!("standing access {}", position + 1);
+        let operations = names(&kinds(standing.operations));
+        let resource = resource_name(policy, standing.resource);
+        let message =
+            format!("{} permanently: {operations} in {resource:?} ({})", join(&standing.who), standing.reason);
+        found.at(&place, message);
+        if standing.who.contains(&Selector::Anyone) {
+            found.at(&place, format!("\"anyone\" holds it: {resource:?} is hardly protected"));
+        }
+    }
+}
+
+/// Whether requests for the role can be approved, and by others than those who ask.
+fn approval(found: &mut Found<'_>, role: &Role) {
+    for (key, list) in [("eligible", &role.eligible), ("approvers", &role.approvers)] {
+        if list.contains(&Selector::Anyone) {
+            found.role(role, format!("{key} contains \"anyone\": whoever has a name in the directory"));
+        }
+    }
+    let approvers: Option<BTreeSet<&Dn>> = role.approvers.iter().map(single).collect();
+    let own_reviews = "nobody reviews their own request";
+    match approvers {
+        Some(approvers) if approvers.len() < role.approvals as usize => {
+            let message = format!("takes {} approvals, and names {} approvers", role.approvals, approvers.len());
+            found.role(role, format!("{message}: no request can be approved"));
+        }
+        Some(approvers) if approvers.len() == role.approvals as usize => {
+            for asking in role.eligible.iter().filter_map(single).filter(|dn| approvers.contains(dn)) {
+                found.role(role, format!("no request of {asking} can be approved: {own_reviews}"));
+            }
+        }
+        Some(_) | None => {
+            let same = |a: &[Selector], b: &[Selector]| a.iter().all(|selector| b.contains(selector));
+            if same(&role.eligible, &role.approvers) && same(&role.approvers, &role.eligible) {
+                found.role(role, "those who may ask are those who approve: they approve for each other");
+            }
+        }
+    }
+}
+
+fn single(selector: &Selector) -> Option<&Dn> {
+    match selector {
+        Selector::Dn(dn) => Some(dn),
+        Selector::Subtree(_)
+        | Selector::Group(_)
+        | Selector::Certificate(_)
+        | Selector::Local(_)
+        | Selector::Anyone => None,
+    }
+}
+
+/// Whether what the role allows is of any use: resources overlap, and all that are touched must be held.
+fn opens(found: &mut Found<'_>, role: &Role) {
+    let policy = &found.config.policy;
+    for allow in &role.allow {
+        let Some(resource) = policy.resources.get(allow.resource.0 as usize) else { continue };
+        let opened = common(allow.operations, resource.operations);
+        let idle: Vec<_> = kinds(allow.operations).into_iter().filter(|kind| !opened.contains(kind)).collect();
+        if opened.is_empty() {
+            let message = format!("opens nothing of resource {:?}, which protects", resource.name);
+            found.role(role, format!("{message} only: {}", names(&kinds(resource.operations))));
+        } else if !idle.is_empty() && allow.operations != OperationSet::all() {
+            let message = format!("resource {:?} does not protect {}", resource.name, names(&idle));
+            found.role(role, format!("{message}; the role need not allow that"));
+        }
+        let base = allow.base.as_ref().unwrap_or(&resource.base);
+        for (position, other) in policy.resources.iter().enumerate() {
+            if other.scope != ResourceScope::Subtree || !base.is_within(&other.base) {
+                continue;
+            }
+            let held = |kind: &OperationKind| role.allow.iter().any(|allow| covers(allow, position, base, *kind));
+            let lacking: Vec<_> =
+                opened.iter().copied().filter(|kind| other.operations.contains(*kind) && !held(kind)).collect();
+            if !lacking.is_empty() {
+                let message = format!("to {} at {base}, resource {:?} must be held too", names(&lacking), other.name);
+                found.role(role, format!("{message}, and the role does not open it there"));
+            }
+        }
+    }
+}
+
+fn covers(allow: &Allow, resource: usize, base: &Dn, kind: OperationKind) -> bool {
+    allow.resource.0 as usize == resource
+        && allow.operations.contains(kind)
+        && allow.base.as_ref().is_none_or(|allowed| base.is_within(allowed))
+}
+
+fn kinds(operations: OperationSet) -> Vec<OperationKind> {
+    OPERATIONS.iter().map(|(_, kind)| *kind).filter(|kind| operations.contains(*kind)).collect()
+}
+
+fn common(a: OperationSet, b: OperationSet) -> Vec<OperationKind> {
+    kinds(a).into_iter().filter(|kind| b.contains(*kind)).collect()
+}
+
+fn names(kinds: &[OperationKind]) -> String {
+    let words: Vec<&str> = OPERATIONS.iter().filter(|(_, kind)| kinds.contains(kind)).map(|(word, _)| *word).collect();
+    words.join(", ")
+}
+
+fn join(selectors: &[Selector]) -> String {
+    selectors.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn resource_name(policy: &Policy, index: ResourceIndex) -> &str {
+    policy.resources.get(index.0 as usize).map_or("", |resource| &resource.name)
+}

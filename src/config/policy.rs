@@ -1,0 +1,288 @@
+//! `[policy]`, `[[resource]]`, `[[standing]]` and `[[role]]`: what is protected, who holds what
+//! permanently, what can be requested.
+
+use super::raw::{Located, Section};
+use super::suggest::nearest;
+use super::value::{Name, OPERATIONS};
+use crate::engine::ldap::Dn;
+use crate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
+use crate::engine::policy::role::{Allow, Role};
+use crate::engine::policy::selector::Selector;
+use crate::engine::policy::{Mode, OperationKind, OperationSet, Policy, RefusalStyle, Standing};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a request waits when its role does not say.
+const REQUEST_TTL: Duration = Duration::from_secs(8 * 3_600);
+
+/// What a grant lasts when neither request nor role say; less where the role allows no more.
+const DEFAULT_DURATION: Duration = Duration::from_secs(3_600);
+
+/// Nothing is granted for longer than a year: what is, is standing access.
+const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
+pub(super) fn policy(root: &Section<'_>) -> Option<Policy> {
+    let section = root.section("policy");
+    let mode = section.optional::<Mode>("mode").map_or(Mode::Enforce, |found| found.value);
+    let refusal = section.optional::<RefusalStyle>("refusal").map_or(RefusalStyle::Explain, |found| found.value);
+    section.finish();
+
+    let (names, resources) = resources(root);
+    let known = Known { names: &names, resources: &resources };
+    let standing: Vec<_> = root
+        .sections("standing", |number| format!("standing access {number}"))
+        .into_iter()
+        .map(|section| standing(section, &known))
+        .collect();
+    let mut taken = Names::default();
+    let roles: Vec<_> = root
+        .sections("role", |number| format!("role {number}"))
+        .into_iter()
+        .map(|section| role(section, &known, &mut taken))
+        .collect();
+
+    let resources = resources.into_iter().collect::<Option<_>>()?;
+    let standing = standing.into_iter().collect::<Option<_>>()?;
+    let roles = roles.into_iter().collect::<Option<_>>()?;
+    Some(Policy::new(mode, refusal, resources, standing, roles))
+}
+
+/// Names already given to things of one kind, and where.
+#[derive(Default)]
+struct Names(Vec<(String, usize)>);
+
+impl Names {
+    /// Reads a section's name and calls the section by it.
+    fn take(&mut self, section: &mut Section<'_>, what: &str, example: &str) -> Option<Arc<str>> {
+        let name = section.required::<Name>("name", example)?;
+        section.named(what, &name.value.0);
+        if let Some((_, first)) = self.0.iter().find(|(taken, _)| *taken == name.value.0) {
+            let line = section.line(*first);
+            section.problem(name.at, format!("this name is taken: line {line} defines it; choose another"));
+        }
+        let taken: Arc<str> = name.value.0.as_str().into();
+        self.0.push((name.value.0, name.at));
+        Some(taken)
+    }
+}
+
+/// The resources that `resource = "…"` can name. Those that are wrong in themselves are `None`:
+/// naming them is no second error.
+struct Known<'k> {
+    names: &'k [String],
+    resources: &'k [Option<Resource>],
+}
+
+impl Known<'_> {
+    /// Reads `resource` and `operations`.
+    fn opened(&self, section: &Section<'_>) -> Option<(ResourceIndex, Option<&Resource>, OperationSet)> {
+        let name = section.required::<String>("resource", "\"payroll\"");
+        let operations = operations(section);
+        let name = name?;
+        let Some(position) = self.names.iter().position(|known| *known == name.value) else {
+            self.unknown(section, &name);
+            return None;
+        };
+        let resource = self.resources.get(position).and_then(Option::as_ref);
+        let operations = operations.or_else(|| resource.map(|resource| resource.operations))?;
+        Some((ResourceIndex(u32::try_from(position).ok()?), resource, operations))
+    }
+
+    fn unknown(&self, section: &Section<'_>, name: &Located<String>) {
+        let named: Vec<&str> = self.names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+        let known = match named.is_empty() {
+            true => "none with a valid name is defined; define it under [[resource]]".to_owned(),
+            false => format!("defined are: {}", named.join(", ")),
+        };
+        let meant = match nearest(&name.value, named) {
+            Some(meant) => format!("did you mean {meant:?}? "),
+            None => String::new(),
+        };
+        section.problem(name.at, format!("unknown resource {:?}; {meant}{known}", name.value));
+    }
+}
+
+fn resources(root: &Section<'_>) -> (Vec<String>, Vec<Option<Resource>>) {
+    let mut taken = Names::default();
+    let mut names = Vec::new();
+    let mut resources = Vec::new();
+    for mut section in root.sections("resource", |number| format!("resource {number}")) {
+        let name = taken.take(&mut section, "resource", "\"payroll\"");
+        names.push(name.as_deref().unwrap_or_default().to_owned());
+        resources.push(resource(section, name));
+    }
+    (names, resources)
+}
+
+fn resource(section: Section<'_>, name: Option<Arc<str>>) -> Option<Resource> {
+    let base = section.required::<Dn>("base", "\"ou=payroll,dc=example,dc=com\"");
+    let scope = section.optional::<ResourceScope>("scope").map_or(ResourceScope::Subtree, |found| found.value);
+    let operations = operations(&section).unwrap_or_else(OperationSet::all);
+    section.not_yet("attributes", "attribute resources are");
+    section.finish();
+    Some(Resource { name: name?, base: base?.value, scope, operations })
+}
+
+fn standing(section: Section<'_>, known: &Known<'_>) -> Option<Standing> {
+    let who = needed(&section, "who", "nobody would hold it", "\"dn:cn=hr-sync,ou=services,dc=example,dc=com\"");
+    session_selectors(&section, "who", &who);
+    let opened = known.opened(&section);
+    let reason = section.required::<String>("reason", "\"nightly export, HR-112\"");
+    if let Some(reason) = reason.as_ref().filter(|reason| reason.value.trim().is_empty()) {
+        section.problem(reason.at, "reason: it is empty; say why this is permanent: the reports list it");
+    }
+    section.not_yet("replicate", "replication is");
+    section.finish();
+    let (resource, _, operations) = opened?;
+    Some(Standing { who: plain(who), resource, operations, reason: reason?.value })
+}
+
+fn role(mut section: Section<'_>, known: &Known<'_>, taken: &mut Names) -> Option<Arc<Role>> {
+    let name = taken.take(&mut section, "role", "\"payroll-editor\"");
+    let description = section.optional::<String>("description");
+    let allow = allow(&section, known);
+    let [hr, leads] = ["hr", "hr-leads"].map(|name| format!("\"group:cn={name},ou=groups,dc=example,dc=com\""));
+    let eligible = needed(&section, "eligible", "nobody could ask for it", &hr);
+    let approvers = needed(&section, "approvers", "nobody could approve it", &leads);
+    let beneficiaries = section.list::<Selector>("beneficiaries").map(|list| list.value).unwrap_or_default();
+    session_selectors(&section, "beneficiaries", &beneficiaries);
+    let approvals = section.number("approvals", 1, 1..=100);
+    let times = times(&section);
+    let reason_required = section.optional::<bool>("reason_required").is_none_or(|found| found.value);
+    let ticket_pattern = section.optional::<String>("ticket_pattern").and_then(|found| ticket(&section, &found));
+    later(&section);
+    section.finish();
+    let (max_duration, default_duration, request_ttl) = times?;
+    Some(Arc::new(Role {
+        name: name?,
+        description: description.map(|found| found.value).unwrap_or_default(),
+        allow: allow?,
+        eligible: plain(eligible),
+        approvers: plain(approvers),
+        beneficiaries: plain(beneficiaries),
+        approvals: u32::try_from(approvals).ok()?,
+        max_duration,
+        default_duration,
+        request_ttl,
+        reason_required,
+        ticket_pattern,
+    }))
+}
+
+/// Keys of the design that do nothing yet.
+fn later(section: &Section<'_>) {
+    section.not_yet("stage", "stages (chains and escalation) are");
+    section.not_yet("automatic", "automatic approval is");
+    section.not_yet("break_glass", "break-glass is");
+    section.only("replicate", &false, "replication is");
+    if section.has("second_factor") && !section.is_empty_list("second_factor") {
+        section.not_yet("second_factor", "a second factor is");
+    }
+    section.list::<String>("second_factor");
+}
+
+fn allow(section: &Section<'_>, known: &Known<'_>) -> Option<Vec<Allow>> {
+    let example = "[{ resource = \"payroll\", operations = [\"search\"] }]";
+    if !section.has("allow") {
+        section.missing("allow", example);
+    } else if section.is_empty_list("allow") {
+        section.problem(
+            section.at(),
+            format!("allow: it is empty, so that the role opens nothing; write it like {example}"),
+        );
+    }
+    let place = section.place();
+    let lines = section.sections("allow", |number| format!("{place}: allow {number}"));
+    let read = lines.into_iter().map(|line| {
+        let opened = known.opened(&line);
+        let base = line.optional::<Dn>("base");
+        line.not_yet("attributes", "attribute resources are");
+        if let (Some((_, Some(resource), _)), Some(base)) = (&opened, &base)
+            && !base.value.is_within(&resource.base)
+        {
+            let message = format!("is not within resource {:?}, which begins at {}", resource.name, resource.base);
+            line.problem(base.at, format!("base: {} {message}", base.value));
+        }
+        line.finish();
+        let (resource, _, operations) = opened?;
+        Some(Allow { resource, operations, base: base.map(|base| base.value) })
+    });
+    // Every line is read before one that is wrong ends it.
+    read.collect::<Vec<_>>().into_iter().collect()
+}
+
+/// The longest grant, the usual one, and how long a request waits.
+fn times(section: &Section<'_>) -> Option<(Duration, Duration, Duration)> {
+    let most = section.required::<Duration>("max_duration", "\"4h\"");
+    let usual = section.optional::<Duration>("default_duration");
+    let wait = section.optional::<Duration>("request_ttl");
+    let written = [("max_duration", &most), ("request_ttl", &wait)];
+    for (key, found) in written.into_iter().filter_map(|(key, found)| Some((key, found.as_ref()?))) {
+        if found.value > LONGEST {
+            section.problem(found.at, format!("{key}: more than a year is standing access; use less"));
+        }
+    }
+    if let (Some(most), Some(usual)) = (&most, &usual)
+        && usual.value > most.value
+    {
+        let [usual_text, most_text] = [usual.value, most.value].map(crate::engine::format_duration);
+        let message = format!("{usual_text} is more than max_duration, which is {most_text}; use at most that");
+        section.problem(usual.at, format!("default_duration: {message}"));
+    }
+    let most = most?.value;
+    let usual = usual.map_or(DEFAULT_DURATION.min(most), |found| found.value);
+    Some((most, usual, wait.map_or(REQUEST_TTL, |found| found.value)))
+}
+
+fn ticket(section: &Section<'_>, found: &Located<String>) -> Option<regex_lite::Regex> {
+    match regex_lite::Regex::new(&found.value) {
+        Ok(pattern) => Some(pattern),
+        Err(error) => {
+            let message = format!("ticket_pattern: {:?} is not a regular expression: {error}", found.value);
+            section.problem(found.at, format!("{message}; write it like \"^HR-[0-9]+$\""));
+            None
+        }
+    }
+}
+
+/// `operations`; `None` where it was left out.
+fn operations(section: &Section<'_>) -> Option<OperationSet> {
+    let list = section.list::<OperationKind>("operations")?;
+    if section.is_empty_list("operations") {
+        let known: Vec<&str> = OPERATIONS.iter().map(|(word, _)| *word).collect();
+        let message = format!("it is empty; leave it out for all, or name some of: {}", known.join(", "));
+        section.problem(list.at, format!("operations: {message}"));
+    }
+    Some(list.value.into_iter().map(|kind| kind.value).collect())
+}
+
+/// A list of selectors that may be left out.
+pub(super) fn selectors(section: &Section<'_>, key: &'static str) -> Vec<Selector> {
+    section.list::<Selector>(key).map(|list| plain(list.value)).unwrap_or_default()
+}
+
+/// A list of selectors that must name somebody.
+fn needed(section: &Section<'_>, key: &'static str, otherwise: &str, example: &str) -> Vec<Located<Selector>> {
+    if !section.has(key) {
+        section.missing(key, &format!("[{example}]"));
+    }
+    let Some(list) = section.list::<Selector>(key) else { return Vec::new() };
+    if section.is_empty_list(key) {
+        section.problem(list.at, format!("{key}: it is empty: {otherwise}; write it like {key} = [{example}]"));
+    }
+    list.value
+}
+
+/// Notes selectors that can never match a session in the directory.
+fn session_selectors(section: &Section<'_>, key: &str, list: &[Located<Selector>]) {
+    for found in list {
+        if let Selector::Local(user) = &found.value {
+            let message = "is for people at the control socket; name an entry of the directory with dn:<DN>";
+            section.problem(found.at, format!("{key}: \"local:{user}\" {message}"));
+        }
+    }
+}
+
+fn plain(list: Vec<Located<Selector>>) -> Vec<Selector> {
+    list.into_iter().map(|found| found.value).collect()
+}

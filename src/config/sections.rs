@@ -1,0 +1,229 @@
+//! The plain sections: `[listen]`, `[tls]`, `[control]`, `[store]`, `[audit]`, `[runtime]`.
+
+use super::file;
+use super::policy::selectors;
+use super::raw::Section;
+use super::value::{FromText, one_of};
+use crate::engine::ldap::Dn;
+use crate::engine::ldap::dn::DnError;
+use crate::engine::policy::selector::Selector;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Where clients connect, and how much of the gate one of them may take. At least one address is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// TLS from the first byte.
+    pub ldaps: Option<SocketAddr>,
+    /// StartTLS (RFC 4511 4.14).
+    pub ldap: Option<SocketAddr>,
+    /// The longest LDAP message that is read from a client, in octets.
+    pub max_message_bytes: usize,
+    /// How many clients are served at once; more are closed at once.
+    pub max_connections: usize,
+    /// A session in which nothing happens for this long is closed; `None`: never.
+    pub idle_timeout: Option<Duration>,
+}
+
+/// What clients are shown, and asked for. All files held what they should when the configuration was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    /// The server's certificate chain, PEM.
+    pub certificate: PathBuf,
+    /// Its key, PEM.
+    pub private_key: PathBuf,
+    /// Who signs clients' certificates, PEM; `None`: clients are not asked for one.
+    pub client_ca: Option<PathBuf>,
+    /// Whether a client without a certificate is turned away. Only with `client_ca`.
+    pub require_client_certificate: bool,
+}
+
+/// The command line's door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Control {
+    /// The Unix socket that is listened on.
+    pub socket: PathBuf,
+    /// Which subject a local user is; `None`: local users have no name in the directory.
+    pub local_subject: Option<LocalSubject>,
+    /// Who may act as somebody else (`--as DN`).
+    pub act_as: Vec<Selector>,
+    /// Who may end anybody's grant and reload.
+    pub administrators: Vec<Selector>,
+    /// Who may see every request and grant.
+    pub auditors: Vec<Selector>,
+}
+
+/// A pattern for DNs with `{user}` in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalSubject(String);
+
+/// Where requests and grants are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Store {
+    /// A folder of the store's own; made when it is not there.
+    pub path: PathBuf,
+}
+
+/// Where the record of every operation is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Audit {
+    /// A folder; made when it is not there.
+    pub path: PathBuf,
+    /// A file of records that has grown to this many octets is followed by a new one.
+    pub rotate_bytes: u64,
+    /// What an operation waits for.
+    pub durable: Durability,
+}
+
+/// What an operation waits for before it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// Nothing: records are written in batches, moments later.
+    Batch,
+    /// Its own record being on disk.
+    Each,
+}
+
+/// How much of the machine is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Runtime {
+    /// How many threads serve clients; `None`: one for each processor.
+    pub threads: Option<usize>,
+}
+
+const MIB: u64 = 1024 * 1024;
+
+pub(super) fn listen(root: &Section<'_>) -> Option<Listen> {
+    let section = root.section("listen");
+    let ldaps = section.optional::<SocketAddr>("ldaps");
+    let ldap = section.optional::<SocketAddr>("ldap");
+    if !section.has("ldaps") && !section.has("ldap") && !section.is_unseen() {
+        let message = "nothing to listen on; give [listen] ldaps = \"0.0.0.0:636\", ldap = \"0.0.0.0:389\", or both";
+        root.problem(section.at(), message);
+    }
+    if let (Some(tls), Some(plain)) = (&ldaps, &ldap)
+        && tls.value == plain.value
+        && tls.value.port() != 0
+    {
+        section.problem(plain.at, format!("ldap: {} is what ldaps listens on; use another port", plain.value));
+    }
+    let max_message_bytes = section.number("max_message_bytes", 16 * MIB, 16 * 1024..=1024 * MIB);
+    let max_connections = section.number("max_connections", 10_000, 1..=1_000_000);
+    let idle_timeout = section.optional::<Duration>("idle_timeout");
+    section.finish();
+    Some(Listen {
+        ldaps: ldaps.map(|found| found.value),
+        ldap: ldap.map(|found| found.value),
+        max_message_bytes: usize::try_from(max_message_bytes).ok()?,
+        max_connections: usize::try_from(max_connections).ok()?,
+        idle_timeout: idle_timeout.map(|found| found.value),
+    })
+}
+
+pub(super) fn tls(root: &Section<'_>) -> Option<Tls> {
+    let section = root.section("tls");
+    let certificate = file::certificates(&section, "certificate", "\"certs/server.pem\"");
+    let private_key = file::private_key(&section, "private_key", "\"certs/server.key\"");
+    let client_ca = file::optional_certificates(&section, "client_ca");
+    let require = section.optional::<bool>("require_client_certificate");
+    if let Some(found) = require.as_ref().filter(|found| found.value && !section.has("client_ca")) {
+        let message = "needs client_ca = \"certs/clients.pem\": who signs clients' certificates";
+        section.problem(found.at, format!("require_client_certificate: {message}"));
+    }
+    section.finish();
+    Some(Tls {
+        certificate: certificate?,
+        private_key: private_key?,
+        client_ca: client_ca?,
+        require_client_certificate: require.is_some_and(|found| found.value),
+    })
+}
+
+pub(super) fn control(root: &Section<'_>) -> Option<Control> {
+    let section = root.section("control");
+    let socket = file::path(&section, "socket", "\"run/control.sock\"");
+    let local_subject = section.optional::<LocalSubject>("local_subject");
+    let act_as = selectors(&section, "act_as");
+    let administrators = selectors(&section, "administrators");
+    let auditors = selectors(&section, "auditors");
+    section.not_yet("listen", "the control API over TLS is");
+    section.finish();
+    Some(Control {
+        socket: socket?,
+        local_subject: local_subject.map(|found| found.value),
+        act_as,
+        administrators,
+        auditors,
+    })
+}
+
+pub(super) fn store(root: &Section<'_>) -> Option<Store> {
+    let section = root.section("store");
+    let path = file::path(&section, "path", "\"data/store\"");
+    section.finish();
+    Some(Store { path: path? })
+}
+
+pub(super) fn audit(root: &Section<'_>) -> Option<Audit> {
+    let section = root.section("audit");
+    let path = file::path(&section, "path", "\"data/audit\"");
+    let rotate_bytes = section.number("rotate_bytes", 256 * MIB, 64 * 1024..=1024 * 1024 * MIB);
+    let durable = section.optional::<Durability>("durable").map_or(Durability::Batch, |found| found.value);
+    section.finish();
+    Some(Audit { path: path?, rotate_bytes, durable })
+}
+
+pub(super) fn runtime(root: &Section<'_>) -> Option<Runtime> {
+    let section = root.section("runtime");
+    let threads = section.has("threads").then(|| section.number("threads", 1, 1..=1024));
+    section.finish();
+    Some(Runtime { threads: threads.and_then(|threads| usize::try_from(threads).ok()) })
+}
+
+impl LocalSubject {
+    const PLACEHOLDER: &'static str = "{user}";
+
+    /// The subject that a local user is. The name is taken as a value, whatever is in it: it cannot
+    /// change the shape of the DN.
+    ///
+    /// # Errors
+    /// Names that no attribute value can hold.
+    pub fn subject(&self, user: &str) -> Result<Dn, DnError> {
+        Dn::parse(self.0.replace(Self::PLACEHOLDER, &escaped(user)).as_bytes())
+    }
+}
+
+/// An attribute value as RFC 4514 2.4 writes it, with everything escaped that could be.
+fn escaped(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
+    let mut text = Vec::new();
+    for byte in value.bytes() {
+        if plain(byte) { text.push(byte) } else { text.extend(format!("\\{byte:02x}").bytes()) }
+    }
+    String::from_utf8(text).unwrap_or_default()
+}
+
+impl FromText for LocalSubject {
+    const EXAMPLE: &'static str = "\"uid={user},ou=people,dc=example,dc=com\"";
+
+    fn from_text(text: &str) -> Result<LocalSubject, String> {
+        // Without it, all users of the machine would be one person, and could approve for each other.
+        if !text.contains(Self::PLACEHOLDER) {
+            return Err(format!("{text:?} does not say where the user's name goes; write it like {}", Self::EXAMPLE));
+        }
+        let pattern = LocalSubject(text.to_owned());
+        match (pattern.subject("a"), pattern.subject("b")) {
+            (Ok(a), Ok(b)) if a != b => Ok(pattern),
+            _ => Err(format!("{text:?} is not a distinguished name of RFC 4514; write it like {}", Self::EXAMPLE)),
+        }
+    }
+}
+
+impl FromText for Durability {
+    const EXAMPLE: &'static str = "\"batch\"";
+
+    fn from_text(text: &str) -> Result<Durability, String> {
+        one_of(text, "durability", &[("batch", Durability::Batch), ("each", Durability::Each)])
+    }
+}
