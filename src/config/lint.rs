@@ -169,7 +169,7 @@ fn approval(found: &mut Found<'_>, role: &Role) {
     let own_reviews = "nobody reviews their own request";
     match approvers {
         Some(approvers) if approvers.len() < role.approvals as usize => {
-            let message = format!("takes {} approvals, and names {} approvers", role.approvals, approvers.len());
+            let message = format!("takes {} approvals, and names only {}", role.approvals, approvers.len());
             found.role(role, format!("{message}: no request can be approved"));
         }
         Some(approvers) if approvers.len() == role.approvals as usize => {
@@ -230,7 +230,7 @@ fn opens(found: &mut Found<'_>, role: &Role) {
 fn covers(allow: &Allow, resource: usize, base: &Dn, kind: OperationKind) -> bool {
     allow.resource.0 as usize == resource
         && allow.operations.contains(kind)
-        && allow.base.as_ref().is_none_or(|allowed| base.is_within(allowed))
+        && allow.base.as_ref().is_none_or(|allowed| base.is_surely_within(allowed))
 }
 
 fn kinds(operations: OperationSet) -> Vec<OperationKind> {

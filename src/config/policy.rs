@@ -198,7 +198,7 @@ fn allow(section: &Section<'_>, known: &Known<'_>) -> Option<Vec<Allow>> {
         let base = line.optional::<Dn>("base");
         line.not_yet("attributes", "attribute resources are");
         if let (Some((_, Some(resource), _)), Some(base)) = (&opened, &base)
-            && !base.value.is_within(&resource.base)
+            && !base.value.is_surely_within(&resource.base)
         {
             let message = format!("is not within resource {:?}, which begins at {}", resource.name, resource.base);
             line.problem(base.at, format!("base: {} {message}", base.value));

@@ -1,25 +1,14 @@
 //! Wrong configurations, and exactly what is said of them: `errors.txt`.
 
-use super::{VALID, errors};
+use super::{cases, errors};
 
-/// Each block of `errors.txt` takes a line out of the valid configuration (`-`), puts others in
-/// its place (`+`), and lists everything that is said then, after the name of the file.
 #[test]
 fn each_error_has_its_line_and_says_what_would_be_right() {
-    let mut seen = 0;
-    for block in include_str!("errors.txt").split("\n\n") {
-        let lines: Vec<&str> = block.lines().filter(|line| !line.starts_with('#')).collect();
-        let Some(removed) = lines.iter().find_map(|line| line.strip_prefix("- ")) else { continue };
-        let added: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("+ ")).collect();
-        let expected: Vec<String> =
-            lines.iter().filter(|line| !line.starts_with(['-', '+'])).map(|line| format!("gate.toml:{line}")).collect();
-        assert_eq!(VALID.lines().filter(|line| *line == removed).count(), 1, "{removed} is not one line of it");
-        let changed: Vec<String> =
-            VALID.lines().map(|line| if line == removed { added.join("\n") } else { line.to_owned() }).collect();
-        assert_eq!(errors(&changed.join("\n")), expected, "\n{block}\n");
-        seen += 1;
+    let cases = cases(include_str!("errors.txt"));
+    assert!(cases.len() > 60, "only {} cases were seen", cases.len());
+    for case in cases {
+        assert_eq!(errors(&case.text), case.expected, "\n{}\n", case.block);
     }
-    assert!(seen > 60, "only {seen} cases were seen");
 }
 
 #[test]

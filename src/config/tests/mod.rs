@@ -90,6 +90,26 @@ fn with(line: &str, instead: &str) -> String {
     lines.iter().map(|known| if *known == line { instead } else { known }).collect::<Vec<_>>().join("\n")
 }
 
+/// One block of a table: a line of the valid configuration (`-`), what stands in its place (`+`),
+/// and everything that is said then, from the line's number on.
+struct Case {
+    block: &'static str,
+    text: String,
+    expected: Vec<String>,
+}
+
+fn cases(table: &'static str) -> Vec<Case> {
+    let block = |block: &'static str| {
+        let lines: Vec<&str> = block.lines().filter(|line| !line.starts_with('#')).collect();
+        let removed = lines.iter().find_map(|line| line.strip_prefix("- "))?;
+        let added: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("+ ")).collect();
+        let said = lines.iter().filter(|line| !line.starts_with(['-', '+']));
+        let expected = said.map(|line| format!("gate.toml:{line}")).collect();
+        Some(Case { block, text: with(removed, &added.join("\n")), expected })
+    };
+    table.split("\n\n").filter_map(block).collect()
+}
+
 fn dn(text: &str) -> Dn {
     Dn::parse(text.as_bytes()).expect(text)
 }
