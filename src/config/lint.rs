@@ -1,7 +1,6 @@
 //! What is valid in a configuration and looks wrong all the same.
 
 use super::Config;
-use super::value::OPERATIONS;
 use crate::engine::ldap::Dn;
 use crate::engine::policy::resource::{ResourceIndex, ResourceScope};
 use crate::engine::policy::role::{Allow, Role};
@@ -124,14 +123,11 @@ fn uses_groups(config: &Config) -> bool {
 
 fn resources(found: &mut Found<'_>) {
     let policy = &found.config.policy;
-    for (position, resource) in policy.resources.iter().enumerate() {
+    for (at, resource) in policy.indexed() {
         let place = format!("resource {:?}", resource.name);
         let allows = policy.roles.iter().flat_map(|role| &role.allow).map(|allow| (allow.resource, allow.operations));
         let mut holders = allows.chain(policy.standing.iter().map(|standing| (standing.resource, standing.operations)));
-        let opened = |(index, operations): (ResourceIndex, OperationSet)| {
-            index.0 as usize == position && !common(operations, resource.operations).is_empty()
-        };
-        if !holders.any(opened) {
+        if !holders.any(|(index, operations)| index == at && !operations.intersection(resource.operations).is_empty()) {
             found.at(&place, "nobody can open it: no role allows it and nobody has standing access");
         }
         if let Some(contexts) = &found.config.directory.naming_contexts
@@ -147,7 +143,7 @@ fn standing(found: &mut Found<'_>) {
     let policy = &found.config.policy;
     for (position, standing) in policy.standing.iter().enumerate() {
         let place = format!("standing access {}", position + 1);
-        let operations = names(&kinds(standing.operations));
+        let operations = names(standing.operations);
         let resource = resource_name(policy, standing.resource);
         let message =
             format!("{} permanently: {operations} in {resource:?} ({})", join(&standing.who), standing.reason);
@@ -201,49 +197,40 @@ fn single(selector: &Selector) -> Option<&Dn> {
 fn opens(found: &mut Found<'_>, role: &Role) {
     let policy = &found.config.policy;
     for allow in &role.allow {
-        let Some(resource) = policy.resources.get(allow.resource.0 as usize) else { continue };
-        let opened = common(allow.operations, resource.operations);
-        let idle: Vec<_> = kinds(allow.operations).into_iter().filter(|kind| !opened.contains(kind)).collect();
+        let Some(resource) = policy.resource(allow.resource) else { continue };
+        let opened = allow.operations.intersection(resource.operations);
         if opened.is_empty() {
             let message = format!("opens nothing of resource {:?}, which protects", resource.name);
-            found.role(role, format!("{message} only: {}", names(&kinds(resource.operations))));
-        } else if !idle.is_empty() && allow.operations != OperationSet::all() {
-            let message = format!("resource {:?} does not protect {}", resource.name, names(&idle));
+            found.role(role, format!("{message} only: {}", names(resource.operations)));
+        } else if opened != allow.operations {
+            let idle = allow.operations.iter().filter(|kind| !opened.contains(*kind)).collect();
+            let message = format!("resource {:?} does not protect {}", resource.name, names(idle));
             found.role(role, format!("{message}; the role need not allow that"));
         }
         let base = allow.base.as_ref().unwrap_or(&resource.base);
-        for (position, other) in policy.resources.iter().enumerate() {
+        for (at, other) in policy.indexed() {
             if other.scope != ResourceScope::Subtree || !base.is_within(&other.base) {
                 continue;
             }
-            let held = |kind: &OperationKind| role.allow.iter().any(|allow| covers(allow, position, base, *kind));
-            let lacking: Vec<_> =
-                opened.iter().copied().filter(|kind| other.operations.contains(*kind) && !held(kind)).collect();
+            let held = |kind| role.allow.iter().any(|allow| covers(allow, at, base, kind));
+            let needed = opened.intersection(other.operations);
+            let lacking: OperationSet = needed.iter().filter(|kind| !held(*kind)).collect();
             if !lacking.is_empty() {
-                let message = format!("to {} at {base}, resource {:?} must be held too", names(&lacking), other.name);
+                let message = format!("to {} at {base}, resource {:?} must be held too", names(lacking), other.name);
                 found.role(role, format!("{message}, and the role does not open it there"));
             }
         }
     }
 }
 
-fn covers(allow: &Allow, resource: usize, base: &Dn, kind: OperationKind) -> bool {
-    allow.resource.0 as usize == resource
+fn covers(allow: &Allow, resource: ResourceIndex, base: &Dn, kind: OperationKind) -> bool {
+    allow.resource == resource
         && allow.operations.contains(kind)
         && allow.base.as_ref().is_none_or(|allowed| base.is_surely_within(allowed))
 }
 
-fn kinds(operations: OperationSet) -> Vec<OperationKind> {
-    OPERATIONS.iter().map(|(_, kind)| *kind).filter(|kind| operations.contains(*kind)).collect()
-}
-
-fn common(a: OperationSet, b: OperationSet) -> Vec<OperationKind> {
-    kinds(a).into_iter().filter(|kind| b.contains(*kind)).collect()
-}
-
-fn names(kinds: &[OperationKind]) -> String {
-    let words: Vec<&str> = OPERATIONS.iter().filter(|(_, kind)| kinds.contains(kind)).map(|(word, _)| *word).collect();
-    words.join(", ")
+fn names(operations: OperationSet) -> String {
+    operations.names().collect::<Vec<_>>().join(", ")
 }
 
 fn join(selectors: &[Selector]) -> String {
@@ -251,5 +238,5 @@ fn join(selectors: &[Selector]) -> String {
 }
 
 fn resource_name(policy: &Policy, index: ResourceIndex) -> &str {
-    policy.resources.get(index.0 as usize).map_or("", |resource| &resource.name)
+    policy.resource(index).map_or("", |resource| &resource.name)
 }

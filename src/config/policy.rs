@@ -3,7 +3,7 @@
 
 use super::raw::{Located, Section};
 use super::suggest::nearest;
-use super::value::{Name, OPERATIONS};
+use super::value::Name;
 use crate::engine::ldap::Dn;
 use crate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
 use crate::engine::policy::role::{Allow, Role};
@@ -249,7 +249,7 @@ fn ticket(section: &Section<'_>, found: &Located<String>) -> Option<regex_lite::
 fn operations(section: &Section<'_>) -> Option<OperationSet> {
     let list = section.list::<OperationKind>("operations")?;
     if section.is_empty_list("operations") {
-        let known: Vec<&str> = OPERATIONS.iter().map(|(word, _)| *word).collect();
+        let known: Vec<&str> = OperationSet::all().names().collect();
         let message = format!("it is empty; leave it out for all, or name some of: {}", known.join(", "));
         section.problem(list.at, format!("operations: {message}"));
     }

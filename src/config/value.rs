@@ -127,23 +127,11 @@ impl FromText for Selector {
     }
 }
 
-/// The words that operations have in the configuration.
-pub(super) const OPERATIONS: [(&str, OperationKind); 8] = [
-    ("bind", OperationKind::Bind),
-    ("search", OperationKind::Search),
-    ("compare", OperationKind::Compare),
-    ("add", OperationKind::Add),
-    ("modify", OperationKind::Modify),
-    ("delete", OperationKind::Delete),
-    ("rename", OperationKind::Rename),
-    ("password", OperationKind::Password),
-];
-
 impl FromText for OperationKind {
     const EXAMPLE: &'static str = "\"search\"";
 
     fn from_text(text: &str) -> Result<OperationKind, String> {
-        one_of(text, "operation", &OPERATIONS)
+        one_of(text, "operation", &OperationKind::ALL.map(|kind| (kind.name(), kind)))
     }
 }
 

@@ -1,3 +1,5 @@
+//! Configurations become values, and every one that is shipped is valid.
+
 use super::*;
 use crate::engine::ldap::Dn;
 use crate::engine::policy::selector::Selector;
