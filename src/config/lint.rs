@@ -43,7 +43,7 @@ pub fn lint(config: &Config) -> Vec<Warning> {
         approval(&mut found, role);
         opens(&mut found, role);
         if role.max_duration > LONG {
-            let longest = crate::engine::format_duration(role.max_duration);
+            let longest = crate::engine::time::format_duration(role.max_duration);
             found.role(role, format!("max_duration is {longest}: more than a day is close to standing access"));
         }
     }

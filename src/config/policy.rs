@@ -225,7 +225,7 @@ fn times(section: &Section<'_>) -> Option<(Duration, Duration, Duration)> {
     if let (Some(most), Some(usual)) = (&most, &usual)
         && usual.value > most.value
     {
-        let [usual_text, most_text] = [usual.value, most.value].map(crate::engine::format_duration);
+        let [usual_text, most_text] = [usual.value, most.value].map(crate::engine::time::format_duration);
         let message = format!("{usual_text} is more than max_duration, which is {most_text}; use at most that");
         section.problem(usual.at, format!("default_duration: {message}"));
     }

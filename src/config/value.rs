@@ -109,7 +109,7 @@ impl FromText for Duration {
     const EXAMPLE: &'static str = "\"1h30m\"";
 
     fn from_text(text: &str) -> Result<Duration, String> {
-        match crate::engine::parse_duration(text) {
+        match crate::engine::time::parse_duration(text) {
             Ok(Duration::ZERO) => {
                 Err(format!("{text:?} is no time at all; write it like \"45s\", \"90m\" or \"1h30m\""))
             }

@@ -14,4 +14,4 @@ pub mod session;
 pub mod time;
 pub mod workflow;
 
-pub use time::{Now, format_duration, parse_duration};
+pub use time::Now;
