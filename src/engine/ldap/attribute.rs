@@ -54,3 +54,34 @@ pub fn numeric_oid(octets: &[u8]) -> Option<&str> {
     }
     std::str::from_utf8(octets).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_is_a_type_and_options() {
+        for (description, attribute_type, options) in [
+            ("cn", "cn", &[][..]),
+            ("cn;lang-de", "cn", &["lang-de"]),
+            ("2.5.4.3;a;b", "2.5.4.3", &["a", "b"]),
+            ("cn;", "cn", &[""]),
+            (";a", "", &["a"]),
+            ("", "", &[]),
+        ] {
+            let description = AttributeDescription(description.as_bytes());
+            assert_eq!(description.attribute_type(), attribute_type.as_bytes(), "{description:?}");
+            assert!(description.options().eq(options.iter().map(|option| option.as_bytes())), "{description:?}");
+        }
+    }
+
+    #[test]
+    fn numeric_oids() {
+        for oid in ["1.2", "0.0", "2.16.840.1.113730.3.4.2", "1.0.10"] {
+            assert_eq!(numeric_oid(oid.as_bytes()), Some(oid));
+        }
+        for other in ["", "1", ".", "1.", ".1", "1..2", "01.2", "1.00", "1.2x", "1.-2", "cn", "1.2 ", "1.\u{663}"] {
+            assert_eq!(numeric_oid(other.as_bytes()), None, "{other}");
+        }
+    }
+}

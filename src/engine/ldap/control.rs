@@ -28,7 +28,8 @@ pub mod oid {
     pub const MATCHED_VALUES: &str = "1.2.826.0.1.3344810.2.3"; // RFC 3876
     pub const SUBENTRIES: &str = "1.3.6.1.4.1.4203.1.10.1"; // RFC 3672
     pub const DONT_USE_COPY: &str = "1.3.6.1.1.22"; // RFC 6171
-    pub const NO_OP: &str = "1.3.6.1.4.1.4203.1.10.2"; // draft-zeilenga-ldap-noop
+    pub const NO_OP: &str = "1.3.6.1.4.1.4203.666.5.2"; // draft-zeilenga-ldap-noop, as OpenLDAP has it
+    pub const NO_OP_ELSEWHERE: &str = "1.3.6.1.4.1.4203.1.10.2"; // the same, as other directories have it
     pub const RELAX_RULES: &str = "1.3.6.1.4.1.4203.666.5.12"; // draft-zeilenga-ldap-relax
     pub const DEREFERENCE: &str = "1.3.6.1.4.1.4203.666.5.16"; // draft-masarati-ldap-deref
     pub const SESSION_TRACKING: &str = "1.3.6.1.4.1.21008.108.63.1"; // draft-wahl-ldap-session
@@ -130,5 +131,99 @@ pub fn write_controls(out: &mut Vec<u8>, controls: &[Control<'_>]) {
                 ber::write_octets(out, value);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_are_read_as_slapd_reads_them_and_written_canonically() {
+        let control = |critical, value| Control { oid: "1.2", critical, value };
+        for (encoded, expected, canonical) in [
+            (&b"\x30\x05\x04\x031.2"[..], control(false, None), &b"\x30\x05\x04\x031.2"[..]),
+            (b"\x30\x08\x04\x031.2\x01\x01\xff", control(true, None), b"\x30\x08\x04\x031.2\x01\x01\xff"),
+            (b"\x30\x08\x04\x031.2\x01\x01\x01", control(true, None), b"\x30\x08\x04\x031.2\x01\x01\xff"),
+            (b"\x30\x08\x04\x031.2\x01\x01\x00", control(false, None), b"\x30\x05\x04\x031.2"),
+            (b"\x30\x07\x04\x031.2\x04\x00", control(false, Some(b"")), b"\x30\x07\x04\x031.2\x04\x00"),
+            (
+                b"\x30\x81\x0b\x04\x031.2\x01\x01\xff\x04\x01x",
+                control(true, Some(b"x")),
+                b"\x30\x0b\x04\x031.2\x01\x01\xff\x04\x01x",
+            ),
+        ] {
+            assert_eq!(decode_controls(encoded), Ok(vec![expected]), "{encoded:x?}");
+            let mut out = Vec::new();
+            write_controls(&mut out, &[expected]);
+            assert_eq!(out, canonical);
+        }
+        assert_eq!(decode_controls(b""), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn one_control_twice_and_too_many_are_refused() {
+        let oids: Vec<String> = (0..=MAX_CONTROLS).map(|number| format!("1.{number}")).collect();
+        let all: Vec<_> = oids.iter().map(|oid| Control { oid, critical: false, value: None }).collect();
+        let encode = |controls: &[Control<'_>]| {
+            let mut out = Vec::new();
+            write_controls(&mut out, controls);
+            out
+        };
+        assert_eq!(decode_controls(&encode(&all[1..])).as_deref(), Ok(&all[1..]));
+        assert_eq!(decode_controls(&encode(&all)), Err(ControlError::TooMany));
+        let twice = [all[0], Control { critical: true, ..all[0] }];
+        assert_eq!(decode_controls(&encode(&twice)), Err(ControlError::Repeated));
+        assert_eq!(decode_controls(b"\x30\x03\x04\x01x"), Err(ControlError::Oid));
+    }
+
+    /// A typing error in one of these would open a hole, or close a door, without a sound.
+    #[test]
+    fn the_oids_are_oids_and_all_different() {
+        use oid::*;
+        let mut all = [
+            PAGED_RESULTS,
+            MANAGE_DSA_IT,
+            SORT_REQUEST,
+            SORT_RESPONSE,
+            VLV_REQUEST,
+            VLV_RESPONSE,
+            PASSWORD_POLICY,
+            PASSWORD_EXPIRED,
+            PASSWORD_EXPIRING,
+            ASSERTION,
+            PRE_READ,
+            POST_READ,
+            MATCHED_VALUES,
+            SUBENTRIES,
+            DONT_USE_COPY,
+            NO_OP,
+            NO_OP_ELSEWHERE,
+            RELAX_RULES,
+            DEREFERENCE,
+            SESSION_TRACKING,
+            TRANSACTION,
+            PROXIED_AUTHORIZATION_V1,
+            PROXIED_AUTHORIZATION_V2,
+            AUTHORIZATION_IDENTITY_REQUEST,
+            AUTHORIZATION_IDENTITY_RESPONSE,
+            SYNC_REQUEST,
+            SYNC_STATE,
+            SYNC_DONE,
+            PERSISTENT_SEARCH,
+            ENTRY_CHANGE_NOTIFICATION,
+            TREE_DELETE,
+            DIR_SYNC,
+            ATTRIBUTE_SCOPED_QUERY,
+            SHOW_DELETED,
+            EXTENDED_DN,
+            SD_FLAGS,
+            SERVER_NOTIFICATION,
+            DOMAIN_SCOPE,
+            PERMISSIVE_MODIFY,
+        ];
+        assert!(all.iter().all(|oid| numeric_oid(oid.as_bytes()).is_some()));
+        all.sort_unstable();
+        assert!(all.windows(2).all(|pair| pair[0] != pair[1]));
     }
 }

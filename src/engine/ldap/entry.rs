@@ -1,9 +1,8 @@
 //! Search result entries (RFC 4511 4.5.2), for those answers that are changed on their way.
 
-use super::attribute::AttributeDescription;
 use super::ber::{self, BerError, Reader, universal};
 use super::message::{ClientMessageId, write_message_with};
-use super::request::{Attribute, write_attribute};
+use super::request::Attribute;
 use super::tag;
 
 /// A search result entry.
@@ -24,15 +23,7 @@ impl<'a> Entry<'a> {
         reader.finish()?;
         let mut attributes = Vec::new();
         while !list.is_empty() {
-            let mut attribute = list.sequence()?;
-            let description = AttributeDescription(attribute.octets()?);
-            let mut set = attribute.constructed(universal::SET)?;
-            attribute.finish()?;
-            let mut values = Vec::new();
-            while !set.is_empty() {
-                values.push(set.octets()?);
-            }
-            attributes.push(Attribute { description, values });
+            attributes.push(Attribute::decode(&mut list)?);
         }
         Ok(Entry { name, attributes })
     }
@@ -41,7 +32,7 @@ impl<'a> Entry<'a> {
     pub fn write_body(&self, out: &mut Vec<u8>) {
         ber::write_octets(out, self.name);
         ber::write_constructed(out, universal::SEQUENCE, |out| {
-            self.attributes.iter().for_each(|attribute| write_attribute(out, attribute));
+            self.attributes.iter().for_each(|attribute| attribute.encode(out));
         });
     }
 

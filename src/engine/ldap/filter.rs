@@ -272,3 +272,24 @@ fn encode_assertion(out: &mut Vec<u8>, tag: u8, attribute: AttributeDescription<
         ber::write_octets(out, value);
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_walk_visits_every_part_outside_first() {
+        let [a, b, c] = [&b"a"[..], b"b", b"c"].map(AttributeDescription);
+        let filter = Filter::And(vec![
+            Filter::Present(a),
+            Filter::Not(Box::new(Filter::Or(vec![
+                Filter::Extensible { rule: None, attribute: Some(b), value: b"", dn_attributes: false },
+                Filter::Extensible { rule: Some(b"r"), attribute: None, value: b"", dn_attributes: true },
+            ]))),
+            Filter::Substrings { attribute: c, initial: None, any: vec![b"x"], last: None },
+        ]);
+        let mut seen = Vec::new();
+        filter.walk(&mut |part| seen.push(part.attribute()));
+        assert_eq!(seen, [None, Some(a), None, None, Some(b), None, Some(c)]);
+    }
+}

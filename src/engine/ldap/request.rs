@@ -12,7 +12,9 @@ mod encode;
 #[cfg(test)]
 mod tests;
 
-pub(super) use encode::write_attribute;
+/// More attributes in a search's list or in an add, or more changes in a modify, are refused. Values are
+/// bounded by the size of the message alone: a group may have very many.
+pub const MAX_LIST: usize = 65_536;
 
 const SIMPLE: u8 = 0x80;
 const SASL: u8 = 0xa3;

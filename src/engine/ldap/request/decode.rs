@@ -2,7 +2,7 @@
 
 use super::{
     AddRequest, Attribute, Authentication, BindName, BindRequest, Change, ChangeKind, CompareRequest, DerefAliases,
-    ExtendedRequest, ModifyRequest, RenameRequest, Request, RequestError, SearchRequest, SearchScope, oid,
+    ExtendedRequest, MAX_LIST, ModifyRequest, RenameRequest, Request, RequestError, SearchRequest, SearchScope, oid,
 };
 use crate::engine::ldap::attribute::{AttributeDescription, numeric_oid};
 use crate::engine::ldap::ber::{self, BerError, Reader, universal};
@@ -110,22 +110,33 @@ fn search<'a>(reader: &mut Reader<'a>) -> Result<SearchRequest<'a>, RequestError
     let mut list = reader.sequence()?;
     let mut attributes = Vec::new();
     while !list.is_empty() {
-        attributes.push(AttributeDescription(list.octets()?));
+        push(&mut attributes, AttributeDescription(list.octets()?))?;
     }
     Ok(SearchRequest { base, scope, deref, size_limit, time_limit, types_only, filter, attributes })
 }
 
-/// RFC 4511 4.1.7: a partial attribute, which may have no values.
-fn attribute<'a>(reader: &mut Reader<'a>) -> Result<Attribute<'a>, RequestError> {
-    let mut attribute = reader.sequence()?;
-    let description = AttributeDescription(attribute.octets()?);
-    let mut set = attribute.constructed(universal::SET)?;
-    attribute.finish()?;
-    let mut values = Vec::new();
-    while !set.is_empty() {
-        values.push(set.octets()?);
+impl<'a> Attribute<'a> {
+    /// Decodes the next element as a partial attribute, which may have no values (RFC 4511 4.1.7).
+    pub(in crate::engine::ldap) fn decode(reader: &mut Reader<'a>) -> Result<Attribute<'a>, BerError> {
+        let mut attribute = reader.sequence()?;
+        let description = AttributeDescription(attribute.octets()?);
+        let mut set = attribute.constructed(universal::SET)?;
+        attribute.finish()?;
+        let mut values = Vec::new();
+        while !set.is_empty() {
+            values.push(set.octets()?);
+        }
+        Ok(Attribute { description, values })
     }
-    Ok(Attribute { description, values })
+}
+
+/// Appends to a list that must not grow beyond [`MAX_LIST`]: a few octets each make it large in memory.
+fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), RequestError> {
+    if list.len() == MAX_LIST {
+        return Err(malformed("too many elements"));
+    }
+    list.push(item);
+    Ok(())
 }
 
 /// RFC 4511 4.6.
@@ -142,9 +153,9 @@ fn modify<'a>(reader: &mut Reader<'a>) -> Result<ModifyRequest<'a>, RequestError
             3 => ChangeKind::Increment,
             _ => return Err(malformed("unknown kind of change")),
         };
-        let attribute = attribute(&mut change)?;
+        let attribute = Attribute::decode(&mut change)?;
         change.finish()?;
-        changes.push(Change { kind, attribute });
+        push(&mut changes, Change { kind, attribute })?;
     }
     Ok(ModifyRequest { entry, changes })
 }
@@ -155,12 +166,12 @@ fn add<'a>(reader: &mut Reader<'a>) -> Result<AddRequest<'a>, RequestError> {
     let mut list = reader.sequence()?;
     let mut attributes = Vec::new();
     while !list.is_empty() {
-        let attribute = attribute(&mut list)?;
+        let attribute = Attribute::decode(&mut list)?;
         if attribute.values.is_empty() {
             // RFC 4511 4.1.7: an Attribute, other than a PartialAttribute, has values.
             return Err(malformed("attribute without values"));
         }
-        attributes.push(attribute);
+        push(&mut attributes, attribute)?;
     }
     Ok(AddRequest { entry, attributes })
 }

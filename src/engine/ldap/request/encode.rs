@@ -70,16 +70,16 @@ fn search(out: &mut Vec<u8>, request: &SearchRequest<'_>) {
     });
 }
 
-/// Appends an attribute with its values (RFC 4511 4.1.7).
-pub(in crate::engine::ldap) fn write_attribute(out: &mut Vec<u8>, attribute: &Attribute<'_>) {
-    ber::write_constructed(out, universal::SEQUENCE, |out| {
-        ber::write_octets(out, attribute.description.0);
-        ber::write_constructed(out, universal::SET, |out| {
-            for value in &attribute.values {
-                ber::write_octets(out, value);
-            }
+impl Attribute<'_> {
+    /// Appends it with its values (RFC 4511 4.1.7).
+    pub(in crate::engine::ldap) fn encode(&self, out: &mut Vec<u8>) {
+        ber::write_constructed(out, universal::SEQUENCE, |out| {
+            ber::write_octets(out, self.description.0);
+            ber::write_constructed(out, universal::SET, |out| {
+                self.values.iter().for_each(|value| ber::write_octets(out, value));
+            });
         });
-    });
+    }
 }
 
 fn modify(out: &mut Vec<u8>, request: &ModifyRequest<'_>) {
@@ -88,7 +88,7 @@ fn modify(out: &mut Vec<u8>, request: &ModifyRequest<'_>) {
         for change in &request.changes {
             ber::write_constructed(out, universal::SEQUENCE, |out| {
                 ber::write_integer(out, universal::ENUMERATED, change.kind as i32);
-                write_attribute(out, &change.attribute);
+                change.attribute.encode(out);
             });
         }
     });
@@ -98,7 +98,7 @@ fn add(out: &mut Vec<u8>, request: &AddRequest<'_>) {
     dn(out, &request.entry);
     ber::write_constructed(out, universal::SEQUENCE, |out| {
         for attribute in &request.attributes {
-            write_attribute(out, attribute);
+            attribute.encode(out);
         }
     });
 }

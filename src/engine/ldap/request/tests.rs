@@ -393,3 +393,19 @@ fn password_modify() {
     decode(tag::EXTENDED_REQUEST, &empty).unwrap().write_body(&mut out);
     assert_eq!(out, name);
 }
+
+#[test]
+fn lists_are_bounded_and_values_are_not() {
+    let attribute = seq(&[&octets("cn"), &el(0x31, &[&octets("x")])]);
+    let change = seq(&[b"\x0a\x01\x00", &attribute]);
+    for (tag, item) in [(tag::ADD_REQUEST, &attribute), (tag::MODIFY_REQUEST, &change)] {
+        canonical(tag, &[ENTRY, &seq(&[&item.repeat(MAX_LIST)])]);
+        malformed(tag, &[ENTRY, &seq(&[&item.repeat(MAX_LIST + 1)])]);
+    }
+    let mut search = search_body(b"\x87\x01a");
+    search.truncate(search.len() - 2);
+    canonical(tag::SEARCH_REQUEST, &[&search, &seq(&[&octets("cn").repeat(MAX_LIST)])]);
+    malformed(tag::SEARCH_REQUEST, &[&search, &seq(&[&octets("cn").repeat(MAX_LIST + 1)])]);
+    let group = seq(&[&octets("member"), &el(0x31, &[&octets("cn=x").repeat(MAX_LIST + 1)])]);
+    canonical(tag::ADD_REQUEST, &[ENTRY, &seq(&[&group])]);
+}
