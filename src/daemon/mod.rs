@@ -3,6 +3,9 @@
 pub mod audit_log;
 pub mod broker;
 pub mod clock;
+pub mod demo;
+pub mod directory;
+pub mod ldap_client;
 pub mod registry;
 pub mod state;
 pub mod store;

@@ -1,0 +1,236 @@
+//! What the gate itself reads from the directory, with its service account: what is reachable, and
+//! who is a member of the groups that the policy names.
+//!
+//! Reads only. Says what it found and when; publishing that is somebody else's.
+
+use super::ldap_client::{ClientError, LdapClient};
+use crate::engine::access::DirectoryFacts;
+use crate::engine::ldap::Dn;
+use crate::engine::policy::Policy;
+use crate::engine::policy::selector::{Groups, Membership, Selector};
+use ldap3_proto::proto::{LdapResultCode, LdapSearchResultEntry};
+use std::collections::{BTreeSet, HashSet};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// How often everything is read again. Membership is believed for 30 s: two rounds may fail.
+pub const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
+/// How long one answer is waited for.
+pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long after the first failure in a row it is tried again; doubles up to [`REFRESH_INTERVAL`].
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+/// A group with more members than this counts as empty.
+const MAX_MEMBERS: usize = 100_000;
+/// In how many parts a group is read at most.
+const MAX_PARTS: usize = 1000;
+
+/// As whom the gate reads. Debug output never shows the password.
+#[derive(Clone)]
+pub struct ServiceAccount {
+    /// Its name; empty: anonymous.
+    pub dn: String,
+    /// Its password.
+    pub password: String,
+}
+
+impl std::fmt::Debug for ServiceAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServiceAccount").field("dn", &self.dn).finish_non_exhaustive()
+    }
+}
+
+/// What one round of reading found.
+#[derive(Debug, Clone)]
+pub struct Reading {
+    /// What the rootDSE says.
+    pub facts: DirectoryFacts,
+    /// All groups that were asked for and could be read.
+    pub groups: Groups,
+}
+
+/// Where a task that reads again and again gets what it needs, and brings what it finds.
+pub trait Source: Send {
+    /// A connection to a directory server.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send;
+    /// Connects to the directory.
+    fn connect(&mut self) -> impl Future<Output = Result<Self::Stream, String>> + Send;
+    /// As whom to bind.
+    fn account(&mut self) -> ServiceAccount;
+    /// Which groups are wanted now.
+    fn groups(&mut self) -> BTreeSet<Dn>;
+    /// The monotonic clock.
+    fn monotonic(&mut self) -> Duration;
+    /// Takes what was read.
+    fn publish(&mut self, reading: Reading);
+    /// Returns when something should be read again before its time (a reload).
+    fn changed(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// Every group that the policy names; add those of the control port's selectors.
+pub fn groups_of(policy: &Policy) -> BTreeSet<Dn> {
+    let standing = policy.standing.iter().map(|standing| &standing.who);
+    let roles = policy.roles.iter().flat_map(|role| [&role.eligible, &role.approvers, &role.beneficiaries]);
+    standing.chain(roles).flat_map(|selectors| groups_in(selectors)).collect()
+}
+
+/// The groups among these selectors.
+pub fn groups_in(selectors: &[Selector]) -> impl Iterator<Item = Dn> {
+    selectors.iter().filter_map(|selector| match selector {
+        Selector::Group(dn) => Some(dn.clone()),
+        Selector::Dn(_) | Selector::Subtree(_) | Selector::Certificate(_) | Selector::Local(_) | Selector::Anyone => {
+            None
+        }
+    })
+}
+
+/// Reads again and again over one connection, for as long as the future is polled. What cannot be read is
+/// not published, so that it grows old and is no longer believed.
+pub async fn keep_reading<C: Source>(mut source: C) {
+    let mut client = None;
+    let mut failures = 0_u32;
+    loop {
+        let pause = match round(&mut source, &mut client).await {
+            Ok(reading) => {
+                if failures > 0 {
+                    tracing::info!("the directory can be read again");
+                }
+                failures = 0;
+                source.publish(reading);
+                REFRESH_INTERVAL
+            }
+            Err(error) => {
+                client = None;
+                tracing::warn!(%error, "the directory cannot be read");
+                failures = failures.saturating_add(1);
+                FIRST_RETRY.saturating_mul(1 << failures.min(8).saturating_sub(1)).min(REFRESH_INTERVAL)
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = source.changed() => {}
+        }
+    }
+}
+
+/// Reads everything once, now: at start, before the first client is served.
+///
+/// # Errors
+/// When the directory cannot be reached, or does not take the account.
+pub async fn read_once<C: Source>(source: &mut C) -> Result<Reading, String> {
+    round(source, &mut None).await
+}
+
+type Kept<S> = Option<(ServiceAccount, LdapClient<S>)>;
+
+async fn round<C: Source>(source: &mut C, kept: &mut Kept<C::Stream>) -> Result<Reading, String> {
+    let account = source.account();
+    // An account that was changed by a reload is not the one that this connection is bound as.
+    let usable = kept.take().filter(|(bound, _)| bound.dn == account.dn && bound.password == account.password);
+    let mut client = match usable {
+        Some((_, client)) => client,
+        None => open(source.connect().await?, &account).await.map_err(|error| error.to_string())?,
+    };
+    let read_at = source.monotonic();
+    let facts = facts(&mut client).await.map_err(|error| error.to_string())?;
+    let mut groups = Groups::default();
+    for group in source.groups() {
+        match members(&mut client, &group).await {
+            Ok(members) => {
+                groups.members.insert(group, Membership { members, read_at });
+            }
+            // One group that the account may not read does not take the others along.
+            Err(ClientError::Refused(code, message)) => {
+                tracing::warn!(group = %group, ?code, message, "a group that the policy names cannot be read");
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    *kept = Some((account, client));
+    Ok(Reading { facts, groups })
+}
+
+async fn open<S>(stream: S, account: &ServiceAccount) -> Result<LdapClient<S>, ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut client = LdapClient::new(stream, ANSWER_TIMEOUT);
+    if !account.dn.is_empty() {
+        let result = client.bind(&account.dn, &account.password).await?;
+        if result.code != LdapResultCode::Success {
+            return Err(ClientError::Refused(result.code, result.message));
+        }
+    }
+    Ok(client)
+}
+
+/// RFC 4512 5.1.
+async fn facts<S>(client: &mut LdapClient<S>) -> Result<DirectoryFacts, ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let entry = client.read("", &["namingContexts", "subschemaSubentry"]).await?;
+    let names = |attribute| -> Vec<Dn> {
+        let values = entry.iter().flat_map(|entry| values(entry, attribute));
+        values.filter_map(|value| Dn::parse(value).ok()).filter(|dn| !dn.is_root()).collect()
+    };
+    Ok(DirectoryFacts { naming_contexts: names("namingContexts"), subschema: names("subschemaSubentry").pop() })
+}
+
+/// The members of a group: `member` and `uniqueMember`. A group that is not there has none.
+async fn members<S>(client: &mut LdapClient<S>, group: &Dn) -> Result<HashSet<Dn>, ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut found = HashSet::new();
+    let mut wanted = vec!["member".to_owned(), "uniqueMember".to_owned()];
+    for _ in 0..MAX_PARTS {
+        if wanted.is_empty() || found.len() > MAX_MEMBERS {
+            break;
+        }
+        let asked: Vec<&str> = wanted.iter().map(String::as_str).collect();
+        let Some(entry) = client.read(group.text(), &asked).await? else {
+            tracing::warn!(%group, "a group that the policy names is not in the directory: it counts as empty");
+            break;
+        };
+        wanted.clear();
+        for attribute in &entry.attributes {
+            wanted.extend(next_range(&attribute.atype).filter(|_| !attribute.vals.is_empty()));
+            for value in &attribute.vals {
+                match Dn::parse(without_uid(value)) {
+                    Ok(member) => _ = found.insert(member),
+                    Err(_) => tracing::warn!(%group, "a member of a group is not a DN: it does not count"),
+                }
+            }
+        }
+    }
+    if found.len() > MAX_MEMBERS {
+        tracing::warn!(%group, "a group that the policy names has more than {MAX_MEMBERS} members: it counts as empty");
+        found.clear();
+    }
+    Ok(found)
+}
+
+fn values<'a>(entry: &'a LdapSearchResultEntry, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let attribute = entry.attributes.iter().find(|attribute| attribute.atype.eq_ignore_ascii_case(name));
+    attribute.into_iter().flat_map(|attribute| attribute.vals.iter().map(Vec::as_slice))
+}
+
+/// Active Directory answers `member;range=0-1499` for a part of the values: what to ask for the next part.
+fn next_range(attribute: &str) -> Option<String> {
+    let (name, range) = attribute.split_once(";range=")?;
+    let (_, last) = range.split_once('-')?;
+    // The last part ends in `*`.
+    Some(format!("{name};range={}-*", last.parse::<u64>().ok()?.checked_add(1)?))
+}
+
+/// A value of `uniqueMember` may end in `#'…'B` (RFC 4517 3.3.21).
+fn without_uid(value: &[u8]) -> &[u8] {
+    let uid = value.iter().rposition(|octet| *octet == b'#').filter(|at| {
+        let uid = value.get(at + 1..).unwrap_or_default();
+        uid.len() >= 3 && uid.starts_with(b"'") && uid.ends_with(b"'B")
+    });
+    uid.and_then(|at| value.get(..at)).unwrap_or(value)
+}
+
+#[cfg(test)]
+mod tests;

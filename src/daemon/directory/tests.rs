@@ -1,0 +1,191 @@
+//! Reading groups and facts from the built-in directory, and from one that misbehaves.
+
+use super::*;
+use crate::daemon::demo::{DIRECTORY, server::BuiltInDirectory};
+use futures_util::{SinkExt, StreamExt};
+use ldap3_proto::LdapCodec;
+use ldap3_proto::proto::{LdapBindResponse, LdapMsg, LdapOp, LdapPartialAttribute, LdapResult};
+use std::collections::VecDeque;
+use tokio::io::DuplexStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_util::codec::Framed;
+
+fn dn(text: &str) -> Dn {
+    Dn::parse(text.as_bytes()).unwrap()
+}
+
+fn account(password: &str) -> ServiceAccount {
+    ServiceAccount { dn: "cn=tidegate,ou=services,dc=example,dc=com".to_owned(), password: password.to_owned() }
+}
+
+/// A source that connects where it is told and hands on what was read.
+struct TestSource<C> {
+    connect: C,
+    account: ServiceAccount,
+    groups: &'static [&'static str],
+    readings: mpsc::UnboundedSender<Reading>,
+    again: mpsc::UnboundedReceiver<()>,
+}
+
+impl<C, F, S> Source for TestSource<C>
+where
+    C: FnMut() -> F + Send,
+    F: Future<Output = Result<S, String>> + Send,
+    S: AsyncRead + AsyncWrite + Unpin + Send,
+{
+    type Stream = S;
+
+    fn connect(&mut self) -> impl Future<Output = Result<S, String>> + Send {
+        (self.connect)()
+    }
+
+    fn account(&mut self) -> ServiceAccount {
+        self.account.clone()
+    }
+
+    fn groups(&mut self) -> BTreeSet<Dn> {
+        self.groups.iter().map(|group| dn(group)).collect()
+    }
+
+    fn monotonic(&mut self) -> Duration {
+        Duration::from_secs(7)
+    }
+
+    fn publish(&mut self, reading: Reading) {
+        self.readings.send(reading).unwrap();
+    }
+
+    async fn changed(&mut self) {
+        if self.again.recv().await.is_none() {
+            std::future::pending().await
+        }
+    }
+}
+
+fn source<C>(connect: C, password: &str, groups: &'static [&'static str]) -> TestSource<C> {
+    let (readings, _) = mpsc::unbounded_channel();
+    let (_, again) = mpsc::unbounded_channel();
+    TestSource { connect, account: account(password), groups, readings, again }
+}
+
+async fn built_in() -> impl FnMut() -> std::pin::Pin<Box<dyn Future<Output = Result<TcpStream, String>> + Send>> {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(BuiltInDirectory::load(DIRECTORY).unwrap().serve(listener));
+    move || Box::pin(async move { TcpStream::connect(address).await.map_err(|error| error.to_string()) })
+}
+
+fn names(reading: &Reading, group: &str) -> Option<BTreeSet<String>> {
+    let group = reading.groups.members.get(&dn(group))?;
+    assert_eq!(group.read_at, Duration::from_secs(7));
+    Some(group.members.iter().map(|member| member.text().to_owned()).collect())
+}
+
+#[tokio::test]
+async fn reads_groups_and_facts() {
+    let groups = &["cn=HR, ou=groups,dc=example,dc=com", "cn=none,ou=groups,dc=example,dc=com"];
+    let reading = read_once(&mut source(built_in().await, "tidegate-demo", groups)).await.unwrap();
+    assert_eq!(reading.facts.naming_contexts, [dn("dc=example,dc=com")]);
+    assert_eq!(reading.facts.subschema, Some(dn("cn=subschema")));
+    let hr = ["uid=alice,ou=people,dc=example,dc=com", "uid=carol,ou=people,dc=example,dc=com"];
+    assert_eq!(names(&reading, groups[0]), Some(hr.map(str::to_owned).into()));
+    assert_eq!(names(&reading, groups[1]), Some(BTreeSet::new()));
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_said() {
+    let error = read_once(&mut source(built_in().await, "wrong", &[])).await.unwrap_err();
+    assert!(error.contains("InvalidCredentials"), "{error}");
+}
+
+/// A directory that answers each request with the next of these, then closes.
+fn scripted(answers: Vec<Vec<LdapOp>>) -> DuplexStream {
+    let (near, far) = tokio::io::duplex(4096);
+    tokio::spawn(async move {
+        let mut framed = Framed::new(far, LdapCodec::default());
+        for answer in answers {
+            let Some(Ok(request)) = framed.next().await else { return };
+            for op in answer {
+                framed.send(LdapMsg::new(request.msgid, op)).await.unwrap();
+            }
+        }
+    });
+    near
+}
+
+fn result(code: LdapResultCode) -> LdapResult {
+    LdapResult { code, matcheddn: String::new(), message: String::new(), referral: vec![] }
+}
+
+fn bound() -> Vec<LdapOp> {
+    vec![LdapOp::BindResponse(LdapBindResponse { res: result(LdapResultCode::Success), saslcreds: None })]
+}
+
+fn done(code: LdapResultCode) -> LdapOp {
+    LdapOp::SearchResultDone(result(code))
+}
+
+fn entry(attributes: &[(&str, &[&str])]) -> Vec<LdapOp> {
+    let attributes = attributes.iter().map(|(name, values)| LdapPartialAttribute {
+        atype: (*name).to_owned(),
+        vals: values.iter().map(|value| value.as_bytes().to_vec()).collect(),
+    });
+    let entry = LdapSearchResultEntry { dn: String::new(), attributes: attributes.collect() };
+    vec![LdapOp::SearchResultEntry(entry), done(LdapResultCode::Success)]
+}
+
+#[tokio::test]
+async fn groups_in_parts_with_odd_members_and_out_of_reach() {
+    let group = "cn=a,dc=x";
+    let stream = scripted(vec![
+        bound(),
+        entry(&[]),
+        entry(&[
+            ("member", &[]),
+            ("member;range=0-1", &["cn=1,dc=x", "cn=2,dc=x"]),
+            ("uniqueMember", &["cn=5,dc=x#'01'B"]),
+        ]),
+        entry(&[("member;range=2-*", &["cn=3,dc=x", "nonsense"])]),
+        vec![done(LdapResultCode::InsufficentAccessRights)],
+    ]);
+    let mut stream = Some(stream);
+    let connect = move || std::future::ready(stream.take().ok_or_else(String::new));
+    let reading = read_once(&mut source(connect, "x", &["cn=a,dc=x", "cn=b,dc=x"])).await.unwrap();
+    let expected = ["cn=1,dc=x", "cn=2,dc=x", "cn=3,dc=x", "cn=5,dc=x"].map(str::to_owned).into();
+    assert_eq!(names(&reading, group), Some(expected));
+    // Not known is not empty: what was read before is believed until it is too old.
+    assert_eq!(names(&reading, "cn=b,dc=x"), None);
+}
+
+#[tokio::test]
+async fn goes_on_after_failures_and_when_told() {
+    let good = || vec![entry(&[]), entry(&[("member", &["cn=1,dc=x"])])];
+    let mut connections: VecDeque<Result<DuplexStream, String>> = VecDeque::from([
+        Err("nobody there".to_owned()),
+        Ok(scripted(vec![vec![LdapOp::BindResponse(LdapBindResponse {
+            res: result(LdapResultCode::InvalidCredentials),
+            saslcreds: None,
+        })]])),
+        // Two rounds over one connection, then it closes.
+        Ok(scripted([vec![bound()], good(), good()].concat())),
+        Ok(scripted([vec![bound()], good()].concat())),
+    ]);
+    let connect = move || std::future::ready(connections.pop_front().unwrap_or_else(|| Err(String::new())));
+    let (readings, mut published) = mpsc::unbounded_channel();
+    let (tell, again) = mpsc::unbounded_channel();
+    let source = TestSource { connect, account: account("x"), groups: &["cn=a,dc=x"], readings, again };
+    let task = tokio::spawn(keep_reading(source));
+    // Two failures, each followed by a pause that is cut short; then it works.
+    tell.send(()).unwrap();
+    tell.send(()).unwrap();
+    published.recv().await.unwrap();
+    tell.send(()).unwrap();
+    published.recv().await.unwrap();
+    // The connection is closed: one more failure, then a new one.
+    tell.send(()).unwrap();
+    tell.send(()).unwrap();
+    let reading = published.recv().await.unwrap();
+    assert_eq!(names(&reading, "cn=a,dc=x"), Some(BTreeSet::from(["cn=1,dc=x".to_owned()])));
+    task.abort();
+}

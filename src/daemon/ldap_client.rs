@@ -1,0 +1,163 @@
+//! A small LDAP client for messages that are the gate's own: reading the directory with the service
+//! account, and playing a client in the demo. Never carries what somebody else sent.
+//!
+//! One operation at a time. The log target `ldap3_proto` stays off: it prints passwords at trace level.
+
+use futures_util::{SinkExt, StreamExt};
+use ldap3_proto::LdapCodec;
+use ldap3_proto::control::LdapControl;
+use ldap3_proto::proto::{
+    LdapBindCred, LdapBindRequest, LdapDerefAliases, LdapExtendedRequest, LdapFilter, LdapMsg, LdapOp, LdapResult,
+    LdapResultCode, LdapSearchRequest, LdapSearchResultEntry, LdapSearchScope,
+};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::codec::Framed;
+
+/// The largest message that is read.
+const MAX_MESSAGE: usize = 4 << 20;
+/// The most entries that one search gathers.
+const MAX_ENTRIES: usize = 10_000;
+
+/// Why an operation has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The connection, or what came over it.
+    #[error("connection to the directory: {0}")]
+    Io(#[from] std::io::Error),
+    /// It was closed.
+    #[error("the directory closed the connection{0}")]
+    Closed(String),
+    /// It took too long.
+    #[error("the directory did not answer within {0:?}")]
+    TimedOut(Duration),
+    /// A message that does not belong here.
+    #[error("the directory answered out of turn")]
+    OutOfTurn,
+    /// More entries than are gathered.
+    #[error("the directory answered with more than {MAX_ENTRIES} entries")]
+    TooMuch,
+    /// The answer is a failure.
+    #[error("the directory answered {0:?}: {1}")]
+    Refused(LdapResultCode, String),
+}
+
+/// A connection on which the gate is the client.
+pub struct LdapClient<S> {
+    framed: Framed<S, LdapCodec>,
+    last_id: i32,
+    timeout: Duration,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> LdapClient<S> {
+    /// A client on a connection. Each answer, entry by entry, is waited for no longer than `timeout`.
+    pub fn new(stream: S, timeout: Duration) -> LdapClient<S> {
+        let codec = LdapCodec::new(Some(MAX_MESSAGE), None);
+        LdapClient { framed: Framed::new(stream, codec), last_id: 0, timeout }
+    }
+
+    /// A simple bind (RFC 4513 5.1). An empty name and password bind anonymously.
+    ///
+    /// # Errors
+    /// When no answer comes. A refusal is an answer.
+    pub async fn bind(&mut self, dn: &str, password: &str) -> Result<LdapResult, ClientError> {
+        let cred = LdapBindCred::Simple(password.to_owned());
+        let request = LdapBindRequest { version: 3, dn: dn.to_owned(), cred };
+        match self.request(LdapOp::BindRequest(request)).await? {
+            LdapOp::BindResponse(response) => Ok(response.res),
+            _ => Err(ClientError::OutOfTurn),
+        }
+    }
+
+    /// Reads what `request` finds.
+    ///
+    /// # Errors
+    /// When the answer does not come, or is too much. A refusal is an answer.
+    pub async fn search(
+        &mut self,
+        request: LdapSearchRequest,
+    ) -> Result<(Vec<LdapSearchResultEntry>, LdapResult), ClientError> {
+        self.send(LdapOp::SearchRequest(request), Vec::new()).await?;
+        let mut entries = Vec::new();
+        loop {
+            match self.receive().await? {
+                LdapOp::SearchResultEntry(_) if entries.len() >= MAX_ENTRIES => return Err(ClientError::TooMuch),
+                LdapOp::SearchResultEntry(entry) => entries.push(entry),
+                LdapOp::SearchResultReference(_) | LdapOp::IntermediateResponse(_) => {}
+                LdapOp::SearchResultDone(result) => return Ok((entries, result)),
+                _ => return Err(ClientError::OutOfTurn),
+            }
+        }
+    }
+
+    /// Reads one entry; `None` when there is none by this name.
+    ///
+    /// # Errors
+    /// When the answer does not come or is a refusal.
+    pub async fn read(&mut self, dn: &str, attrs: &[&str]) -> Result<Option<LdapSearchResultEntry>, ClientError> {
+        let attrs = attrs.iter().map(|name| (*name).to_owned()).collect();
+        let (mut entries, result) = self.search(base_search(dn, attrs)).await?;
+        match result.code {
+            LdapResultCode::Success => Ok(entries.pop()),
+            LdapResultCode::NoSuchObject => Ok(None),
+            code => Err(ClientError::Refused(code, result.message)),
+        }
+    }
+
+    /// Any operation that has one answer.
+    ///
+    /// # Errors
+    /// When no answer comes. A refusal is an answer.
+    pub async fn request(&mut self, operation: LdapOp) -> Result<LdapOp, ClientError> {
+        self.send(operation, Vec::new()).await?;
+        self.receive().await
+    }
+
+    /// An extended operation (RFC 4511 4.12).
+    ///
+    /// # Errors
+    /// When no answer comes. A refusal is an answer.
+    pub async fn extended(&mut self, request: LdapExtendedRequest) -> Result<(LdapResult, Vec<u8>), ClientError> {
+        match self.request(LdapOp::ExtendedRequest(request)).await? {
+            LdapOp::ExtendedResponse(response) => Ok((response.res, response.value.unwrap_or_default())),
+            _ => Err(ClientError::OutOfTurn),
+        }
+    }
+
+    async fn send(&mut self, op: LdapOp, ctrl: Vec<LdapControl>) -> Result<(), ClientError> {
+        self.last_id = self.last_id.checked_add(1).unwrap_or(1);
+        let message = LdapMsg { msgid: self.last_id, op, ctrl };
+        let sent = tokio::time::timeout(self.timeout, self.framed.send(message)).await;
+        Ok(sent.map_err(|_| ClientError::TimedOut(self.timeout))??)
+    }
+
+    /// The next message that answers the last request.
+    async fn receive(&mut self) -> Result<LdapOp, ClientError> {
+        let received = tokio::time::timeout(self.timeout, self.framed.next()).await;
+        match received.map_err(|_| ClientError::TimedOut(self.timeout))? {
+            None => Err(ClientError::Closed(String::new())),
+            Some(message) => match message? {
+                LdapMsg { msgid, op, .. } if msgid == self.last_id => Ok(op),
+                // RFC 4511 4.4.1: notice of disconnection.
+                LdapMsg { msgid: 0, op: LdapOp::ExtendedResponse(notice), .. } => {
+                    Err(ClientError::Closed(format!(": {:?} {}", notice.res.code, notice.res.message)))
+                }
+                LdapMsg { .. } => Err(ClientError::OutOfTurn),
+            },
+        }
+    }
+}
+
+/// A search for one entry.
+pub fn base_search(dn: &str, attrs: Vec<String>) -> LdapSearchRequest {
+    LdapSearchRequest {
+        base: dn.to_owned(),
+        scope: LdapSearchScope::Base,
+        aliases: LdapDerefAliases::Never,
+        sizelimit: 0,
+        timelimit: 0,
+        typesonly: false,
+        filter: LdapFilter::Present("objectClass".to_owned()),
+        attrs,
+    }
+}
