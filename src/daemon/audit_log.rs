@@ -8,7 +8,8 @@
 mod file;
 mod writer;
 
-use crate::engine::Now;
+use super::broker::EventSink;
+use super::clock::Clock;
 use crate::engine::audit::record;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -65,9 +66,6 @@ pub enum AuditLogError {
 
 /// A buffer above this wakes the writer at once.
 const URGENT_BYTES: usize = 64 * 1024;
-
-/// Reads the clocks.
-pub type Clock = Arc<dyn Fn() -> Now + Send + Sync>;
 
 /// Told, from whichever thread noticed, when [`AuditLog::recording`] changes.
 pub type OnStateChange = Box<dyn Fn(bool) + Send + Sync>;
@@ -129,11 +127,6 @@ impl AuditLog {
         self.shared.lost.load(Ordering::Relaxed)
     }
 
-    /// Records a step of the workflow or of the gate itself: an object whose field `event` says what happened.
-    pub fn event(&self, event: &serde_json::Value) {
-        self.own.event(event);
-    }
-
     /// Waits until everything that was appended before is on disk; `false` when that took longer than `timeout`.
     pub fn flush(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
@@ -161,6 +154,13 @@ impl Drop for AuditLog {
         {
             tracing::error!("the audit log's writer panicked");
         }
+    }
+}
+
+/// Steps of the workflow go to the same log as operations.
+impl EventSink for AuditLog {
+    fn event(&self, event: serde_json::Value) {
+        self.own.event(&event);
     }
 }
 
@@ -200,10 +200,10 @@ impl AuditHandle {
         }
     }
 
-    /// As [`AuditLog::event`].
+    /// Records a step of the workflow or of the gate itself: an object whose field `event` says what happened.
     pub fn event(&self, event: &serde_json::Value) {
         let mut line = Vec::with_capacity(256);
-        record::event(&mut line, (self.shared.clock)(), event);
+        record::event(&mut line, self.shared.clock.now(), event);
         self.append(&line);
     }
 }

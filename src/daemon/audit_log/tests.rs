@@ -1,7 +1,6 @@
 //! That lines arrive whole, numbered without gaps, over rotation, restart, crash and a full disk.
 
 use super::*;
-use chrono::Utc;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
@@ -10,17 +9,13 @@ use std::sync::mpsc;
 
 const LONG: Duration = Duration::from_secs(60);
 
-fn clock() -> Clock {
-    Arc::new(|| Now { wall: Utc::now(), monotonic: Duration::ZERO })
-}
-
 fn options(directory: &Path) -> Options {
     let retry_delay = Duration::from_millis(10);
     Options { batch_delay: Duration::from_millis(1), retry_delay, ..Options::new(directory.to_owned()) }
 }
 
 fn open(options: Options) -> AuditLog {
-    AuditLog::open(options, clock(), Box::new(|_| {})).unwrap()
+    AuditLog::open(options, Clock::new(), Box::new(|_| {})).unwrap()
 }
 
 fn files(directory: &Path) -> Vec<PathBuf> {
@@ -77,7 +72,7 @@ fn rotates_by_size_and_names_sort_as_lines_do() {
     let directory = tempfile::tempdir().unwrap();
     let log = open(Options { max_file_bytes: 1000, ..options(directory.path()) });
     for number in 0..50 {
-        log.event(&json!({"event": "test", "number": number}));
+        log.event(json!({"event": "test", "number": number}));
         assert!(log.flush(LONG));
     }
     drop(log);
@@ -100,7 +95,7 @@ fn goes_on_after_a_restart_and_what_is_buffered_is_written_at_the_end() {
     let directory = tempfile::tempdir().unwrap();
     for round in 0..3 {
         let log = open(options(directory.path()));
-        log.event(&json!({"event": "test", "round": round}));
+        log.event(json!({"event": "test", "round": round}));
         log.handle().append(b"\"a\":1}\n");
     }
     let records = records(directory.path());
@@ -138,7 +133,7 @@ fn numbering_goes_on_from_an_empty_last_file() {
     std::fs::write(directory.path().join(file::name(1)), "{\"seq\":1}\n").unwrap();
     std::fs::write(directory.path().join(file::name(2)), "").unwrap();
     let log = open(options(directory.path()));
-    log.event(&json!("test"));
+    log.event(json!("test"));
     drop(log);
     assert_gapless(&records(directory.path()));
     assert_eq!(records(directory.path()).len(), 2);
@@ -148,7 +143,7 @@ fn numbering_goes_on_from_an_empty_last_file() {
 fn a_second_writer_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let log = open(options(directory.path()));
-    let second = AuditLog::open(options(directory.path()), clock(), Box::new(|_| {}));
+    let second = AuditLog::open(options(directory.path()), Clock::new(), Box::new(|_| {}));
     assert!(matches!(second, Err(AuditLogError::Locked(_))), "{second:?}");
     drop(log);
     drop(open(options(directory.path())));
@@ -158,12 +153,12 @@ fn a_second_writer_is_refused() {
 fn a_removed_file_is_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let log = open(options(directory.path()));
-    log.event(&json!("lost with the file"));
+    log.event(json!("lost with the file"));
     assert!(log.flush(LONG));
     std::fs::remove_file(&files(directory.path())[0]).unwrap();
-    log.event(&json!("noticed here"));
+    log.event(json!("noticed here"));
     assert!(log.flush(LONG));
-    log.event(&json!("kept"));
+    log.event(json!("kept"));
     assert!(log.flush(LONG));
     assert_eq!(records(directory.path())[0]["event"], "kept");
     assert_eq!(records(directory.path())[0]["seq"], 3);
@@ -212,11 +207,11 @@ fn full_disk(directory: &Path) {
     let (state, changes) = mpsc::channel();
     let on_change = Box::new(move |recording| state.send(recording).unwrap_or_default());
     let options = Options { max_buffer_bytes: 100_000, ..options(directory) };
-    let log = AuditLog::open(options, clock(), on_change).unwrap();
+    let log = AuditLog::open(options, Clock::new(), on_change).unwrap();
     let mut appended = 0;
     let mut append = |count| {
         for _ in 0..count {
-            log.event(&json!({"event": "test", "number": appended}));
+            log.event(json!({"event": "test", "number": appended}));
             appended += 1;
         }
     };

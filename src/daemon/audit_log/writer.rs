@@ -173,7 +173,7 @@ impl Writer {
 
     fn number_event(&mut self, event: &serde_json::Value) {
         let mut line = Vec::new();
-        record::event(&mut line, (self.shared.clock)(), event);
+        record::event(&mut line, self.shared.clock.now(), event);
         self.number(&line);
     }
 
