@@ -27,10 +27,10 @@ const MAX_PARTS: usize = 1000;
 /// As whom the gate reads. Debug output never shows the password.
 #[derive(Clone)]
 pub struct ServiceAccount {
-    /// Its name; empty: anonymous.
-    pub dn: String,
+    /// Its name; the root: anonymous.
+    pub dn: Dn,
     /// Its password.
-    pub password: String,
+    pub password: Vec<u8>,
 }
 
 impl std::fmt::Debug for ServiceAccount {
@@ -125,7 +125,7 @@ type Kept<S> = Option<(ServiceAccount, LdapClient<S>)>;
 async fn round<C: Source>(source: &mut C, kept: &mut Kept<C::Stream>) -> Result<Reading, String> {
     let account = source.account();
     // An account that was changed by a reload is not the one that this connection is bound as.
-    let usable = kept.take().filter(|(bound, _)| bound.dn == account.dn && bound.password == account.password);
+    let usable = kept.take().filter(|(bound, _)| bound.dn.is_surely(&account.dn) && bound.password == account.password);
     let mut client = match usable {
         Some((_, client)) => client,
         None => open(source.connect().await?, &account).await.map_err(|error| error.to_string())?,
@@ -154,8 +154,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut client = LdapClient::new(stream, ANSWER_TIMEOUT);
-    if !account.dn.is_empty() {
-        let result = client.bind(&account.dn, &account.password).await?;
+    if !account.dn.is_root() {
+        // `ldap3_proto` has no other passwords.
+        let password = std::str::from_utf8(&account.password).map_err(|_| ClientError::NotText)?;
+        let result = client.bind(account.dn.text(), password).await?;
         if result.code != LdapResultCode::Success {
             return Err(ClientError::Refused(result.code, result.message));
         }

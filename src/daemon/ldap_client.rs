@@ -37,6 +37,9 @@ pub enum ClientError {
     /// More entries than are gathered.
     #[error("the directory answered with more than {MAX_ENTRIES} entries")]
     TooMuch,
+    /// A password that cannot be sent.
+    #[error("the service account's password is not UTF-8")]
+    NotText,
     /// The answer is a failure.
     #[error("the directory answered {0:?}: {1}")]
     Refused(LdapResultCode, String),

@@ -16,7 +16,7 @@ fn dn(text: &str) -> Dn {
 }
 
 fn account(password: &str) -> ServiceAccount {
-    ServiceAccount { dn: "cn=tidegate,ou=services,dc=example,dc=com".to_owned(), password: password.to_owned() }
+    ServiceAccount { dn: dn("cn=tidegate,ou=services,dc=example,dc=com"), password: password.into() }
 }
 
 /// A source that connects where it is told and hands on what was read.
