@@ -130,6 +130,3 @@ impl<'a> Requirement<'a> {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

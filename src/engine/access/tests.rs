@@ -1,1 +1,0 @@
-//! Decisions, one line a case.

@@ -1,0 +1,327 @@
+//! The language of the tables: policies, people with grants, operations and outcomes as short lines.
+
+use crate::engine::Now;
+use crate::engine::access::{Asked, Decision, DirectoryFacts, Permit, Snapshot, controls, decide};
+use crate::engine::grant::index::{ActiveGrant, ActiveGrants, Opening};
+use crate::engine::ldap::Dn;
+use crate::engine::ldap::attribute::AttributeDescription;
+use crate::engine::ldap::control::{Control, oid};
+use crate::engine::ldap::filter::Filter;
+use crate::engine::ldap::message::ClientMessageId;
+use crate::engine::ldap::request::{
+    AddRequest, Authentication, BindName, BindRequest, CompareRequest, DerefAliases, ExtendedRequest, ModifyRequest,
+    RenameRequest, Request, SearchRequest, SearchScope,
+};
+use crate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
+use crate::engine::policy::role::{Allow, Role};
+use crate::engine::policy::selector::{Groups, Membership, Selector};
+use crate::engine::policy::{Mode, OperationSet, Policy, RefusalStyle, Standing, Subject};
+use chrono::DateTime;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The policy that most tables use.
+pub(super) const POLICY: &str = "
+    resource payroll subtree ou=payroll,dc=x *
+    resource card    base    cn=card,ou=it,dc=x *
+    resource desks   one     ou=desks,dc=x *
+    resource letters subtree ou=letters,dc=x search
+    resource vaults  one     ou=vaults,dc=x search,compare
+    resource writes  subtree dc=x add,modify,delete,rename,password
+    resource admins  subtree ou=admins,dc=x bind
+    standing payroll search dn:uid=sync,ou=people,dc=x
+    standing letters search group:cn=clerks,ou=groups,dc=x
+    standing writes  add,modify,delete,rename,password subtree:ou=robots,dc=x
+    role reader  payroll/search,compare
+    role editor  payroll/search,compare,modify writes/modify/ou=payroll,dc=x
+    role owner   payroll/*
+    role writer  writes/*
+    role clerk   letters/search
+    role mover   letters/rename writes/rename
+    role oncall  admins/bind
+    role it      card/* desks/*
+    role viewer  letters/search vaults/search card/search desks/search payroll/search
+";
+
+pub(super) fn dn(text: &str) -> Dn {
+    text.parse().unwrap_or_else(|_| panic!("{text:?} is a name"))
+}
+
+/// `anna` is short for her DN; `-` is nobody.
+pub(super) fn subject(who: &str) -> Subject {
+    match who {
+        "-" => Subject::Anonymous,
+        _ if who.contains('=') => Subject::Dn(dn(who)),
+        _ => Subject::Dn(dn(&format!("uid={who},ou=people,dc=x"))),
+    }
+}
+
+fn operations(text: &str) -> OperationSet {
+    if text == "*" { OperationSet::all() } else { text.split(',').map(|name| name.parse().unwrap()).collect() }
+}
+
+pub(super) fn policy(text: &str) -> Policy {
+    let (mut resources, mut standing, mut roles): (Vec<Resource>, _, _) = (vec![], vec![], vec![]);
+    let index = |resources: &[Resource], name: &str| {
+        let at = resources.iter().position(|resource| &*resource.name == name);
+        ResourceIndex(at.unwrap_or_else(|| panic!("no resource {name}")) as u32)
+    };
+    for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["resource", name, scope, base, allowed] => resources.push(Resource {
+                name: name.into(),
+                base: dn(base),
+                scope: match scope {
+                    "base" => ResourceScope::Base,
+                    "one" => ResourceScope::One,
+                    "subtree" => ResourceScope::Subtree,
+                    other => panic!("no scope {other}"),
+                },
+                operations: operations(allowed),
+            }),
+            ["standing", resource, allowed, who] => standing.push(Standing {
+                who: vec![Selector::parse(who).unwrap()],
+                resource: index(&resources, resource),
+                operations: operations(allowed),
+                reason: "because".into(),
+            }),
+            ["role", name, ref allow @ ..] => roles.push(Arc::new(role(name, allow, |name| index(&resources, name)))),
+            _ => panic!("not understood: {line}"),
+        }
+    }
+    Policy::new(Mode::Enforce, RefusalStyle::Explain, resources, standing, roles)
+}
+
+fn role(name: &str, allow: &[&str], index: impl Fn(&str) -> ResourceIndex) -> Role {
+    let allow = allow.iter().map(|part| {
+        let parts: Vec<_> = part.splitn(3, '/').collect();
+        Allow { resource: index(parts[0]), operations: operations(parts[1]), base: parts.get(2).map(|base| dn(base)) }
+    });
+    Role {
+        name: name.into(),
+        description: String::new(),
+        allow: allow.collect(),
+        eligible: vec![Selector::Anyone],
+        approvers: vec![],
+        beneficiaries: vec![],
+        approvals: 1,
+        max_duration: Duration::from_secs(3_600),
+        default_duration: Duration::from_secs(3_600),
+        request_ttl: Duration::from_secs(3_600),
+        reason_required: false,
+        ticket_pattern: None,
+    }
+}
+
+/// Second 1,000 on both clocks.
+pub(super) fn now() -> Now {
+    at(1_000, 1_000)
+}
+
+pub(super) fn at(wall: i64, monotonic: u64) -> Now {
+    Now { wall: DateTime::from_timestamp(wall, 0).unwrap(), monotonic: Duration::from_secs(monotonic) }
+}
+
+/// A grant of `role` (or `role@base`, narrowed) to `who`, from second 900 until `until` on both clocks.
+pub(super) fn grant(policy: &Policy, who: &str, role: &str, until: u64) -> Arc<ActiveGrant> {
+    let (role, narrowed) = role.split_once('@').map_or((role, None), |(role, base)| (role, Some(dn(base))));
+    let Subject::Dn(subject) = subject(who) else { panic!("nobody holds grants") };
+    let opens = policy.role(role).unwrap().allow.iter().map(|allow| Opening {
+        resource: allow.resource,
+        operations: allow.operations,
+        base: narrowed.clone().or_else(|| allow.base.clone()),
+    });
+    Arc::new(ActiveGrant {
+        id: format!("{who}-{role}-{until}").into(),
+        request: "request".into(),
+        role: role.into(),
+        subject,
+        from: at(900, 0).wall,
+        until: at(until as i64, 0).wall,
+        until_monotonic: Duration::from_secs(until),
+        opens: opens.collect(),
+    })
+}
+
+pub(super) fn snapshot(policy: Policy, grants: impl IntoIterator<Item = Arc<ActiveGrant>>) -> Snapshot {
+    let clerks = HashSet::from([dn("uid=cleo,ou=people,dc=x")]);
+    let membership = Membership { members: clerks, read_at: Duration::from_secs(990) };
+    Snapshot {
+        policy: Arc::new(policy),
+        grants: Arc::new(grants.into_iter().collect::<ActiveGrants>()),
+        groups: Arc::new(Groups { members: HashMap::from([(dn("cn=clerks,ou=groups,dc=x"), membership)]) }),
+        directory: Arc::new(DirectoryFacts { naming_contexts: vec![dn("dc=x")], subschema: Some(dn("cn=subschema")) }),
+        recording: true,
+    }
+}
+
+/// `anna+reader+editor@ou=a,dc=x` is Anna with two grants.
+pub(super) fn snapshot_for(policy: Policy, who: &str) -> (Snapshot, Subject) {
+    let mut parts = who.split('+');
+    let name = parts.next().unwrap();
+    let grants: Vec<_> = parts.map(|role| grant(&policy, name, role, 2_000)).collect();
+    (snapshot(policy, grants), subject(name))
+}
+
+/// An operation as it is written in the tables, with its controls: `!name` critical, `?name` not.
+pub(super) struct Operation {
+    pub(super) request: Request<'static>,
+    pub(super) controls: Vec<Control<'static>>,
+}
+
+pub(super) fn operation(line: &'static str) -> Operation {
+    let (controls, words): (Vec<&'static str>, Vec<&'static str>) =
+        line.split_whitespace().partition(|word| word.starts_with(['!', '?']));
+    let controls = controls.into_iter().map(|word| Control {
+        oid: control_oid(&word[1..]),
+        critical: word.starts_with('!'),
+        value: None,
+    });
+    Operation { request: request(&words), controls: controls.collect() }
+}
+
+fn control_oid(name: &'static str) -> &'static str {
+    match name {
+        "paged" => oid::PAGED_RESULTS,
+        "treedelete" => oid::TREE_DELETE,
+        "assertion" => oid::ASSERTION,
+        "preread" => oid::PRE_READ,
+        "postread" => oid::POST_READ,
+        "matched" => oid::MATCHED_VALUES,
+        "vlv" => oid::VLV_REQUEST,
+        "deref" => oid::DEREFERENCE,
+        "proxy1" => oid::PROXIED_AUTHORIZATION_V1,
+        "proxy2" => oid::PROXIED_AUTHORIZATION_V2,
+        "sync" => oid::SYNC_REQUEST,
+        "sorted" => oid::SORT_RESPONSE,
+        oid => oid,
+    }
+}
+
+fn request(words: &[&'static str]) -> Request<'static> {
+    match *words {
+        ["bind", name] => bind(BindName::Dn(dn(name)), Authentication::Simple(b"secret"), 3),
+        ["bind"] => bind(BindName::Dn(Dn::root()), Authentication::Simple(b""), 3),
+        ["bind-empty", name] => bind(BindName::Dn(dn(name)), Authentication::Simple(b""), 3),
+        ["bind-other", name] => bind(BindName::Other(name.as_bytes()), Authentication::Simple(b"secret"), 3),
+        ["bind-other-empty", name] => bind(BindName::Other(name.as_bytes()), Authentication::Simple(b""), 3),
+        ["bind-v2", name] => bind(BindName::Dn(dn(name)), Authentication::Simple(b"secret"), 2),
+        ["bind-sasl", mechanism] => {
+            let sasl = Authentication::Sasl { mechanism: mechanism.as_bytes(), credentials: None };
+            bind(BindName::Dn(Dn::root()), sasl, 3)
+        }
+        ["bind-choice"] => bind(BindName::Dn(Dn::root()), Authentication::Other(0x8a), 3),
+        ["search", scope, ref base @ ..] => search(scope, base.first().unwrap_or(&""), DerefAliases::Never),
+        ["search-deref", scope, ref base @ ..] => search(scope, base.first().unwrap_or(&""), DerefAliases::Always),
+        ["compare", name] => {
+            Request::Compare(CompareRequest { entry: dn(name), attribute: AttributeDescription(b"cn"), value: b"a" })
+        }
+        ["add", name] => Request::Add(AddRequest { entry: dn(name), attributes: vec![] }),
+        ["modify", name] => Request::Modify(ModifyRequest { entry: dn(name), changes: vec![] }),
+        ["delete", name] => Request::Delete(dn(name)),
+        ["rename", name, rdn] => rename(name, rdn, None),
+        ["rename", name, rdn, above] => rename(name, rdn, Some(dn(above))),
+        ["password"] => extended(ExtendedRequest::Password { identity: None, old: None, new: None }),
+        ["password", "''"] => extended(ExtendedRequest::Password { identity: Some(b""), old: None, new: None }),
+        ["password", who] => {
+            extended(ExtendedRequest::Password { identity: Some(who.as_bytes()), old: None, new: None })
+        }
+        ["whoami"] => extended(ExtendedRequest::WhoAmI),
+        ["starttls"] => extended(ExtendedRequest::StartTls),
+        ["cancel"] => extended(ExtendedRequest::Cancel(ClientMessageId(1))),
+        ["extended", oid] => extended(ExtendedRequest::Other { oid, value: None }),
+        ["unbind"] => Request::Unbind,
+        ["abandon"] => Request::Abandon(ClientMessageId(1)),
+        _ => panic!("not understood: {words:?}"),
+    }
+}
+
+fn bind(name: BindName<'static>, authentication: Authentication<'static>, version: i32) -> Request<'static> {
+    Request::Bind(BindRequest { version, name, authentication })
+}
+
+fn extended(request: ExtendedRequest<'static>) -> Request<'static> {
+    Request::Extended(request)
+}
+
+fn rename(name: &str, rdn: &str, new_superior: Option<Dn>) -> Request<'static> {
+    Request::Rename(RenameRequest { entry: dn(name), new_rdn: dn(rdn), delete_old_rdn: true, new_superior })
+}
+
+fn search(scope: &str, base: &str, deref: DerefAliases) -> Request<'static> {
+    Request::Search(SearchRequest {
+        base: dn(base),
+        scope: match scope {
+            "base" => SearchScope::Base,
+            "one" => SearchScope::One,
+            "sub" => SearchScope::Subtree,
+            "children" => SearchScope::Subordinate,
+            other => panic!("no scope {other}"),
+        },
+        deref,
+        size_limit: 0,
+        time_limit: 0,
+        types_only: false,
+        filter: Filter::Present(AttributeDescription(b"objectClass")),
+        attributes: vec![],
+    })
+}
+
+pub(super) fn decision(snapshot: &Snapshot, subject: &Subject, operation: &Operation, now: Now) -> Decision {
+    decide(snapshot, &Asked { subject, request: &operation.request, controls: &operation.controls, now })
+}
+
+/// A decision as the tables write it: `ok`, with the roles it rests on, `hides`, the controls let
+/// through, and what is monitored; or the code with what is missing.
+pub(super) fn outcome(snapshot: &Snapshot, operation: &Operation, decision: &Decision) -> String {
+    let names = |resources: &[ResourceIndex]| -> String {
+        let mut names: Vec<_> =
+            resources.iter().map(|at| snapshot.policy.resource(*at).unwrap().name.to_string()).collect();
+        names.sort();
+        names.into_iter().map(|name| format!(" {name}")).collect()
+    };
+    match decision {
+        Decision::Refused(refusal) => format!("{}{}", refusal.code.0, names(&refusal.missing)),
+        Decision::Permitted(permit) => {
+            let mut out = "ok".to_owned();
+            out.extend(roles(permit).into_iter().map(|role| format!(" {role}")));
+            if !permit.redaction().is_empty() {
+                out.push_str(" hides");
+            }
+            let forwarded = permit.controls(&operation.controls);
+            out.extend(forwarded.map(|control| format!(" [{}]", controls::lookup(control.oid).unwrap().name)));
+            if let Some(refusal) = permit.monitored() {
+                out.push_str(&format!(" monitored{}", names(&refusal.missing)));
+            }
+            out
+        }
+    }
+}
+
+pub(super) fn roles(permit: &Permit) -> Vec<String> {
+    let mut roles: Vec<_> = permit.rests_on().iter().map(|grant| grant.role.to_string()).collect();
+    roles.sort();
+    roles
+}
+
+/// Checks a table; tells every line that is wrong, not only the first.
+pub(super) fn check(table: &'static str, policy_of: impl Fn() -> Policy, adjust: impl Fn(&mut Snapshot)) -> usize {
+    let mut wrong = Vec::new();
+    let lines: Vec<_> =
+        table.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
+    for line in &lines {
+        let (asked, expected) = line.split_once("->").unwrap_or_else(|| panic!("no outcome: {line}"));
+        let (who, what) = asked.split_once(':').unwrap_or_else(|| panic!("nobody: {line}"));
+        let (mut snapshot, subject) = snapshot_for(policy_of(), who.trim());
+        adjust(&mut snapshot);
+        let operation = operation(what);
+        let decision = decision(&snapshot, &subject, &operation, now());
+        let outcome = outcome(&snapshot, &operation, &decision);
+        if outcome != expected.trim() {
+            wrong.push(format!("{line}\n    but it was: {outcome}"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
+    lines.len()
+}

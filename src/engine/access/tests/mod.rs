@@ -1,0 +1,6 @@
+//! Decisions, one line a case: who with which grants does what, and what comes of it.
+
+mod cases;
+mod dsl;
+mod permits;
+mod redactions;

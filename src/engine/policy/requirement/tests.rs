@@ -1,1 +1,0 @@
-//! What operations touch, one line a case.
