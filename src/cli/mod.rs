@@ -1,6 +1,117 @@
-//! To be written: cli.
+//! The command line: one file a command. Talks to a running gate over the control API, as anybody
+//! else does; only `serve` and `demo` reach the daemon itself.
+//!
+//! Exit codes: 0 done, 1 refused or failed, 2 wrong use.
+
+mod approve;
+mod cancel;
+mod check;
+mod client;
+mod connection;
+mod deny;
+mod explain;
+mod grants;
+mod output;
+mod release;
+mod reload;
+mod request;
+mod requests;
+mod revoke;
+mod roles;
+mod sessions;
+mod show;
+mod table;
+#[cfg(test)]
+mod tests;
+mod text;
+mod view;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// An LDAP gate that enforces just-in-time access: nobody holds standing access to what is
+/// protected; people ask for a role, somebody approves, and the gate opens for so long.
+#[derive(Debug, Parser)]
+#[command(name = "tidegate", version, disable_help_subcommand = true)]
+#[command(after_help = "Exit codes: 0 done, 1 refused or failed, 2 wrong use.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Check),
+    Explain(explain::Explain),
+    Roles(roles::Roles),
+    Request(request::Request),
+    Requests(requests::Requests),
+    Show(show::Show),
+    Approve(approve::Approve),
+    Deny(deny::Deny),
+    Cancel(cancel::Cancel),
+    Grants(grants::Grants),
+    Release(release::Release),
+    Revoke(revoke::Revoke),
+    Sessions(sessions::Sessions),
+    Reload(reload::Reload),
+}
+
+/// What a command comes to: it was carried out, or an answer was "no", which has been shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Refused,
+}
+
+/// A command that was asked for wrongly in a way that only shows once it runs: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct WrongUse(String);
 
 /// Runs the command line of this process.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::from(2)
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing can be told to somebody whose terminal is gone.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    exit_code(cli.command.run())
+}
+
+fn exit_code(result: anyhow::Result<Outcome>) -> ExitCode {
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Refused) => ExitCode::from(1),
+        // `tidegate roles | head`: whoever reads has had enough.
+        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::error(&error);
+            ExitCode::from(if error.is::<WrongUse>() { 2 } else { 1 })
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> anyhow::Result<Outcome> {
+        match self {
+            Command::Check(command) => command.run(),
+            Command::Explain(command) => command.run(),
+            Command::Roles(command) => command.run(),
+            Command::Request(command) => command.run(),
+            Command::Requests(command) => command.run(),
+            Command::Show(command) => command.run(),
+            Command::Approve(command) => command.run(),
+            Command::Deny(command) => command.run(),
+            Command::Cancel(command) => command.run(),
+            Command::Grants(command) => command.run(),
+            Command::Release(command) => command.run(),
+            Command::Revoke(command) => command.run(),
+            Command::Sessions(command) => command.run(),
+            Command::Reload(command) => command.run(),
+        }
+    }
 }

@@ -119,5 +119,19 @@ impl Config {
     }
 }
 
+/// The control socket that a configuration names, whatever else is right or wrong in it: those who
+/// use the command line need not be allowed to read the files that the gate reads.
+///
+/// # Errors
+/// The file cannot be read or names no socket.
+pub fn control_socket(path: &Path) -> Result<PathBuf, ConfigErrors> {
+    let text = std::fs::read_to_string(path).map_err(|error| ConfigErrors::unreadable(path, &error))?;
+    let problems = Problems::new(path, &text);
+    let (document, _) = toml::de::DeTable::parse_recoverable(&text);
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let socket = sections::control_socket(&Section::root(&document, folder, &problems).section("control"));
+    socket.ok_or_else(|| problems.into_errors())
+}
+
 #[cfg(test)]
 mod tests;

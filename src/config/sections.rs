@@ -142,7 +142,7 @@ pub(super) fn tls(root: &Section<'_>) -> Option<Tls> {
 
 pub(super) fn control(root: &Section<'_>) -> Option<Control> {
     let section = root.section("control");
-    let socket = file::path(&section, "socket", "\"run/control.sock\"");
+    let socket = control_socket(&section);
     let local_subject = section.optional::<LocalSubject>("local_subject");
     let act_as = selectors(&section, "act_as");
     let administrators = selectors(&section, "administrators");
@@ -156,6 +156,10 @@ pub(super) fn control(root: &Section<'_>) -> Option<Control> {
         administrators,
         auditors,
     })
+}
+
+pub(super) fn control_socket(section: &Section<'_>) -> Option<PathBuf> {
+    file::path(section, "socket", "\"run/control.sock\"")
 }
 
 pub(super) fn store(root: &Section<'_>) -> Option<Store> {

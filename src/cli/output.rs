@@ -1,0 +1,81 @@
+//! Where answers and errors go: tables or JSON to standard output, everything else to standard error.
+
+use super::client::ClientError;
+use super::text::{visible, visible_json};
+use crate::config::ConfigErrors;
+use clap::ValueEnum;
+use std::io::{ErrorKind, IsTerminal, Write};
+
+/// For whom it is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(super) enum Format {
+    #[default]
+    Table,
+    Json,
+}
+
+/// `--output`, for every command that prints.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(super) struct Output {
+    /// Tables for people, or JSON as the control API gives it
+    #[arg(long = "output", value_enum, default_value_t, value_name = "FORMAT", hide_default_value = true)]
+    pub(super) format: Format,
+}
+
+impl Output {
+    /// Shows an answer: the JSON as it came, or what `table` makes of it.
+    pub(super) fn answer(self, json: &str, table: impl FnOnce(Option<usize>) -> String) -> anyhow::Result<()> {
+        match self.format {
+            Format::Table => print(&table(terminal_width())),
+            Format::Json => print(&format!("{}\n", visible_json(json.trim_end()))),
+        }
+    }
+
+    pub(super) fn is_json(self) -> bool {
+        self.format == Format::Json
+    }
+}
+
+/// Writes to standard output; what is gone is an error ([`is_broken_pipe`]).
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Writes to standard error, where there is one.
+pub(super) fn note(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Says why a command failed: all that is wrong with a configuration a line each, then the whole.
+pub(super) fn error(error: &anyhow::Error) {
+    note(&error_text(error));
+}
+
+fn error_text(error: &anyhow::Error) -> String {
+    if let Some(errors) = error.downcast_ref::<ConfigErrors>() {
+        return errors.iter().map(|line| format!("error: {}\n", visible(&line.to_string()))).collect();
+    }
+    let mut text = String::new();
+    if let Some(ClientError::Problem(problem)) = error.downcast_ref::<ClientError>() {
+        text.extend(problem.errors.iter().map(|line| format!("error: {}\n", visible(line))));
+    }
+    text.push_str(&format!("tidegate: {}\n", visible(&error.to_string())));
+    text
+}
+
+/// Whether the reader of standard output has gone.
+pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+}
+
+/// How wide the terminal is that standard output goes to; `None`: it is none.
+pub(super) fn terminal_width() -> Option<usize> {
+    if !std::io::stdout().is_terminal() {
+        return None;
+    }
+    let asked = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    Some(asked.unwrap_or(80))
+}

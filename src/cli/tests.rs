@@ -1,0 +1,99 @@
+//! That the command line is what it is meant to be, without a gate.
+
+use super::*;
+use clap::CommandFactory;
+use clap::error::ErrorKind;
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(line.split(' '))
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Cli::command().debug_assert();
+}
+
+/// Every command's help, as it is shown in 100 columns. When it is changed on purpose, the
+/// assertion's left side is what `help.txt` must hold.
+#[test]
+fn help_is_as_it_was_written() {
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    let mut text = command.render_help().to_string();
+    for subcommand in command.get_subcommands_mut() {
+        let help = subcommand.render_help().to_string();
+        assert!(help.contains("Example"), "{} shows no example", subcommand.get_name());
+        text.push_str(&format!("\n--- {} ---\n{help}", subcommand.get_name()));
+    }
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    let written: Vec<&str> = include_str!("help.txt").lines().collect();
+    assert!(lines == written, "{}", lines.join("\n"));
+}
+
+#[test]
+fn wrong_use_is_told_apart() {
+    for (line, kind) in [
+        ("tidegate", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
+        ("tidegate lock uid=a", ErrorKind::InvalidSubcommand),
+        ("tidegate request", ErrorKind::MissingRequiredArgument),
+        ("tidegate request r --for soon", ErrorKind::ValueValidation),
+        ("tidegate request r --for -1h", ErrorKind::UnknownArgument),
+        ("tidegate request r --start tomorrow", ErrorKind::ValueValidation),
+        ("tidegate request r --operations search,write", ErrorKind::ValueValidation),
+        ("tidegate request r --base payroll", ErrorKind::ValueValidation),
+        ("tidegate request r --wait --dry-run", ErrorKind::ArgumentConflict),
+        ("tidegate requests --mine --all", ErrorKind::ArgumentConflict),
+        ("tidegate requests --state open", ErrorKind::InvalidValue),
+        ("tidegate grants --active --all", ErrorKind::ArgumentConflict),
+        ("tidegate roles --output yaml", ErrorKind::InvalidValue),
+        ("tidegate roles --as alice", ErrorKind::ValueValidation),
+        ("tidegate roles --as ", ErrorKind::ValueValidation),
+        ("tidegate request r --subject ", ErrorKind::ValueValidation),
+        ("tidegate deny req-1", ErrorKind::MissingRequiredArgument),
+        ("tidegate revoke grant-1", ErrorKind::MissingRequiredArgument),
+        ("tidegate check", ErrorKind::MissingRequiredArgument),
+        ("tidegate explain read cn=a", ErrorKind::ValueValidation),
+        ("tidegate explain search cn=a --scope all", ErrorKind::InvalidValue),
+    ] {
+        let error = parse(line).expect_err(line);
+        assert_eq!(error.kind(), kind, "{line}");
+        assert_eq!(error.exit_code(), 2, "{line}");
+    }
+}
+
+#[test]
+fn what_the_product_promises_is_understood() {
+    for line in [
+        "tidegate check --config gate.toml --output json",
+        "tidegate explain --as uid=a,dc=x search ou=payroll,dc=x --scope one --filter (cn=a) --attribute cn --attribute sn",
+        "tidegate explain --as  bind uid=a,dc=x",
+        "tidegate roles --control run/control.sock --as uid=a,dc=x --output json",
+        "tidegate request payroll-editor --reason x --subject cn=app --for 1h30m --ticket HR-1 --start 2026-03-31T08:00:00+02:00",
+        "tidegate request payroll-editor --reason x --base ou=a --operations search,modify --attributes cn,sn --wait",
+        "tidegate request payroll-editor --dry-run",
+        "tidegate requests --state approved --to-review",
+        "tidegate show req-1",
+        "tidegate approve req-1 --reason x",
+        "tidegate deny req-1 --reason x",
+        "tidegate cancel req-1",
+        "tidegate grants --active",
+        "tidegate release grant-1",
+        "tidegate revoke grant-1 --reason x",
+        "tidegate sessions --config gate.toml",
+        "tidegate reload",
+    ] {
+        parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
+    }
+}
+
+#[test]
+fn outcomes_have_their_exit_codes() {
+    let code = |result| format!("{:?}", exit_code(result));
+    let expected = |code: u8| format!("{:?}", ExitCode::from(code));
+    assert_eq!(code(Ok(Outcome::Done)), expected(0));
+    assert_eq!(code(Ok(Outcome::Refused)), expected(1));
+    assert_eq!(code(Err(anyhow::anyhow!("it failed"))), expected(1));
+    assert_eq!(code(Err(WrongUse("not so".to_owned()).into())), expected(2));
+    let gone = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+    assert_eq!(code(Err(gone.into())), expected(0));
+}

@@ -1,0 +1,126 @@
+//! Text that others wrote, made safe to show: no terminal escapes, nothing invisible, nothing that
+//! turns the direction of writing. And how wide text is.
+
+use std::borrow::Cow;
+
+/// The text with everything that is not plainly visible written as an escape. Line breaks too:
+/// what others wrote is one line.
+pub(super) fn visible(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '"' | '\'' | '\\') {
+            out.push(c);
+            continue;
+        }
+        // Behind a letter, so that a combining mark counts as part of it and stays as it is.
+        let pair = ['x', c].iter().collect::<String>();
+        out.extend(pair.escape_debug().skip(1));
+    }
+    Cow::Owned(out)
+}
+
+/// JSON of the same meaning that a terminal takes for nothing else: control characters can only
+/// stand within its strings, where they may be escaped.
+pub(super) fn visible_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\r' | '\t' => out.push(c),
+            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// How many columns of a terminal the text takes.
+pub(super) fn width(text: &str) -> usize {
+    text.chars().map(columns).sum()
+}
+
+/// The blocks that terminals show in two columns, and the commonest combining marks.
+fn columns(c: char) -> usize {
+    match u32::from(c) {
+        0x0300..=0x036f => 0,
+        0x1100..=0x115f
+        | 0x2e80..=0xa4cf
+        | 0xac00..=0xd7a3
+        | 0xf900..=0xfaff
+        | 0xfe30..=0xfe6f
+        | 0xff00..=0xff60
+        | 0xffe0..=0xffe6
+        | 0x1f300..=0x1f64f
+        | 0x1f900..=0x1f9ff
+        | 0x20000..=0x3fffd => 2,
+        _ => 1,
+    }
+}
+
+/// Breaks text into lines of at most `limit` columns: behind a blank or comma where there is one,
+/// within a word where it must be. Nothing is left out but the blanks that lines break at.
+pub(super) fn wrap(text: &str, limit: usize) -> Vec<String> {
+    let limit = limit.max(1);
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split_inclusive([' ', ',']) {
+        if width(&line) + width(word.trim_end()) > limit && !line.is_empty() {
+            lines.push(std::mem::take(&mut line).trim_end().to_owned());
+        }
+        for c in word.chars() {
+            if width(&line) + columns(c) > limit && c != ' ' {
+                lines.push(std::mem::take(&mut line).trim_end().to_owned());
+            }
+            line.push(c);
+        }
+    }
+    lines.push(line.trim_end().to_owned());
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_plainly_visible_is_escaped() {
+        for (text, expected) in [
+            ("nightly \"export\" \\ it's", "nightly \"export\" \\ it's"),
+            ("\u{1b}[2Jgone", "\\u{1b}[2Jgone"),
+            ("a\nb\rc\td", "a\\nb\\rc\\td"),
+            ("\u{9b}31m", "\\u{9b}31m"),
+            ("lia\u{202e}lla", "lia\\u{202e}lla"),
+            ("ad\u{200b}min\u{ad}", "ad\\u{200b}min\\u{ad}"),
+            ("Löhne e\u{301} 給与 हिन्दी", "Löhne e\u{301} 給与 हिन्दी"),
+            ("\u{7f}", "\\u{7f}"),
+        ] {
+            assert_eq!(visible(text), expected);
+        }
+    }
+
+    #[test]
+    fn json_keeps_its_meaning() {
+        let written = "{\"a\": \"x\u{9b}31m\u{7f}\"}\n";
+        let shown = visible_json(written);
+        assert_eq!(shown, "{\"a\": \"x\\u009b31m\\u007f\"}\n");
+        let [before, after] =
+            [written, &shown].map(|text| serde_json::from_str::<serde_json::Value>(text).expect("JSON"));
+        assert_eq!(before, after);
+    }
+
+    #[test]
+    fn lines_break_where_they_can() {
+        let dn = "cn=hr-leads,ou=groups,dc=example,dc=com";
+        assert_eq!(wrap(dn, 24), ["cn=hr-leads,ou=groups,", "dc=example,dc=com"]);
+        assert_eq!(wrap("correct the records", 12), ["correct the", "records"]);
+        assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
+        assert_eq!(wrap("給与給与", 4), ["給与", "給与"]);
+        assert_eq!(wrap("", 4), [""]);
+        for limit in 1..60 {
+            assert_eq!(wrap(dn, limit).concat(), dn, "{limit}");
+            assert!(wrap(dn, limit).iter().all(|line| width(line) <= limit), "{limit}");
+        }
+    }
+}
