@@ -36,6 +36,15 @@ pub struct GrantView {
     pub history: Vec<HistoryView>,
 }
 
+/// Query of `GET /v1/grants`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantQuery {
+    /// Only those that have not ended.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub active: bool,
+}
+
 /// Body of `POST /v1/grants/{id}/revoke`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -17,7 +17,7 @@ pub mod session;
 
 pub use duration::DurationText;
 pub use explain::{ExplainBody, ExplainDecision, ExplainView, HeldBy};
-pub use grant::{GrantView, RevokeBody};
+pub use grant::{GrantQuery, GrantView, RevokeBody};
 pub use problem::Problem;
 pub use request::{
     CancelBody, Decision, HistoryView, NarrowBody, RequestBody, RequestQuery, RequestView, ReviewBody, ReviewView,

@@ -233,6 +233,11 @@ impl Broker {
         }
     }
 
+    /// Records that somebody called for something that is not the broker's to do.
+    pub fn record_call(&self, event: &str, actor: &Actor) {
+        self.events.event(events::of_call(event, actor));
+    }
+
     fn moment(&self) -> Moment {
         Moment {
             snapshot: self.shared.snapshot.load_full(),

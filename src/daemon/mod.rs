@@ -3,6 +3,7 @@
 pub mod audit_log;
 pub mod broker;
 pub mod clock;
+pub mod control;
 pub mod demo;
 pub mod directory;
 pub mod ldap_client;

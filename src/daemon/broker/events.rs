@@ -69,3 +69,13 @@ pub(super) fn of_refusal(attempt: &str, about: &str, actor: &Actor, error: &Brok
         "detail": error.to_string(),
     })
 }
+
+/// Somebody called for something.
+pub(super) fn of_call(event: &str, actor: &Actor) -> Value {
+    json!({
+        "event": event,
+        "by": actor.by(),
+        "acting_as": actor.acting_as(),
+        "connection_from": actor.from,
+    })
+}

@@ -38,7 +38,6 @@ pub struct Wish {
 /// The asker may not, or asks for what the role does not give.
 pub fn ask(id: String, wish: Wish, actor: &Actor, context: &Context<'_>) -> Result<Request, WorkflowError> {
     let asker = actor.acts.dn.clone().ok_or(WorkflowError::NoSubject)?;
-    // One who may not ask is not told whether the role exists.
     let role = context.policy.role(&wish.role).ok_or_else(|| WorkflowError::UnknownRole(wish.role.clone()))?;
     let subject = wish.subject.unwrap_or(asker);
     check_eligible(role, &actor.acts, &subject, context)?;

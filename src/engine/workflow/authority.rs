@@ -16,9 +16,17 @@ pub struct Authority {
     pub auditors: Vec<Selector>,
     /// May act as another subject.
     pub act_as: Vec<Selector>,
+    /// Which subject a user of this machine is: a DN with `{user}` in it.
+    pub local_subject: Option<String>,
 }
 
 impl Authority {
+    /// The subject that a user of this machine is.
+    pub fn subject_of(&self, user: &str) -> Option<Dn> {
+        let text = self.local_subject.as_ref()?.replace("{user}", &escaped(user));
+        Dn::parse(text.as_bytes()).ok().filter(|dn| !dn.is_root())
+    }
+
     /// Every group that these depend on: what has to be kept fresh.
     pub fn groups(&self) -> BTreeSet<Dn> {
         let group = |selector: &Selector| match selector {
@@ -87,10 +95,14 @@ impl Context<'_> {
     /// Whether the actor may see what `requested_by` asked of `role` for `subject`: those who
     /// asked, hold, may review or administer, and auditors.
     pub fn may_see(&self, actor: &Actor, requested_by: &Identity, subject: &Dn, role: &str) -> bool {
-        is_same(&actor.acts, requested_by)
-            || actor.acts.is_surely(subject)
+        self.is_party(actor, requested_by, subject)
             || self.policy.role(role).is_some_and(|role| self.is(&role.approvers, &actor.acts))
             || self.sees_everything(actor)
+    }
+
+    /// Whether the actor asked, or holds.
+    pub fn is_party(&self, actor: &Actor, requested_by: &Identity, subject: &Dn) -> bool {
+        is_same(&actor.acts, requested_by) || actor.acts.is_surely(subject)
     }
 
     fn matches_one(&self, selector: &Selector, identity: &Identity) -> bool {
@@ -124,4 +136,18 @@ pub(super) fn is_same(one: &Identity, other: &Identity) -> bool {
 pub(super) fn may_be_same(one: &Identity, other: &Identity) -> bool {
     other.dn.as_ref().is_some_and(|dn| one.may_be(dn))
         || (one.local_user.is_some() && one.local_user == other.local_user)
+}
+
+/// A value as it stands in a DN (RFC 4514 2.4): nothing in it can end it. What is not a letter, a
+/// digit or a usual sign in user names is written in hexadecimal.
+fn escaped(value: &str) -> String {
+    let mut text = String::new();
+    for (position, octet) in value.bytes().enumerate() {
+        match octet {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' | b'.' => text.push(char::from(octet)),
+            b'-' if position > 0 => text.push('-'),
+            other => text.push_str(&format!("\\{other:02x}")),
+        }
+    }
+    text
 }

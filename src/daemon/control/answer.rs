@@ -1,0 +1,155 @@
+//! Answers: JSON, or problem details (RFC 9457) with a status that says what kind of no it is.
+
+use crate::api::{Problem, problem};
+use crate::daemon::broker::BrokerError;
+use crate::daemon::store::StoreError;
+use crate::engine::workflow::WorkflowError;
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::Request;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// How long one call may take, its body's arrival included.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What every handler returns.
+pub(super) type Answer = Result<Response, Failure>;
+
+/// A problem on its way to the caller.
+#[derive(Debug)]
+pub(super) struct Failure(pub(super) Box<Problem>);
+
+impl Failure {
+    pub(super) fn new(status: StatusCode, word: &str, detail: impl Into<String>) -> Failure {
+        let title = status.canonical_reason().unwrap_or("Error");
+        Failure(Box::new(Problem::new(status.as_u16(), title, word, detail)))
+    }
+
+    pub(super) fn bad_request(detail: impl Into<String>) -> Failure {
+        Failure::new(StatusCode::BAD_REQUEST, "bad-request", detail)
+    }
+
+    pub(super) fn forbidden(word: &str, detail: impl Into<String>) -> Failure {
+        Failure::new(StatusCode::FORBIDDEN, word, detail)
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, Json(self.0)).into_response();
+        response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(problem::MEDIA_TYPE));
+        response
+    }
+}
+
+impl From<BrokerError> for Failure {
+    fn from(error: BrokerError) -> Failure {
+        Failure::new(status_of(&error), error.word(), error.to_string())
+    }
+}
+
+impl From<BytesRejection> for Failure {
+    fn from(rejection: BytesRejection) -> Failure {
+        Failure::new(rejection.status(), "bad-request", rejection.body_text())
+    }
+}
+
+impl From<QueryRejection> for Failure {
+    fn from(rejection: QueryRejection) -> Failure {
+        Failure::bad_request(rejection.body_text())
+    }
+}
+
+fn status_of(error: &BrokerError) -> StatusCode {
+    match error {
+        BrokerError::NotFound(_) => StatusCode::NOT_FOUND,
+        BrokerError::Workflow(error) => status_of_workflow(error),
+        BrokerError::Store(StoreError::Conflict(_)) => StatusCode::CONFLICT,
+        BrokerError::Store(_) | BrokerError::EndNotKept(_) | BrokerError::NotRecording | BrokerError::Random(_) => {
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    }
+}
+
+fn status_of_workflow(error: &WorkflowError) -> StatusCode {
+    match error {
+        WorkflowError::NoSubject
+        | WorkflowError::NotEligible(_)
+        | WorkflowError::NotBeneficiary { .. }
+        | WorkflowError::OwnRequest
+        | WorkflowError::NotApprover(_)
+        | WorkflowError::NotAsker
+        | WorkflowError::NotHolder
+        | WorkflowError::NotRevoker
+        | WorkflowError::OwnGrant => StatusCode::FORBIDDEN,
+        WorkflowError::UnknownRole(_)
+        | WorkflowError::ReasonMissing
+        | WorkflowError::BadText(_)
+        | WorkflowError::BadTicket(_)
+        | WorkflowError::Scope(_)
+        | WorkflowError::NoDuration
+        | WorkflowError::TooLong(_)
+        | WorkflowError::StartInPast
+        | WorkflowError::StartTooFar => StatusCode::UNPROCESSABLE_ENTITY,
+        WorkflowError::Decided(_)
+        | WorkflowError::ReviewedAlready(_)
+        | WorkflowError::Stale
+        | WorkflowError::RoleGone(_)
+        | WorkflowError::NoLongerEligible(..)
+        | WorkflowError::Lifecycle(_)
+        | WorkflowError::NotYet => StatusCode::CONFLICT,
+        WorkflowError::MembershipUnknown(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// A JSON answer.
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+    Ok((status, Json(value)).into_response())
+}
+
+/// Reads a JSON body; unknown fields are the type's to refuse.
+pub(super) fn read<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Failure> {
+    serde_json::from_slice(&body?).map_err(|error| Failure::bad_request(format!("the body does not fit: {error}")))
+}
+
+/// Reads a JSON body that may be left out.
+pub(super) fn read_or_default<T: DeserializeOwned + Default>(
+    body: Result<Bytes, BytesRejection>,
+) -> Result<T, Failure> {
+    let body = body?;
+    if body.is_empty() { Ok(T::default()) } else { read(Ok(body)) }
+}
+
+/// Runs what may block on the disk where it holds nobody up. It runs to its end even when the
+/// caller goes away.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BrokerError> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(Failure::from),
+        Err(_) => Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the call was broken off")),
+    }
+}
+
+/// Bounds the time that one call may take.
+pub(super) async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(CALL_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Failure::new(StatusCode::REQUEST_TIMEOUT, "timeout", "the call took too long").into_response(),
+    }
+}
+
+pub(super) async fn no_such_call() -> Failure {
+    Failure::new(StatusCode::NOT_FOUND, "no-such-call", "there is no such call")
+}
+
+pub(super) async fn no_such_method() -> Failure {
+    Failure::new(StatusCode::METHOD_NOT_ALLOWED, "no-such-method", "there is no such method for this call")
+}

@@ -1,0 +1,86 @@
+//! The control port: HTTP/JSON over a Unix socket. Knows who is calling and what the engine and
+//! the broker make of it; decides nothing.
+
+mod answer;
+mod explain;
+mod grants;
+mod identity;
+mod requests;
+mod server;
+mod service;
+#[cfg(test)]
+mod tests;
+
+pub use identity::Peer;
+pub use server::{ControlError, ControlSocket};
+
+use super::broker::Broker;
+use super::clock::Clock;
+use super::state::Shared;
+use crate::api::{ReloadView, SessionView, routes};
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// The longest body that is read, in octets.
+const MAX_BODY: usize = 64 * 1024;
+
+/// A future of somebody else's making.
+pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the control port asks of the rest of the process.
+pub trait ControlHooks: Send + Sync {
+    /// What every session is doing.
+    fn sessions(&self) -> Later<'_, Vec<SessionView>>;
+
+    /// Takes over a changed configuration and changed certificates, or says everything that is
+    /// wrong with them and changes nothing.
+    fn reload(&self) -> Later<'_, Result<ReloadView, Vec<String>>>;
+
+    /// Whether traffic is served; if not, why.
+    ///
+    /// # Errors
+    /// Why not.
+    fn ready(&self) -> Result<(), String>;
+}
+
+/// What the control port works with.
+pub struct Control {
+    /// Writes requests and grants.
+    pub broker: Arc<Broker>,
+    /// What decisions read.
+    pub shared: Arc<Shared>,
+    /// The time.
+    pub clock: Clock,
+    /// The rest of the process.
+    pub hooks: Arc<dyn ControlHooks>,
+}
+
+/// Every call of the control API. Requests must carry a [`Peer`] in their extensions.
+pub fn router(control: Arc<Control>) -> Router {
+    Router::new()
+        .route(routes::ME, get(service::me))
+        .route(routes::ROLES, get(service::roles))
+        .route(routes::REQUESTS, get(requests::list).post(requests::ask))
+        .route(routes::REQUEST, get(requests::show))
+        .route(routes::REVIEWS, post(requests::review))
+        .route(routes::CANCEL, post(requests::cancel))
+        .route(routes::GRANTS, get(grants::list))
+        .route(routes::GRANT, get(grants::show))
+        .route(routes::RELEASE, post(grants::release))
+        .route(routes::REVOKE, post(grants::revoke))
+        .route(routes::SESSIONS, get(service::sessions))
+        .route(routes::EXPLAIN, post(explain::explain))
+        .route(routes::RELOAD, post(service::reload))
+        .route(routes::HEALTHZ, get(service::healthz))
+        .route(routes::READYZ, get(service::readyz))
+        .fallback(answer::no_such_call)
+        .method_not_allowed_fallback(answer::no_such_method)
+        .layer(from_fn(answer::in_time))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(control)
+}

@@ -1,0 +1,1 @@
+//! The control port over a real Unix socket.
