@@ -2,7 +2,7 @@
 
 use super::ber::{self, BerError, Reader, universal};
 use super::control::{self, Control};
-use super::request::Request;
+use super::request::{ExtendedRequest, Request};
 use super::tag;
 
 /// The tag of the controls element in an LDAPMessage.
@@ -147,6 +147,18 @@ pub(super) fn write_message_with(
 /// Appends a request in canonical form: what was decoded and decided upon, and nothing else.
 pub fn write_request(out: &mut Vec<u8>, id: UpstreamMessageId, request: &Request<'_>, controls: &[Control<'_>]) {
     write_message_with(out, id.0, request.tag(), |out| request.write_body(out), controls);
+}
+
+/// Appends an abandon (RFC 4511 4.11) of what the directory knows under `target`.
+pub fn write_abandon(out: &mut Vec<u8>, id: UpstreamMessageId, target: UpstreamMessageId) {
+    write_request(out, id, &Request::Abandon(ClientMessageId(target.0)), &[]);
+}
+
+/// Appends a cancel (RFC 3909) of what the directory knows under `target`.
+pub fn write_cancel(out: &mut Vec<u8>, id: UpstreamMessageId, target: UpstreamMessageId, controls: &[Control<'_>]) {
+    // The one place where a request holds an id of the other side: it is written and gone.
+    let request = Request::Extended(ExtendedRequest::Cancel(ClientMessageId(target.0)));
+    write_request(out, id, &request, controls);
 }
 
 #[cfg(test)]

@@ -1,1 +1,227 @@
-//! To be written: session/mod.
+//! One client's session, sans-IO: messages, news and time go in, [`Effects`] come out.
+//!
+//! Invariants: nothing goes to the directory without a `Permit`; the subject is who the directory
+//! last confirmed, and nobody from the moment a bind is asked for; ids of the two sides never mix.
+//! A session cannot change a grant.
+
+mod client;
+mod effects;
+mod ending;
+mod outstanding;
+mod upstream;
+
+pub use client::Flow;
+pub use effects::Effects;
+
+use super::access::Permit;
+use super::audit::record::{self, Outcome, RecordContext};
+use super::ldap::ResultCode;
+use super::ldap::message::ClientMessageId;
+use super::ldap::{response, tag};
+use super::policy::Subject;
+use super::time::Now;
+use outstanding::{Operation, Outstanding};
+use std::sync::Arc;
+
+/// How many operations of one session may be in flight; past that, the client is not read.
+pub const MAX_OUTSTANDING: usize = 1024;
+
+/// The largest message of somebody without a name, in octets.
+pub const ANONYMOUS_MESSAGE_BYTES: usize = 256 * 1024;
+
+/// Where a session comes from. What the log says about each of its operations.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The session's id.
+    pub session: String,
+    /// Address and port of the client.
+    pub connection_from: String,
+    /// Protocol version and cipher suite; `None` before StartTLS.
+    pub tls: Option<String>,
+}
+
+/// Who the session is.
+#[derive(Debug)]
+struct Identity {
+    subject: Subject,
+    /// How that was shown: `anonymous`, `simple`.
+    authentication: &'static str,
+    /// What the bind was permitted on, where that was a grant.
+    permit: Option<Permit>,
+}
+
+impl Identity {
+    fn nobody() -> Identity {
+        Identity { subject: Subject::Anonymous, authentication: "anonymous", permit: None }
+    }
+}
+
+/// The connection to the directory, as far as the session cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    /// None, and none needed so far.
+    None,
+    /// Asked for; what is to be sent waits.
+    Opening,
+    /// There.
+    Open,
+}
+
+/// One client's session.
+#[derive(Debug)]
+pub struct Session {
+    origin: Origin,
+    identity: Identity,
+    link: Link,
+    /// A bind with a name went over this connection: losing it loses an identity.
+    named: bool,
+    /// Which directory server answers, for the log.
+    server: Arc<str>,
+    outstanding: Outstanding,
+    /// A bind (or the question who it bound as) is in flight: nothing else is processed.
+    binding: bool,
+    closed: bool,
+    /// Buffers for records, used again.
+    spare: Vec<Vec<u8>>,
+}
+
+impl Session {
+    /// A session at its beginning: nobody, nothing in flight, no connection to the directory.
+    pub fn new(origin: Origin) -> Session {
+        Session {
+            origin,
+            identity: Identity::nobody(),
+            link: Link::None,
+            named: false,
+            server: "".into(),
+            outstanding: Outstanding::default(),
+            binding: false,
+            closed: false,
+            spare: Vec::new(),
+        }
+    }
+
+    /// Whom the session acts as.
+    pub fn subject(&self) -> &Subject {
+        &self.identity.subject
+    }
+
+    /// How the subject was shown: `anonymous` or `simple`.
+    pub fn authentication(&self) -> &'static str {
+        self.identity.authentication
+    }
+
+    /// Where it comes from.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The begun log lines of what is in flight (JSON members without the closing brace).
+    pub fn in_flight(&self) -> impl Iterator<Item = &[u8]> {
+        self.outstanding.iter().map(|operation| operation.record.as_slice())
+    }
+
+    /// Whether the next message of the client can be taken.
+    pub fn reads_client(&self) -> bool {
+        !self.binding && !self.closed && self.outstanding.len() < MAX_OUTSTANDING
+    }
+
+    /// The largest message that is taken from the client now: who has no name yet gets less, as
+    /// from most directories, so that strangers cannot fill the memory.
+    pub fn message_limit(&self, configured: usize) -> usize {
+        match self.identity.subject {
+            Subject::Anonymous => configured.min(ANONYMOUS_MESSAGE_BYTES),
+            Subject::Dn(_) => configured,
+        }
+    }
+
+    /// Whether the session has ended.
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// The handshake with the client is done (`ldaps`, or after StartTLS).
+    pub fn tls_established(&mut self, description: String) {
+        self.origin.tls = Some(description);
+    }
+
+    fn context(&self, now: Now, message_id: ClientMessageId) -> RecordContext<'_> {
+        RecordContext {
+            now,
+            session: &self.origin.session,
+            connection_from: &self.origin.connection_from,
+            tls: self.origin.tls.as_deref().unwrap_or("none"),
+            subject: &self.identity.subject,
+            authentication: self.identity.authentication,
+            message_id: Some(message_id),
+        }
+    }
+
+    /// A final answer made here.
+    fn respond(fx: &mut Effects, id: ClientMessageId, response_tag: u8, code: ResultCode, message: &str) -> u64 {
+        let before = fx.to_client.len();
+        if response_tag == tag::EXTENDED_RESPONSE {
+            response::write_extended_result(&mut fx.to_client, id, code, message, None, None);
+        } else {
+            response::write_result(&mut fx.to_client, id, response_tag, code, "", message);
+        }
+        (fx.to_client.len() - before) as u64
+    }
+
+    /// Completes an operation's line and hands it over.
+    fn finish(&mut self, operation: &mut Operation, result: Option<ResultCode>, now: Now, fx: &mut Effects) {
+        let outcome = Outcome {
+            upstream: Some(&self.server).filter(|server| !server.is_empty()).map(|server| &**server),
+            result,
+            entries: operation.entries,
+            withheld: operation.withheld,
+            bytes: operation.bytes,
+            duration: now.monotonic.saturating_sub(operation.started),
+        };
+        let mut line = std::mem::take(&mut operation.record);
+        record::finish(&mut line, &outcome);
+        self.hand_over(line, fx);
+    }
+
+    /// The line of an operation that was answered here.
+    fn finish_here(&mut self, mut line: Vec<u8>, result: Option<ResultCode>, bytes: u64, fx: &mut Effects) {
+        let outcome = Outcome { result, bytes, ..Outcome::default() };
+        record::finish(&mut line, &outcome);
+        self.hand_over(line, fx);
+    }
+
+    fn hand_over(&mut self, mut line: Vec<u8>, fx: &mut Effects) {
+        fx.records.extend_from_slice(&line);
+        fx.record_ends.push(fx.records.len());
+        if self.spare.len() < 16 && line.capacity() <= 8192 {
+            line.clear();
+            self.spare.push(line);
+        }
+    }
+
+    fn line(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_else(|| Vec::with_capacity(640))
+    }
+
+    /// Becomes nobody, here and towards the directory. Whatever a bind ends in but success comes
+    /// here (RFC 4511 4.2.1), and no directory's own idea of what a failed bind leaves is trusted:
+    /// a connection that had a name is given up.
+    fn become_nobody(&mut self, fx: &mut Effects) {
+        self.identity = Identity::nobody();
+        if self.named {
+            self.unlink(fx);
+        }
+    }
+
+    /// Gives the connection to the directory up, and what was to be sent over it.
+    fn unlink(&mut self, fx: &mut Effects) {
+        self.link = Link::None;
+        self.named = false;
+        fx.to_upstream.clear();
+        fx.connect = false;
+        fx.drop_upstream = true;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,110 @@
+//! From configuration to the parts of a gate.
+
+use super::clock::Clock;
+use super::directory::{self, Reading, ServiceAccount, Source};
+use super::gate::Limits;
+use super::state::Shared;
+use super::tls::{self, TlsError};
+use super::upstream::{Directory, Security, Server, UpstreamStream};
+use crate::config::{self, Config, Transport};
+use crate::engine::access::{DirectoryFacts, Snapshot};
+use crate::engine::ldap::Dn;
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// A TLS handshake that takes longer is given up.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) fn limits(config: &config::Listen) -> Limits {
+    Limits {
+        max_message_bytes: config.max_message_bytes,
+        max_connections: config.max_connections,
+        idle_timeout: config.idle_timeout,
+        handshake_timeout: HANDSHAKE_TIMEOUT,
+    }
+}
+
+pub(super) fn server_tls(config: &config::Tls) -> Result<ServerConfig, TlsError> {
+    let client_ca = config.client_ca.as_deref();
+    tls::server_config(&config.certificate, &config.private_key, client_ca, config.require_client_certificate)
+}
+
+pub(super) fn upstream(config: &config::Directory) -> Result<Directory, TlsError> {
+    let client = config.ca.as_deref().map(tls::client_config).transpose()?.map(Arc::new);
+    let servers = config.urls.iter().map(|url| {
+        let security = match (url.transport, &client) {
+            (Transport::Tls, Some(client)) => Security::Tls(client.clone()),
+            (Transport::StartTls, Some(client)) => Security::StartTls(client.clone()),
+            // The configuration does not come here without `ca` where TLS is used.
+            (Transport::Plain | Transport::Tls | Transport::StartTls, _) => Security::Plain,
+        };
+        Server { url: url.to_string().into(), host: url.host.clone(), port: url.port, security }
+    });
+    Ok(Directory::new(servers.collect(), config.connect_timeout))
+}
+
+/// What the gate itself asks the directory: facts for decisions, members of groups.
+pub(super) struct OwnQuestions {
+    pub(super) shared: Arc<Shared>,
+    pub(super) clock: Clock,
+    pub(super) config: Arc<ArcSwap<Config>>,
+    pub(super) directory: Arc<ArcSwap<Directory>>,
+    pub(super) reloaded: watch::Receiver<u64>,
+}
+
+impl Source for OwnQuestions {
+    type Stream = UpstreamStream;
+
+    async fn connect(&mut self) -> Result<UpstreamStream, String> {
+        let directory = self.directory.load_full();
+        directory.connect().await.map(|(stream, _)| stream).map_err(|error| error.to_string())
+    }
+
+    fn account(&mut self) -> ServiceAccount {
+        match &self.config.load().directory.service {
+            Some(service) => {
+                ServiceAccount { dn: service.dn.clone(), password: service.password.expose().as_bytes().to_vec() }
+            }
+            None => ServiceAccount { dn: Dn::root(), password: Vec::new() },
+        }
+    }
+
+    fn groups(&mut self) -> BTreeSet<Dn> {
+        let config = self.config.load();
+        let control = &config.control;
+        let doors = [&control.act_as, &control.administrators, &control.auditors];
+        let mut groups = directory::groups_of(&config.policy);
+        groups.extend(doors.into_iter().flat_map(|selectors| directory::groups_in(selectors)));
+        groups
+    }
+
+    fn monotonic(&mut self) -> Duration {
+        self.clock.now().monotonic
+    }
+
+    fn publish(&mut self, reading: Reading) {
+        let configured = self.config.load().directory.naming_contexts.clone();
+        self.shared.update(|snapshot| {
+            let mut facts = reading.facts;
+            if let Some(naming_contexts) = configured {
+                facts.naming_contexts = naming_contexts;
+            }
+            Snapshot { directory: Arc::new(facts), groups: Arc::new(reading.groups), ..snapshot.clone() }
+        });
+    }
+
+    async fn changed(&mut self) {
+        if self.reloaded.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// What is known before the directory was asked.
+pub(super) fn first_facts(config: &config::Directory) -> DirectoryFacts {
+    DirectoryFacts { naming_contexts: config.naming_contexts.clone().unwrap_or_default(), subschema: None }
+}

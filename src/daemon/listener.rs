@@ -1,0 +1,143 @@
+//! Listeners and workers: one thread and one single-threaded runtime per core, each with its own
+//! sessions. A new connection goes to the worker that has the fewest.
+
+use super::driver::{ClientStream, Driver};
+use super::gate::Gate;
+use crate::engine::session::{Origin, Session};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+
+/// Which listener a connection came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// TLS from the first octet.
+    Ldaps,
+    /// StartTLS.
+    Ldap,
+}
+
+struct Arrival {
+    tcp: std::net::TcpStream,
+    from: SocketAddr,
+    kind: Kind,
+}
+
+/// The threads that serve sessions.
+#[derive(Clone)]
+pub struct Workers {
+    workers: Arc<[Worker]>,
+}
+
+struct Worker {
+    arrivals: mpsc::UnboundedSender<Arrival>,
+    sessions: Arc<AtomicUsize>,
+}
+
+impl Workers {
+    /// Starts `threads` workers.
+    ///
+    /// # Errors
+    /// When a thread or its runtime cannot be made.
+    pub fn start(gate: &Arc<Gate>, threads: usize) -> io::Result<Workers> {
+        let mut workers = Vec::new();
+        for number in 0..threads.max(1) {
+            // Bounded by `max_connections`: an arrival has its place in the registry or is dropped.
+            let (arrivals, receiver) = mpsc::unbounded_channel();
+            let sessions = Arc::new(AtomicUsize::new(0));
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let (gate, count) = (gate.clone(), sessions.clone());
+            std::thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || runtime.block_on(work(gate, receiver, count)))?;
+            workers.push(Worker { arrivals, sessions });
+        }
+        Ok(Workers { workers: workers.into() })
+    }
+
+    fn deal(&self, arrival: Arrival) {
+        if let Some(worker) = self.workers.iter().min_by_key(|worker| worker.sessions.load(Ordering::Relaxed)) {
+            worker.sessions.fetch_add(1, Ordering::Relaxed);
+            if worker.arrivals.send(arrival).is_err() {
+                worker.sessions.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Accepts for ever. Dropping the future stops it.
+pub async fn accept(listener: TcpListener, kind: Kind, workers: Workers) {
+    loop {
+        match listener.accept().await {
+            Ok((tcp, from)) => match tcp.into_std() {
+                Ok(tcp) => workers.deal(Arrival { tcp, from, kind }),
+                Err(error) => tracing::warn!(%error, "a connection was lost while it was accepted"),
+            },
+            Err(error) => {
+                // Out of file descriptors, mostly: wait for some to come back.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Takes a session off its worker's count, however the session ended.
+struct Counted(Arc<AtomicUsize>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn work(gate: Arc<Gate>, mut arrivals: mpsc::UnboundedReceiver<Arrival>, sessions: Arc<AtomicUsize>) {
+    let audit = gate.audit.handle();
+    while let Some(arrival) = arrivals.recv().await {
+        let (gate, audit, sessions) = (gate.clone(), audit.clone(), sessions.clone());
+        let counted = Counted(sessions);
+        tokio::spawn(async move {
+            serve(gate, audit, arrival).await;
+            drop(counted);
+        });
+    }
+}
+
+async fn serve(gate: Arc<Gate>, audit: super::audit_log::AuditHandle, arrival: Arrival) {
+    let from = arrival.from;
+    let Some((place, commands)) = gate.registry.enter(gate.limits.max_connections) else {
+        tracing::warn!(%from, limit = gate.limits.max_connections, "turned away: too many connections");
+        return;
+    };
+    let Ok(tcp) = TcpStream::from_std(arrival.tcp) else { return };
+    // Without it each answer waits for the last one's acknowledgement; a socket that cannot have it is gone.
+    if tcp.set_nodelay(true).is_err() {
+        return;
+    }
+    let mut session = Session::new(Origin {
+        session: format!("{}-{}", gate.run, place.number()),
+        connection_from: from.to_string(),
+        tls: None,
+    });
+    let client = match arrival.kind {
+        Kind::Ldap => ClientStream::Plain(tcp),
+        Kind::Ldaps => {
+            let handshake = TlsAcceptor::from(gate.tls.load_full()).accept(tcp);
+            match tokio::time::timeout(gate.limits.handshake_timeout, handshake).await {
+                Ok(Ok(tls)) => {
+                    session.tls_established(super::tls::describe(tls.get_ref().1));
+                    ClientStream::Tls(Box::new(tls))
+                }
+                Ok(Err(error)) => return tracing::debug!(%from, %error, "TLS handshake failed"),
+                Err(_) => return tracing::debug!(%from, "TLS handshake took too long"),
+            }
+        }
+    };
+    Driver::new(gate, audit, session, client, commands).run().await;
+    drop(place);
+}

@@ -1,0 +1,416 @@
+//! What the client sends: cut, decoded, decided, forwarded or answered.
+
+use super::outstanding::{Operation, Purpose, Redacts};
+use super::{Effects, Identity, Link, Session};
+use crate::engine::access::{self, Asked, Decision, Permit, Refusal, Snapshot};
+use crate::engine::audit::record::{self, Verdict};
+use crate::engine::grant::index::ActiveGrant;
+use crate::engine::ldap::control::Control;
+use crate::engine::ldap::message::{self, ClientMessageId, Envelope, UpstreamMessageId};
+use crate::engine::ldap::request::{Authentication, BindName, BindRequest, ExtendedRequest, Request, SearchScope, oid};
+use crate::engine::ldap::{Dn, ResultCode};
+use crate::engine::ldap::{response, tag};
+use crate::engine::policy::Subject;
+use crate::engine::policy::resource::ResourceIndex;
+use crate::engine::time::Now;
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// It was processed.
+    Done,
+    /// It cannot be processed yet: hand it over again after the next answer from the directory.
+    Wait,
+}
+
+impl Session {
+    /// One message of the client. `followed`: octets of the client wait behind it.
+    pub fn on_client(&mut self, frame: &[u8], followed: bool, snapshot: &Snapshot, now: Now, fx: &mut Effects) -> Flow {
+        if self.closed {
+            return Flow::Done;
+        }
+        let envelope = match Envelope::parse_request(frame) {
+            Ok(envelope) => envelope,
+            Err(malformed) => {
+                match malformed.answerable {
+                    Some((id, request_tag)) if !self.outstanding.uses(id) => {
+                        self.refuse_unread(id, request_tag, ResultCode::PROTOCOL_ERROR, malformed.message, now, fx);
+                    }
+                    _ => self.disconnect(ResultCode::PROTOCOL_ERROR, malformed.message, now, fx),
+                }
+                return Flow::Done;
+            }
+        };
+        let id = ClientMessageId(envelope.id);
+        let lets_go = matches!(envelope.tag, tag::ABANDON_REQUEST | tag::UNBIND_REQUEST);
+        if !self.reads_client() && !(lets_go && !self.binding) {
+            return Flow::Wait;
+        }
+        // RFC 4511 4.2.1: what is outstanding completes before a bind is processed.
+        if envelope.tag == tag::BIND_REQUEST && !self.outstanding.is_empty() {
+            return Flow::Wait;
+        }
+        // RFC 4511 4.1.1.1: an id in use must not be used again; which of the two an answer
+        // belongs to could not be told.
+        if self.outstanding.uses(id) && !lets_go || self.outstanding.exhausted() {
+            self.disconnect(ResultCode::PROTOCOL_ERROR, "message id already in use", now, fx);
+            return Flow::Done;
+        }
+        let controls = match envelope.controls() {
+            Ok(controls) => controls,
+            Err(malformed) => {
+                self.refuse_unread(id, envelope.tag, ResultCode::PROTOCOL_ERROR, malformed.message, now, fx);
+                return Flow::Done;
+            }
+        };
+        match Request::decode(&envelope) {
+            Ok(request) => self.decided(id, envelope.tag, &request, &controls, followed, snapshot, now, fx),
+            Err(error) => self.refuse_unread(id, envelope.tag, error.code, error.message, now, fx),
+        }
+        Flow::Done
+    }
+
+    /// What stands where a message should be is not one, or is too large.
+    pub fn on_client_garbage(&mut self, reason: &str, now: Now, fx: &mut Effects) {
+        if !self.closed {
+            self.disconnect(ResultCode::PROTOCOL_ERROR, reason, now, fx);
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one message's parts, handed on once")]
+    fn decided(
+        &mut self,
+        id: ClientMessageId,
+        request_tag: u8,
+        request: &Request<'_>,
+        controls: &[Control<'_>],
+        followed: bool,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        if matches!(request, Request::Bind(_)) {
+            // RFC 4511 4.2.1: from here until the directory's success the session is nobody. What
+            // the directory's connection is bound as ends with the bind that goes over it, or with it.
+            self.identity = Identity::nobody();
+        }
+        if self.origin.tls.is_none() && !served_in_clear(request) {
+            let refusal = Refusal {
+                code: ResultCode::CONFIDENTIALITY_REQUIRED,
+                message: "TLS first: use StartTLS, or the ldaps port".to_owned(),
+                reason: "no TLS",
+                missing: Vec::new(),
+            };
+            return self.refuse(id, request_tag, request, controls, &refusal, snapshot, now, fx);
+        }
+        if let Request::Extended(ExtendedRequest::StartTls) = request {
+            return self.start_tls(id, request, controls, followed, now, fx);
+        }
+        let asked = Asked { subject: &self.identity.subject, request, controls, now };
+        match access::decide(snapshot, &asked) {
+            Decision::Refused(refusal) => self.refuse(id, request_tag, request, controls, &refusal, snapshot, now, fx),
+            Decision::Permitted(permit) => match request {
+                Request::Unbind => {
+                    let line = self.begin(id, request, controls, &permit, snapshot, now);
+                    self.finish_here(line, None, 0, fx);
+                    self.end(now, fx);
+                }
+                Request::Abandon(target) => self.abandon(id, *target, request, permit, snapshot, now, fx),
+                Request::Extended(ExtendedRequest::Cancel(target)) => {
+                    self.cancel(id, *target, request, controls, permit, snapshot, now, fx);
+                }
+                Request::Bind(_)
+                | Request::Search(_)
+                | Request::Modify(_)
+                | Request::Add(_)
+                | Request::Delete(_)
+                | Request::Rename(_)
+                | Request::Compare(_)
+                | Request::Extended(_) => self.forward(id, request_tag, request, controls, permit, snapshot, now, fx),
+            },
+        }
+    }
+
+    /// The only way to the directory: what is encoded is what was decided upon.
+    #[expect(clippy::too_many_arguments, reason = "one message's parts, handed on once")]
+    fn forward(
+        &mut self,
+        id: ClientMessageId,
+        request_tag: u8,
+        request: &Request<'_>,
+        controls: &[Control<'_>],
+        permit: Permit,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let upstream_id = self.outstanding.next_id();
+        let forwarded: Vec<_> = permit.controls(controls).copied().collect();
+        message::write_request(&mut fx.to_upstream, upstream_id, request, &forwarded);
+        self.track(upstream_id, id, request_tag, request, controls, permit, snapshot, now, fx);
+    }
+
+    /// Keeps what is needed for the answer.
+    #[expect(clippy::too_many_arguments, reason = "one message's parts, handed on once")]
+    fn track(
+        &mut self,
+        upstream_id: UpstreamMessageId,
+        client_id: ClientMessageId,
+        request_tag: u8,
+        request: &Request<'_>,
+        controls: &[Control<'_>],
+        permit: Permit,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let record = self.begin(client_id, request, controls, &permit, snapshot, now);
+        let purpose = match request {
+            Request::Bind(bind) => {
+                self.binding = true;
+                let was_named = self.named;
+                self.named = bind.name != BindName::Dn(Dn::root());
+                bind_purpose(bind, was_named)
+            }
+            Request::Search(_) => Purpose::Search { redacts: redaction_of(&permit, snapshot) },
+            _ => Purpose::Relay,
+        };
+        if self.link == Link::None {
+            self.link = Link::Opening;
+            fx.connect = true;
+        }
+        self.outstanding.push(Operation {
+            upstream_id,
+            client_id,
+            response_tag: tag::response_to(request_tag).unwrap_or(tag::EXTENDED_RESPONSE),
+            purpose,
+            permit,
+            record,
+            started: now.monotonic,
+            entries: 0,
+            withheld: 0,
+            bytes: 0,
+        });
+    }
+
+    /// RFC 4511 4.11: no answer. A bind cannot be abandoned: nothing is read while one is in flight.
+    #[expect(clippy::too_many_arguments, reason = "one message's parts, handed on once")]
+    fn abandon(
+        &mut self,
+        id: ClientMessageId,
+        target: ClientMessageId,
+        request: &Request<'_>,
+        permit: Permit,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let line = self.begin(id, request, &[], &permit, snapshot, now);
+        self.finish_here(line, None, 0, fx);
+        let Some(upstream_target) = self.outstanding.find_client(target) else { return };
+        let Some(mut operation) = self.outstanding.take(upstream_target) else { return };
+        self.abandon_upstream(upstream_target, fx);
+        self.finish(&mut operation, None, now, fx);
+    }
+
+    /// RFC 3909. The directory answers both the cancel and what it cancels.
+    #[expect(clippy::too_many_arguments, reason = "one message's parts, handed on once")]
+    fn cancel(
+        &mut self,
+        id: ClientMessageId,
+        target: ClientMessageId,
+        request: &Request<'_>,
+        controls: &[Control<'_>],
+        permit: Permit,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let Some(upstream_target) = self.outstanding.find_client(target) else {
+            let refusal = Refusal {
+                code: ResultCode::NO_SUCH_OPERATION,
+                message: "no such operation in progress".to_owned(),
+                reason: "nothing to cancel",
+                missing: Vec::new(),
+            };
+            return self.refuse(id, tag::EXTENDED_REQUEST, request, controls, &refusal, snapshot, now, fx);
+        };
+        let upstream_id = self.outstanding.next_id();
+        let forwarded: Vec<_> = permit.controls(controls).copied().collect();
+        message::write_cancel(&mut fx.to_upstream, upstream_id, upstream_target, &forwarded);
+        self.track(upstream_id, id, tag::EXTENDED_REQUEST, request, controls, permit, snapshot, now, fx);
+    }
+
+    /// Tells the directory to stop; its late answers will meet an id that is gone.
+    pub(super) fn abandon_upstream(&mut self, target: UpstreamMessageId, fx: &mut Effects) {
+        let own = self.outstanding.next_id();
+        message::write_abandon(&mut fx.to_upstream, own, target);
+    }
+
+    /// RFC 4511 4.14. Octets behind the request came in clear and would be taken for TLS: close.
+    fn start_tls(
+        &mut self,
+        id: ClientMessageId,
+        request: &Request<'_>,
+        controls: &[Control<'_>],
+        followed: bool,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let (code, message) = if self.origin.tls.is_some() {
+            (ResultCode::OPERATIONS_ERROR, "TLS is already established")
+        } else if !self.outstanding.is_empty() {
+            (ResultCode::OPERATIONS_ERROR, "operations are outstanding")
+        } else if controls.iter().any(|control| control.critical) {
+            (ResultCode::UNAVAILABLE_CRITICAL_EXTENSION, "no control is understood here")
+        } else if followed {
+            (ResultCode::PROTOCOL_ERROR, "octets behind the StartTLS request")
+        } else {
+            (ResultCode::SUCCESS, "")
+        };
+        let decision = if code == ResultCode::SUCCESS { "permitted" } else { "refused" };
+        let mut line = self.line();
+        let verdict = Verdict {
+            decision,
+            reason: Some(message).filter(|reason| !reason.is_empty()),
+            ..Verdict::plain(decision, None)
+        };
+        record::begin(&mut line, &self.context(now, id), request, controls, verdict);
+        let before = fx.to_client.len();
+        if followed && self.origin.tls.is_none() {
+            self.finish_here(line, Some(code), 0, fx);
+            return self.disconnect(code, message, now, fx);
+        }
+        let name = Some(oid::START_TLS);
+        response::write_extended_result(&mut fx.to_client, id, code, message, name, None);
+        self.finish_here(line, Some(code), (fx.to_client.len() - before) as u64, fx);
+        fx.start_tls = code == ResultCode::SUCCESS;
+    }
+
+    /// Answers an operation that has no permit.
+    #[expect(clippy::too_many_arguments, reason = "one message's parts, handed on once")]
+    fn refuse(
+        &mut self,
+        id: ClientMessageId,
+        request_tag: u8,
+        request: &Request<'_>,
+        controls: &[Control<'_>],
+        refusal: &Refusal,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let mut line = self.line();
+        let resources = names(&refusal.missing, snapshot);
+        let grants = std::iter::empty::<&ActiveGrant>();
+        let verdict = Verdict { decision: "refused", reason: Some(refusal.reason), resources, grants };
+        record::begin(&mut line, &self.context(now, id), request, controls, verdict);
+        let (code, bytes) = match tag::response_to(request_tag) {
+            Some(response_tag) => {
+                (Some(refusal.code), Session::respond(fx, id, response_tag, refusal.code, &refusal.message))
+            }
+            None => (None, 0),
+        };
+        self.finish_here(line, code, bytes, fx);
+        if matches!(request, Request::Bind(_)) {
+            self.become_nobody(fx);
+        }
+    }
+
+    /// Answers what could not be read as a request, but whose id and operation are known.
+    fn refuse_unread(
+        &mut self,
+        id: ClientMessageId,
+        request_tag: u8,
+        code: ResultCode,
+        message: &str,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let mut line = self.line();
+        record::begin_malformed(&mut line, &self.context(now, id), Some(request_tag), message);
+        let (code, bytes) = match tag::response_to(request_tag) {
+            Some(response_tag) => (Some(code), Session::respond(fx, id, response_tag, code, message)),
+            None => (None, 0),
+        };
+        self.finish_here(line, code, bytes, fx);
+        if request_tag == tag::BIND_REQUEST {
+            self.become_nobody(fx);
+        }
+    }
+
+    fn begin(
+        &mut self,
+        id: ClientMessageId,
+        request: &Request<'_>,
+        controls: &[Control<'_>],
+        permit: &Permit,
+        snapshot: &Snapshot,
+        now: Now,
+    ) -> Vec<u8> {
+        let mut line = self.line();
+        let context = self.context(now, id);
+        let monitored = permit.monitored();
+        if permit.resources().is_empty() && monitored.is_none() {
+            record::begin(&mut line, &context, request, controls, Verdict::plain("permitted", None));
+            return line;
+        }
+        let missing = monitored.map_or(&[][..], |refusal| &refusal.missing);
+        let resources = names(permit.resources(), snapshot).chain(names(missing, snapshot));
+        let (decision, reason) = match monitored {
+            Some(refusal) => ("monitored", refusal.reason),
+            None if !permit.rests_on().is_empty() => ("permitted", "grant"),
+            None => ("permitted", "standing access"),
+        };
+        let verdict = Verdict {
+            decision,
+            reason: Some(reason),
+            resources,
+            grants: permit.rests_on().iter().map(|grant| &**grant),
+        };
+        record::begin(&mut line, &context, request, controls, verdict);
+        line
+    }
+}
+
+/// What has to be known until the last entry: the policy that was decided by, which a reload may replace meanwhile.
+fn redaction_of(permit: &Permit, snapshot: &Snapshot) -> Option<Redacts> {
+    let redaction = permit.redaction();
+    let needed = !redaction.is_empty() || redaction.is_root_dse();
+    needed.then(|| Redacts { policy: snapshot.policy.clone(), directory: snapshot.directory.clone() })
+}
+
+fn names<'a>(resources: &'a [ResourceIndex], snapshot: &'a Snapshot) -> impl Iterator<Item = &'a str> {
+    resources.iter().filter_map(|at| snapshot.policy.resource(*at)).map(|resource| &*resource.name)
+}
+
+/// Before StartTLS: the rootDSE, StartTLS, and leaving.
+fn served_in_clear(request: &Request<'_>) -> bool {
+    match request {
+        Request::Search(search) => search.base.is_root() && search.scope == SearchScope::Base,
+        Request::Extended(extended) => *extended == ExtendedRequest::StartTls,
+        Request::Unbind | Request::Abandon(_) => true,
+        Request::Bind(_)
+        | Request::Modify(_)
+        | Request::Add(_)
+        | Request::Delete(_)
+        | Request::Rename(_)
+        | Request::Compare(_) => false,
+    }
+}
+
+/// Who the session becomes when the directory says success.
+fn bind_purpose(bind: &BindRequest<'_>, was_named: bool) -> Purpose {
+    let authentication = match &bind.authentication {
+        Authentication::Simple(_) => "simple",
+        Authentication::Sasl { .. } => "sasl",
+        Authentication::Other(_) => "other",
+    };
+    let becomes = match (&bind.name, &bind.authentication) {
+        // RFC 4513 5.1.1.
+        (BindName::Dn(name), Authentication::Simple(_)) if name.is_root() => Some(Subject::Anonymous),
+        (BindName::Dn(name), Authentication::Simple(_)) => Some(Subject::Dn(name.clone())),
+        (BindName::Dn(_) | BindName::Other(_), _) => None,
+    };
+    Purpose::Bind { becomes, authentication, was_named }
+}

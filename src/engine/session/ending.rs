@@ -1,0 +1,111 @@
+//! How things end: grants while something rests on them, the session itself.
+
+use super::outstanding::Purpose;
+use super::{Effects, Link, Session};
+use crate::engine::access::{Permit, Snapshot};
+use crate::engine::ldap::ResultCode;
+use crate::engine::ldap::message;
+use crate::engine::ldap::request::Request;
+use crate::engine::ldap::{response, tag};
+use crate::engine::time::Now;
+use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+impl Session {
+    /// Whether anything in flight, or the bind, rests on a grant.
+    pub fn rests_on_grants(&self) -> bool {
+        self.identity.permit.is_some() || self.outstanding.iter().any(|o| !o.permit.rests_on().is_empty())
+    }
+
+    /// The earliest moment, on either clock, at which something that is rested on ends.
+    pub fn next_end(&self) -> Option<(DateTime<Utc>, Duration)> {
+        let identity = self.identity.permit.iter().filter_map(Permit::ends);
+        let operations = self.outstanding.iter().filter_map(|operation| operation.permit.ends());
+        identity.chain(operations).reduce(|a, b| (a.0.min(b.0), a.1.min(b.1)))
+    }
+
+    /// Grants changed, or time passed: what rests on a grant that has ended is cut.
+    pub fn on_change(&mut self, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
+        if self.closed {
+            return;
+        }
+        if self.identity.permit.as_ref().is_some_and(|permit| !permit.still_holds(snapshot, now)) {
+            let text = "the grant that this session's bind rested on has ended";
+            return self.disconnect(ResultCode::INSUFFICIENT_ACCESS_RIGHTS, text, now, fx);
+        }
+        let ended: Vec<_> = self
+            .outstanding
+            .iter()
+            .filter(|operation| match operation.purpose {
+                Purpose::Search { .. } => !operation.permit.still_holds(snapshot, now),
+                // A write cannot be called back; a bind is looked at when it is answered.
+                Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify { .. } => false,
+            })
+            .map(|operation| operation.upstream_id)
+            .collect();
+        for id in ended {
+            let Some(mut operation) = self.outstanding.take(id) else { continue };
+            self.abandon_upstream(id, fx);
+            let code = ResultCode::INSUFFICIENT_ACCESS_RIGHTS;
+            let text = "the grant that this search rested on has ended";
+            operation.bytes += Session::respond(fx, operation.client_id, tag::SEARCH_RESULT_DONE, code, text);
+            mark_ended(&mut operation.record);
+            self.finish(&mut operation, Some(code), now, fx);
+        }
+    }
+
+    /// The client is gone: what was in flight is written down.
+    pub fn on_client_lost(&mut self, now: Now, fx: &mut Effects) {
+        self.end(now, fx);
+    }
+
+    /// Ends the session from outside: an administrator, or the gate's own end.
+    pub fn on_kill(&mut self, reason: &str, now: Now, fx: &mut Effects) {
+        if !self.closed {
+            self.disconnect(ResultCode::UNAVAILABLE, reason, now, fx);
+        }
+    }
+
+    /// RFC 4511 4.4.1, and nothing after it.
+    pub(super) fn disconnect(&mut self, code: ResultCode, text: &str, now: Now, fx: &mut Effects) {
+        response::write_notice_of_disconnection(&mut fx.to_client, code, text);
+        self.end(now, fx);
+    }
+
+    pub(super) fn end(&mut self, now: Now, fx: &mut Effects) {
+        self.closed = true;
+        self.binding = false;
+        while let Some(mut operation) = self.outstanding.take_first() {
+            self.finish(&mut operation, None, now, fx);
+        }
+        if self.link == Link::Open {
+            // What was permitted still goes out, and the directory is told that nothing follows.
+            let own = self.outstanding.next_id();
+            message::write_request(&mut fx.to_upstream, own, &Request::Unbind, &[]);
+        }
+        fx.close = true;
+    }
+
+    /// Answers everything in flight with the same code.
+    pub(super) fn answer_all(&mut self, code: ResultCode, text: &str, now: Now, fx: &mut Effects) {
+        self.binding = false;
+        while let Some(mut operation) = self.outstanding.take_first() {
+            let tag = match operation.purpose {
+                Purpose::Identify { .. } => tag::BIND_RESPONSE,
+                Purpose::Relay | Purpose::Search { .. } | Purpose::Bind { .. } => operation.response_tag,
+            };
+            operation.bytes += Session::respond(fx, operation.client_id, tag, code, text);
+            self.finish(&mut operation, Some(code), now, fx);
+        }
+    }
+}
+
+/// The line was begun when the operation was permitted; the permit did not last.
+fn mark_ended(line: &mut Vec<u8>) {
+    const WAS: &[u8] = br#""decision":"permitted""#;
+    const IS: &[u8] = br#""decision":"ended""#;
+    // Quotes inside values are escaped, so these octets stand only where the member itself is.
+    if let Some(at) = line.windows(WAS.len()).rposition(|window| window == WAS) {
+        line.splice(at..at + WAS.len(), IS.iter().copied());
+    }
+}

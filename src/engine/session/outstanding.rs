@@ -1,0 +1,111 @@
+//! The operations that were forwarded and have no final answer yet, in the order of their upstream ids.
+
+use crate::engine::access::{DirectoryFacts, Permit};
+use crate::engine::ldap::message::{ClientMessageId, UpstreamMessageId};
+use crate::engine::policy::{Policy, Subject};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What the session does with the answer.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    /// Passes it on.
+    Relay,
+    /// Passes entries on; `None`: byte for byte, nothing is hidden from this one.
+    Search { redacts: Option<Redacts> },
+    /// Takes over the identity on success; `becomes` is `None`: asks the directory first who that is.
+    /// `was_named`: the connection had a name before.
+    Bind { becomes: Option<Subject>, authentication: &'static str, was_named: bool },
+    /// The session's own question after a bind whose name was not a DN; the client's answer waits.
+    Identify { answer: Vec<u8>, authentication: &'static str },
+}
+
+/// By what a search's entries are redacted.
+#[derive(Debug)]
+pub(super) struct Redacts {
+    pub(super) policy: Arc<Policy>,
+    pub(super) directory: Arc<DirectoryFacts>,
+}
+
+/// One forwarded operation.
+#[derive(Debug)]
+pub(super) struct Operation {
+    pub(super) upstream_id: UpstreamMessageId,
+    pub(super) client_id: ClientMessageId,
+    /// The tag of its final response.
+    pub(super) response_tag: u8,
+    pub(super) purpose: Purpose,
+    pub(super) permit: Permit,
+    /// The operation's line in the log, as far as it is known.
+    pub(super) record: Vec<u8>,
+    pub(super) started: Duration,
+    pub(super) entries: u64,
+    pub(super) withheld: u64,
+    pub(super) bytes: u64,
+}
+
+/// All of a session's forwarded operations.
+#[derive(Debug, Default)]
+pub(super) struct Outstanding {
+    operations: VecDeque<Operation>,
+    last_id: i32,
+}
+
+impl Outstanding {
+    /// The next unused upstream id. Ids rise, so that a late answer to something abandoned meets nothing new.
+    pub(super) fn next_id(&mut self) -> UpstreamMessageId {
+        self.last_id = self.last_id.checked_add(1).unwrap_or(1);
+        UpstreamMessageId(self.last_id)
+    }
+
+    /// Whether the ids are used up: the session ends rather than reuse one.
+    pub(super) fn exhausted(&self) -> bool {
+        self.last_id >= i32::MAX - 8
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.operations.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.operations.is_empty()
+    }
+
+    pub(super) fn push(&mut self, operation: Operation) {
+        self.operations.push_back(operation);
+    }
+
+    /// Puts one back that was taken too early, so that it is answered with the others.
+    pub(super) fn push_again(&mut self, operation: Operation) {
+        self.operations.push_front(operation);
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Operation> {
+        self.operations.iter()
+    }
+
+    pub(super) fn uses(&self, id: ClientMessageId) -> bool {
+        self.operations.iter().any(|operation| operation.client_id == id)
+    }
+
+    /// By the directory's id.
+    pub(super) fn find(&mut self, id: UpstreamMessageId) -> Option<&mut Operation> {
+        let at = self.operations.binary_search_by_key(&id, |operation| operation.upstream_id).ok()?;
+        self.operations.get_mut(at)
+    }
+
+    pub(super) fn take(&mut self, id: UpstreamMessageId) -> Option<Operation> {
+        let at = self.operations.binary_search_by_key(&id, |operation| operation.upstream_id).ok()?;
+        self.operations.remove(at)
+    }
+
+    /// By the client's id.
+    pub(super) fn find_client(&self, id: ClientMessageId) -> Option<UpstreamMessageId> {
+        self.operations.iter().find(|operation| operation.client_id == id).map(|operation| operation.upstream_id)
+    }
+
+    pub(super) fn take_first(&mut self) -> Option<Operation> {
+        self.operations.pop_front()
+    }
+}

@@ -1,0 +1,315 @@
+//! What the directory sends: matched to its operation, redacted, passed on under the client's id.
+
+use super::outstanding::{Operation, Purpose};
+use super::{Effects, Identity, Link, Session};
+use crate::engine::access::{self, Asked, Decision, Snapshot};
+use crate::engine::ldap::dn::Dn;
+use crate::engine::ldap::entry::Entry;
+use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
+use crate::engine::ldap::request::{ExtendedRequest, Request};
+use crate::engine::ldap::response::{self, ResultView};
+use crate::engine::ldap::{ResultCode, tag};
+use crate::engine::policy::Subject;
+use crate::engine::redaction;
+use crate::engine::time::Now;
+use std::sync::Arc;
+
+impl Session {
+    /// The connection that was asked for is there.
+    pub fn on_upstream_connected(&mut self, server: Arc<str>) {
+        if self.link == Link::Opening {
+            self.link = Link::Open;
+        }
+        self.server = server;
+    }
+
+    /// No directory server could be reached: what waited for one is answered, the session goes on.
+    pub fn on_upstream_failed(&mut self, now: Now, fx: &mut Effects) {
+        self.link = Link::None;
+        self.named = false;
+        fx.to_upstream.clear();
+        self.answer_all(ResultCode::UNAVAILABLE, "the directory cannot be reached", now, fx);
+    }
+
+    /// The connection to the directory ended. With it went the identity, so the client must go too
+    /// when it had one: its next operation must not run as anybody else.
+    pub fn on_upstream_lost(&mut self, now: Now, fx: &mut Effects) {
+        if self.closed {
+            return;
+        }
+        let named = self.named;
+        self.link = Link::None;
+        self.named = false;
+        fx.to_upstream.clear();
+        if named && !self.binding {
+            self.disconnect(ResultCode::UNAVAILABLE, "the connection to the directory was lost", now, fx);
+        } else {
+            self.identity = Identity::nobody();
+            self.answer_all(ResultCode::UNAVAILABLE, "the connection to the directory was lost", now, fx);
+        }
+    }
+
+    /// One message of the directory.
+    pub fn on_upstream(&mut self, frame: &[u8], snapshot: &Snapshot, now: Now, fx: &mut Effects) {
+        if self.closed {
+            return;
+        }
+        let Ok(envelope) = Envelope::parse_response(frame) else {
+            return self.on_upstream_garbage(now, fx);
+        };
+        if envelope.id == 0 {
+            return self.unsolicited(&envelope, now, fx);
+        }
+        let id = UpstreamMessageId(envelope.id);
+        // An id that is not there was abandoned.
+        let Some(operation) = self.outstanding.find(id) else { return };
+        match envelope.tag {
+            tag::SEARCH_RESULT_ENTRY => match operation.purpose {
+                Purpose::Search { .. } => entry_found(operation, &envelope, fx),
+                Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify { .. } => self.on_upstream_garbage(now, fx),
+            },
+            // A continuation reference would lead the client around the gate.
+            tag::SEARCH_RESULT_REFERENCE => operation.withheld += 1,
+            tag::INTERMEDIATE_RESPONSE => pass(operation, &envelope, fx),
+            found if found == operation.response_tag => {
+                if let Some(operation) = self.outstanding.take(id) {
+                    self.completed(operation, &envelope, snapshot, now, fx);
+                }
+            }
+            _ => self.on_upstream_garbage(now, fx),
+        }
+    }
+
+    /// What the directory sent is not LDAP: nothing that comes after it can be trusted.
+    pub fn on_upstream_garbage(&mut self, now: Now, fx: &mut Effects) {
+        fx.drop_upstream = true;
+        self.on_upstream_lost(now, fx);
+    }
+
+    /// RFC 4511 4.4: the directory takes its leave, or says something that nobody asked for.
+    fn unsolicited(&mut self, envelope: &Envelope<'_>, now: Now, fx: &mut Effects) {
+        let Ok(view) = ResultView::peek(envelope.tag, envelope.body) else {
+            return self.on_upstream_garbage(now, fx);
+        };
+        if view.is_notice_of_disconnection() {
+            let text = String::from_utf8_lossy(view.message).into_owned();
+            self.disconnect(view.code, &text, now, fx);
+        }
+    }
+
+    /// A final answer.
+    fn completed(
+        &mut self,
+        operation: Operation,
+        envelope: &Envelope<'_>,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let Ok(view) = ResultView::peek(envelope.tag, envelope.body) else {
+            self.outstanding.push_again(operation);
+            return self.on_upstream_garbage(now, fx);
+        };
+        match operation.purpose {
+            Purpose::Relay | Purpose::Search { .. } => self.answered(operation, envelope, &view, snapshot, now, fx),
+            Purpose::Bind { .. } => self.bound(operation, envelope, &view, snapshot, now, fx),
+            Purpose::Identify { .. } => self.identified(operation, &view, snapshot, now, fx),
+        }
+    }
+
+    fn answered(
+        &mut self,
+        mut operation: Operation,
+        envelope: &Envelope<'_>,
+        view: &ResultView<'_>,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let mut code = view.code;
+        let before = fx.to_client.len();
+        let hides_match = !view.matched_dn.is_empty() && !self.may_see(view.matched_dn, snapshot, now);
+        if view.code == ResultCode::REFERRAL || view.referrals.is_some() {
+            // A referral would lead the client around the gate.
+            code = if view.code == ResultCode::REFERRAL { ResultCode::UNWILLING_TO_PERFORM } else { code };
+            let text = "the directory refers to another server, which is not reachable through here";
+            Session::respond(fx, operation.client_id, operation.response_tag, code, text);
+        } else if hides_match {
+            Session::respond(fx, operation.client_id, operation.response_tag, code, "");
+        } else {
+            message::write_message(
+                &mut fx.to_client,
+                operation.client_id.0,
+                envelope.tag,
+                envelope.body,
+                envelope.controls,
+            );
+        }
+        operation.bytes += (fx.to_client.len() - before) as u64;
+        self.finish(&mut operation, Some(code), now, fx);
+    }
+
+    /// The directory's word on a bind. Until here the session was nobody, and without success it stays so.
+    fn bound(
+        &mut self,
+        mut operation: Operation,
+        envelope: &Envelope<'_>,
+        view: &ResultView<'_>,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let Purpose::Bind { becomes, authentication, was_named } =
+            std::mem::replace(&mut operation.purpose, Purpose::Relay)
+        else {
+            return;
+        };
+        self.binding = false;
+        if view.code != ResultCode::SUCCESS {
+            // RFC 4511 4.2.1 says that a failed bind leaves nobody. A connection that had a name
+            // before is given up all the same, so that this need not be believed.
+            self.named = was_named;
+            self.answered(operation, envelope, view, snapshot, now, fx);
+            return self.become_nobody(fx);
+        }
+        let Some(subject) = becomes else {
+            return self.identify(operation, envelope, authentication, fx);
+        };
+        if !operation.permit.still_holds(snapshot, now) {
+            self.outstanding.push_again(operation);
+            return self.disconnect(ResultCode::INSUFFICIENT_ACCESS_RIGHTS, "the grant has ended", now, fx);
+        }
+        let before = fx.to_client.len();
+        message::write_message(
+            &mut fx.to_client,
+            operation.client_id.0,
+            envelope.tag,
+            envelope.body,
+            envelope.controls,
+        );
+        operation.bytes += (fx.to_client.len() - before) as u64;
+        self.finish_bind(operation, subject, authentication, now, fx);
+    }
+
+    fn finish_bind(
+        &mut self,
+        mut operation: Operation,
+        subject: Subject,
+        authentication: &'static str,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let authentication = if subject == Subject::Anonymous { "anonymous" } else { authentication };
+        self.finish(&mut operation, Some(ResultCode::SUCCESS), now, fx);
+        let permit = Some(operation.permit).filter(|permit| !permit.rests_on().is_empty());
+        self.identity = Identity { subject, authentication, permit };
+    }
+
+    /// The bind name was not a DN: only the directory knows whom it stands for (RFC 4532).
+    fn identify(
+        &mut self,
+        mut operation: Operation,
+        envelope: &Envelope<'_>,
+        authentication: &'static str,
+        fx: &mut Effects,
+    ) {
+        let mut answer = Vec::new();
+        message::write_message(&mut answer, operation.client_id.0, envelope.tag, envelope.body, envelope.controls);
+        let own = self.outstanding.next_id();
+        message::write_request(&mut fx.to_upstream, own, &Request::Extended(ExtendedRequest::WhoAmI), &[]);
+        self.binding = true;
+        operation.purpose = Purpose::Identify { answer, authentication };
+        operation.upstream_id = own;
+        operation.response_tag = tag::EXTENDED_RESPONSE;
+        self.outstanding.push(operation);
+    }
+
+    fn identified(
+        &mut self,
+        mut operation: Operation,
+        view: &ResultView<'_>,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let Purpose::Identify { answer, authentication } = std::mem::replace(&mut operation.purpose, Purpose::Relay)
+        else {
+            return;
+        };
+        self.binding = false;
+        // RFC 4513 5.2.1.8: `dn:` and a DN, or nothing for nobody. `u:` cannot be matched with a grant.
+        let authorization = view.value.unwrap_or_default();
+        let subject = match authorization.strip_prefix(b"dn:") {
+            _ if view.code != ResultCode::SUCCESS => None,
+            Some(name) => Dn::parse(name).ok().filter(|name| !name.is_root()).map(Subject::Dn),
+            None => None,
+        };
+        let Some(subject) = subject.filter(|_| operation.permit.still_holds(snapshot, now)) else {
+            let text = "the directory does not say who this name is; bind with a DN";
+            let code = ResultCode::INVALID_CREDENTIALS;
+            operation.bytes += Session::respond(fx, operation.client_id, tag::BIND_RESPONSE, code, text);
+            self.finish(&mut operation, Some(code), now, fx);
+            return self.become_nobody(fx);
+        };
+        fx.to_client.extend_from_slice(&answer);
+        operation.bytes += answer.len() as u64;
+        self.finish_bind(operation, subject, authentication, now, fx);
+    }
+
+    /// Whether a name in an answer may be shown.
+    pub(super) fn may_see(&self, name: &[u8], snapshot: &Snapshot, now: Now) -> bool {
+        use crate::engine::ldap::attribute::AttributeDescription;
+        use crate::engine::ldap::filter::Filter;
+        use crate::engine::ldap::request::{DerefAliases, SearchRequest, SearchScope};
+        let Ok(base) = Dn::parse(name) else { return false };
+        let search = Request::Search(SearchRequest {
+            base,
+            scope: SearchScope::Base,
+            deref: DerefAliases::Never,
+            size_limit: 0,
+            time_limit: 0,
+            types_only: false,
+            filter: Filter::Present(AttributeDescription(b"objectClass")),
+            attributes: Vec::new(),
+        });
+        let asked = Asked { subject: &self.identity.subject, request: &search, controls: &[], now };
+        matches!(access::decide(snapshot, &asked), Decision::Permitted(_))
+    }
+}
+
+/// Passes a part of an answer on under the client's id, byte for byte.
+fn pass(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut Effects) {
+    let before = fx.to_client.len();
+    message::write_message(&mut fx.to_client, operation.client_id.0, envelope.tag, envelope.body, envelope.controls);
+    operation.bytes += (fx.to_client.len() - before) as u64;
+}
+
+/// One entry of a search: dropped where it is hidden, rewritten when it is the rootDSE, else passed on.
+fn entry_found(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut Effects) {
+    let Purpose::Search { redacts: Some(redacts) } = &operation.purpose else {
+        operation.entries += 1;
+        return pass(operation, envelope, fx);
+    };
+    let redaction = operation.permit.redaction();
+    // What cannot be read cannot be shown to be open.
+    let hidden = match response::entry_name(envelope.body) {
+        Ok(name) => redaction.hides_name(&redacts.policy, name),
+        Err(_) => true,
+    };
+    if hidden {
+        operation.withheld += 1;
+        return;
+    }
+    operation.entries += 1;
+    if !redaction.is_root_dse() {
+        return pass(operation, envelope, fx);
+    }
+    let Ok(mut found) = Entry::decode(envelope.body) else {
+        operation.withheld += 1;
+        return;
+    };
+    redaction::rewrite_root_dse(&mut found, &redacts.directory);
+    let mut body = Vec::new();
+    found.write_body(&mut body);
+    pass(operation, &Envelope { body: &body, ..*envelope }, fx);
+}
