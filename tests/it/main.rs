@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "a failing test shows what the gate said")]
 
 mod arbitrary;
+mod cli;
 mod fuzz;
 mod ldap3_proto;
 mod ldap_round_trip;

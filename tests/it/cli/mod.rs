@@ -1,0 +1,5 @@
+//! The command line as a process: what it asks, what it prints where, and how it ends.
+
+mod canned;
+mod check;
+mod conversation;
