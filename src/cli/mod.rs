@@ -18,6 +18,7 @@ mod request;
 mod requests;
 mod revoke;
 mod roles;
+mod serve;
 mod sessions;
 mod show;
 mod table;
@@ -41,6 +42,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Serve),
     Check(check::Check),
     Explain(explain::Explain),
     Roles(roles::Roles),
@@ -98,6 +100,7 @@ fn exit_code(result: anyhow::Result<Outcome>) -> ExitCode {
 impl Command {
     fn run(self) -> anyhow::Result<Outcome> {
         match self {
+            Command::Serve(command) => command.run(),
             Command::Check(command) => command.run(),
             Command::Explain(command) => command.run(),
             Command::Roles(command) => command.run(),

@@ -188,6 +188,11 @@ pub(super) fn runtime(root: &Section<'_>) -> Option<Runtime> {
 impl LocalSubject {
     const PLACEHOLDER: &'static str = "{user}";
 
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// The subject that a local user is. The name is taken as a value, whatever is in it: it cannot
     /// change the shape of the DN.
     ///

@@ -1,14 +1,13 @@
 //! From configuration to the parts of a gate.
 
-use super::clock::Clock;
-use super::directory::{self, Reading, ServiceAccount, Source};
-use super::gate::Limits;
-use super::state::Shared;
+use super::directory::{Reading, ServiceAccount, Source};
+use super::gate::{Gate, Limits};
 use super::tls::{self, TlsError};
 use super::upstream::{Directory, Security, Server, UpstreamStream};
 use crate::config::{self, Config, Transport};
 use crate::engine::access::{DirectoryFacts, Snapshot};
 use crate::engine::ldap::Dn;
+use crate::engine::workflow::Authority;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use std::collections::BTreeSet;
@@ -47,58 +46,66 @@ pub(super) fn upstream(config: &config::Directory) -> Result<Directory, TlsError
     Ok(Directory::new(servers.collect(), config.connect_timeout))
 }
 
+/// Who may do what at the control port.
+pub(super) fn authority(config: &config::Control) -> Authority {
+    Authority {
+        administrators: config.administrators.clone(),
+        auditors: config.auditors.clone(),
+        act_as: config.act_as.clone(),
+        local_subject: config.local_subject.as_ref().map(|pattern| pattern.as_str().to_owned()),
+    }
+}
+
 /// What the gate itself asks the directory: facts for decisions, members of groups.
 pub(super) struct OwnQuestions {
-    pub(super) shared: Arc<Shared>,
-    pub(super) clock: Clock,
+    pub(super) gate: Arc<Gate>,
     pub(super) config: Arc<ArcSwap<Config>>,
-    pub(super) directory: Arc<ArcSwap<Directory>>,
-    pub(super) reloaded: watch::Receiver<u64>,
+    /// A new configuration may ask for other groups.
+    pub(super) reloads: watch::Receiver<u64>,
+    /// Whether the directory was read once.
+    pub(super) read: watch::Sender<bool>,
 }
 
 impl Source for OwnQuestions {
     type Stream = UpstreamStream;
 
     async fn connect(&mut self) -> Result<UpstreamStream, String> {
-        let directory = self.directory.load_full();
+        let directory = self.gate.directory.load_full();
         directory.connect().await.map(|(stream, _)| stream).map_err(|error| error.to_string())
     }
 
     fn account(&mut self) -> ServiceAccount {
         match &self.config.load().directory.service {
-            Some(service) => {
-                ServiceAccount { dn: service.dn.clone(), password: service.password.expose().as_bytes().to_vec() }
-            }
+            Some(service) => ServiceAccount { dn: service.dn.clone(), password: service.password.reveal().to_vec() },
             None => ServiceAccount { dn: Dn::root(), password: Vec::new() },
         }
     }
 
     fn groups(&mut self) -> BTreeSet<Dn> {
         let config = self.config.load();
-        let control = &config.control;
-        let doors = [&control.act_as, &control.administrators, &control.auditors];
-        let mut groups = directory::groups_of(&config.policy);
-        groups.extend(doors.into_iter().flat_map(|selectors| directory::groups_in(selectors)));
+        let mut groups = config.policy.groups();
+        groups.extend(authority(&config.control).groups());
         groups
     }
 
     fn monotonic(&mut self) -> Duration {
-        self.clock.now().monotonic
+        self.gate.clock.now().monotonic
     }
 
     fn publish(&mut self, reading: Reading) {
         let configured = self.config.load().directory.naming_contexts.clone();
-        self.shared.update(|snapshot| {
+        self.gate.shared.update(|snapshot| {
             let mut facts = reading.facts;
             if let Some(naming_contexts) = configured {
                 facts.naming_contexts = naming_contexts;
             }
             Snapshot { directory: Arc::new(facts), groups: Arc::new(reading.groups), ..snapshot.clone() }
         });
+        self.read.send_replace(true);
     }
 
     async fn changed(&mut self) {
-        if self.reloaded.changed().await.is_err() {
+        if self.reloads.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
     }

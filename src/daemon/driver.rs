@@ -50,6 +50,9 @@ pub(super) enum ClientStream {
 type Connecting = Pin<Box<dyn Future<Output = Result<(UpstreamStream, Arc<str>), ConnectError>> + Send>>;
 type News = Pin<Box<dyn Future<Output = watch::Receiver<u64>> + Send>>;
 
+/// The end that is waited for, on both clocks, and the wait.
+type Deadline = ((DateTime<Utc>, Duration), Pin<Box<Sleep>>);
+
 enum Upstream {
     None,
     Opening(Connecting),
@@ -88,7 +91,7 @@ pub(super) struct Driver {
     upstream_in: Vec<u8>,
     commands: mpsc::Receiver<SessionCommand>,
     news: News,
-    deadline: Option<((DateTime<Utc>, Duration), Pin<Box<Sleep>>)>,
+    deadline: Option<Deadline>,
     idle: Option<Pin<Box<Sleep>>>,
 }
 

@@ -1,5 +1,6 @@
 //! I/O only: performs what the engine says.
 
+mod assemble;
 pub mod audit_log;
 pub mod broker;
 pub mod clock;
@@ -11,7 +12,11 @@ pub mod gate;
 pub mod ldap_client;
 pub mod listener;
 pub mod registry;
+pub mod reload;
+mod run;
 pub mod state;
 pub mod store;
 pub mod tls;
 pub mod upstream;
+
+pub use run::{Running, StartError, raise_file_limit, start};

@@ -44,6 +44,11 @@ impl Shared {
         drop(guard);
     }
 
+    /// Makes running sessions look again although nothing was replaced.
+    pub fn nudge(&self) {
+        self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
+    }
+
     /// Told of every later change.
     pub fn watch(&self) -> watch::Receiver<u64> {
         self.generation.subscribe()

@@ -43,7 +43,7 @@ impl Session {
         };
         let id = ClientMessageId(envelope.id);
         let lets_go = matches!(envelope.tag, tag::ABANDON_REQUEST | tag::UNBIND_REQUEST);
-        if !self.reads_client() && !(lets_go && !self.binding) {
+        if !self.reads_client() && (!lets_go || self.binding) {
             return Flow::Wait;
         }
         // RFC 4511 4.2.1: what is outstanding completes before a bind is processed.

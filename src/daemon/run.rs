@@ -1,0 +1,254 @@
+//! A gate from start to end: puts the parts together, drains them on shutdown.
+
+use super::assemble::{self, OwnQuestions};
+use super::audit_log::{self, AuditLog, AuditLogError};
+use super::broker::{Broker, EventSink};
+use super::clock::Clock;
+use super::control::{Control, ControlError, ControlSocket};
+use super::directory;
+use super::gate::Gate;
+use super::listener::{self, Kind, Workers};
+use super::reload::Reloader;
+use super::state::Shared;
+use super::store::StoreError;
+use super::store::sled::SledStore;
+use super::tls::TlsError;
+use crate::config::Config;
+use crate::engine::access::Snapshot;
+use crate::engine::grant::index::ActiveGrants;
+use crate::engine::policy::Policy;
+use arc_swap::ArcSwap;
+use serde_json::json;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long a start waits for the directory's first word before it serves without it.
+const FIRST_READING: Duration = Duration::from_secs(3);
+/// How long running sessions get to end.
+const DRAIN: Duration = Duration::from_secs(5);
+/// How often the two clocks are compared.
+const CLOCK_WATCH: Duration = Duration::from_millis(50);
+/// A difference above this is somebody setting the clock.
+const CLOCK_SET: i64 = 20;
+
+/// Why a gate does not start. Says which part, and what is wrong with it.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Certificates.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Requests and grants.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The record of operations.
+    #[error(transparent)]
+    Audit(#[from] AuditLogError),
+    /// The control socket.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// An address.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// Threads, mostly.
+    #[error("cannot start: {0}")]
+    System(#[from] std::io::Error),
+}
+
+/// A gate that serves.
+pub struct Running {
+    gate: Arc<Gate>,
+    reloader: Arc<Reloader>,
+    ldaps: Option<SocketAddr>,
+    ldap: Option<SocketAddr>,
+    control: PathBuf,
+    accepting: JoinSet<()>,
+    background: JoinSet<()>,
+    stop: CancellationToken,
+}
+
+/// Starts a gate. `source` is the file that a reload reads; without one, nothing can be reloaded.
+///
+/// # Errors
+/// Everything that makes serving impossible. A directory that does not answer is none of these.
+pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, StartError> {
+    let clock = Clock::new();
+    let tls = assemble::server_tls(&config.tls)?;
+    let upstream = assemble::upstream(&config.directory)?;
+    let shared = Arc::new(Shared::new(first_snapshot(&config)));
+    shared.authority.store(Arc::new(assemble::authority(&config.control)));
+    let audit = Arc::new(open_audit(&config, &clock, &shared)?);
+    let path = config.store.path.clone();
+    let store = tokio::task::spawn_blocking(move || SledStore::open(&path)).await.map_err(std::io::Error::other)??;
+    let events: Arc<dyn EventSink> = audit.clone();
+    let broker = Arc::new(Broker::new(Arc::new(store), shared.clone(), clock.clone(), events)?);
+    let ldaps = listen(config.listen.ldaps).await?;
+    let ldap = listen(config.listen.ldap).await?;
+    let socket = ControlSocket::bind(&config.control.socket)?;
+    let gate = Arc::new(Gate {
+        shared,
+        clock,
+        directory: ArcSwap::from_pointee(upstream),
+        tls: ArcSwap::from_pointee(tls),
+        limits: assemble::limits(&config.listen),
+        registry: Arc::default(),
+        audit,
+        run: format!("{:x}", std::process::id()),
+    });
+    let threads = config.runtime.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
+    let workers = Workers::start(&gate, threads)?;
+    let (reloaded, reloads) = watch::channel(0);
+    let config = Arc::new(ArcSwap::from_pointee(config));
+    let reloader = Arc::new(Reloader::new(gate.clone(), broker.clone(), config.clone(), source, reloaded));
+
+    let mut background = JoinSet::new();
+    let (read, mut was_read) = watch::channel(false);
+    let questions = OwnQuestions { gate: gate.clone(), config: config.clone(), reloads, read };
+    background.spawn(directory::keep_reading(questions));
+    background.spawn(broker.clone().run());
+    background.spawn(watch_clock(gate.clone()));
+    let first = tokio::time::timeout(FIRST_READING, was_read.wait_for(|read| *read)).await;
+    if !matches!(first, Ok(Ok(_))) {
+        tracing::warn!("the directory does not answer yet; what needs it is refused until it does");
+    }
+
+    let stop = CancellationToken::new();
+    let control =
+        Arc::new(Control { broker, shared: gate.shared.clone(), clock: gate.clock.clone(), hooks: reloader.clone() });
+    let path = config.load().control.socket.clone();
+    let stopping = stop.clone().cancelled_owned();
+    background.spawn(async move {
+        if let Err(error) = socket.serve(control, stopping).await {
+            tracing::error!(%error, "the control socket has failed");
+        }
+    });
+    let mut accepting = JoinSet::new();
+    let (ldaps, ldap) =
+        (accept(&mut accepting, ldaps, Kind::Ldaps, &workers), accept(&mut accepting, ldap, Kind::Ldap, &workers));
+    gate.audit.event(json!({ "event": "started", "ldaps": ldaps, "ldap": ldap }));
+    Ok(Running { gate, reloader, ldaps, ldap, control: path, accepting, background, stop })
+}
+
+impl Running {
+    /// Where `ldaps` is served.
+    pub fn ldaps(&self) -> Option<SocketAddr> {
+        self.ldaps
+    }
+
+    /// Where `ldap` (StartTLS) is served.
+    pub fn ldap(&self) -> Option<SocketAddr> {
+        self.ldap
+    }
+
+    /// The control socket.
+    pub fn control(&self) -> &Path {
+        &self.control
+    }
+
+    /// Takes over a changed configuration and changed certificates.
+    pub fn reloader(&self) -> Arc<Reloader> {
+        self.reloader.clone()
+    }
+
+    /// Takes leave of every client, lets go of everything, and waits until the records are on disk.
+    pub async fn stop(mut self) {
+        self.accepting.shutdown().await;
+        self.gate.registry.end_all("the gate is shutting down");
+        let drained = async {
+            while !self.gate.registry.is_empty() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!(sessions = self.gate.registry.len(), "sessions that did not end in time are cut");
+        }
+        self.stop.cancel();
+        self.gate.audit.event(json!({ "event": "stopped" }));
+        let audit = self.gate.audit.clone();
+        let flushed = tokio::task::spawn_blocking(move || audit.flush(DRAIN)).await;
+        if !matches!(flushed, Ok(true)) {
+            tracing::error!("not every record could be written to disk");
+        }
+        self.background.shutdown().await;
+    }
+}
+
+/// A session takes two file descriptors, and the usual soft limit is for programs that need few.
+pub fn raise_file_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(soft, hard)| if soft < hard { setrlimit(Resource::RLIMIT_NOFILE, hard, hard) } else { Ok(()) });
+    if let Err(error) = raised {
+        tracing::warn!(%error, "cannot raise the limit on open files");
+    }
+}
+
+fn first_snapshot(config: &Config) -> Snapshot {
+    Snapshot {
+        policy: Arc::new(Policy::clone(&config.policy)),
+        grants: Arc::new(ActiveGrants::new()),
+        groups: Arc::default(),
+        directory: Arc::new(assemble::first_facts(&config.directory)),
+        recording: true,
+    }
+}
+
+fn open_audit(config: &Config, clock: &Clock, shared: &Arc<Shared>) -> Result<AuditLog, AuditLogError> {
+    let options = audit_log::Options {
+        max_file_bytes: config.audit.rotate_bytes,
+        ..audit_log::Options::new(config.audit.path.clone())
+    };
+    // The log must not keep alive what keeps the log alive.
+    let shared: Weak<Shared> = Arc::downgrade(shared);
+    let changed = move |recording| {
+        if let Some(shared) = shared.upgrade() {
+            shared.update(|snapshot| Snapshot { recording, ..snapshot.clone() });
+        }
+        if recording {
+            tracing::info!("operations are recorded again");
+        } else {
+            tracing::error!("operations cannot be recorded: what needs a grant is refused");
+        }
+    };
+    AuditLog::open(options, clock.clone(), Box::new(changed))
+}
+
+async fn listen(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
+    let Some(address) = address else { return Ok(None) };
+    TcpListener::bind(address).await.map(Some).map_err(|source| StartError::Listen { address, source })
+}
+
+fn accept(tasks: &mut JoinSet<()>, listener: Option<TcpListener>, kind: Kind, workers: &Workers) -> Option<SocketAddr> {
+    let listener = listener?;
+    let address = listener.local_addr().ok();
+    tasks.spawn(listener::accept(listener, kind, workers.clone()));
+    address
+}
+
+/// Sessions wait for the end of a grant by the monotonic clock. When somebody sets the other one,
+/// they have to look again.
+async fn watch_clock(gate: Arc<Gate>) {
+    let apart = |gate: &Gate| {
+        let now = gate.clock.now();
+        now.wall.timestamp_millis().saturating_sub(i64::try_from(now.monotonic.as_millis()).unwrap_or(i64::MAX))
+    };
+    let mut before = apart(&gate);
+    loop {
+        tokio::time::sleep(CLOCK_WATCH).await;
+        let after = apart(&gate);
+        if (after - before).abs() > CLOCK_SET {
+            gate.shared.nudge();
+        }
+        before = after;
+    }
+}
