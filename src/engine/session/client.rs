@@ -7,7 +7,9 @@ use crate::engine::audit::record::{self, Verdict};
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::control::Control;
 use crate::engine::ldap::message::{self, ClientMessageId, Envelope, UpstreamMessageId};
-use crate::engine::ldap::request::{Authentication, BindName, BindRequest, ExtendedRequest, Request, SearchScope, oid};
+use crate::engine::ldap::request::{
+    Authentication, BindName, BindRequest, ExtendedRequest, Request, SearchRequest, SearchScope, oid,
+};
 use crate::engine::ldap::{Dn, ResultCode};
 use crate::engine::ldap::{response, tag};
 use crate::engine::policy::Subject;
@@ -146,7 +148,15 @@ impl Session {
     ) {
         let upstream_id = self.outstanding.next_id();
         let forwarded: Vec<_> = permit.controls(controls).copied().collect();
-        message::write_request(&mut fx.to_upstream, upstream_id, request, &forwarded);
+        // The directory would count entries that are dropped here: those that are shown are counted here instead.
+        let unlimited = match request {
+            Request::Search(search) if search.size_limit > 0 && !permit.redaction().is_empty() => {
+                Some(Request::Search(SearchRequest { size_limit: 0, ..search.clone() }))
+            }
+            _ => None,
+        };
+        let forwarded_request = unlimited.as_ref().unwrap_or(request);
+        message::write_request(&mut fx.to_upstream, upstream_id, forwarded_request, &forwarded);
         self.track(upstream_id, id, request_tag, request, controls, permit, snapshot, now, fx);
     }
 
@@ -172,7 +182,7 @@ impl Session {
                 self.named = bind.name != BindName::Dn(Dn::root());
                 bind_purpose(bind, was_named)
             }
-            Request::Search(_) => Purpose::Search { redacts: redaction_of(&permit, snapshot) },
+            Request::Search(search) => Purpose::Search { redacts: redaction_of(&permit, search, snapshot) },
             _ => Purpose::Relay,
         };
         if self.link == Link::None {
@@ -374,10 +384,11 @@ impl Session {
 }
 
 /// What has to be known until the last entry: the policy that was decided by, which a reload may replace meanwhile.
-fn redaction_of(permit: &Permit, snapshot: &Snapshot) -> Option<Redacts> {
+fn redaction_of(permit: &Permit, search: &SearchRequest<'_>, snapshot: &Snapshot) -> Option<Redacts> {
     let redaction = permit.redaction();
     let needed = !redaction.is_empty() || redaction.is_root_dse();
-    needed.then(|| Redacts { policy: snapshot.policy.clone(), directory: snapshot.directory.clone() })
+    let size_limit = if redaction.is_empty() { 0 } else { u64::try_from(search.size_limit).unwrap_or(0) };
+    needed.then(|| Redacts { policy: snapshot.policy.clone(), directory: snapshot.directory.clone(), size_limit })
 }
 
 fn names<'a>(resources: &'a [ResourceIndex], snapshot: &'a Snapshot) -> impl Iterator<Item = &'a str> {

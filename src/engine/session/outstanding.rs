@@ -26,6 +26,8 @@ pub(super) enum Purpose {
 pub(super) struct Redacts {
     pub(super) policy: Arc<Policy>,
     pub(super) directory: Arc<DirectoryFacts>,
+    /// The client's size limit, which is counted here (0: none): hidden entries must not be felt in it.
+    pub(super) size_limit: u64,
 }
 
 /// One forwarded operation.

@@ -65,7 +65,11 @@ impl Session {
         let Some(operation) = self.outstanding.find(id) else { return };
         match envelope.tag {
             tag::SEARCH_RESULT_ENTRY => match operation.purpose {
-                Purpose::Search { .. } => entry_found(operation, &envelope, fx),
+                Purpose::Search { .. } => {
+                    if entry_found(operation, &envelope, fx) == Counted::OverTheLimit {
+                        self.limit_reached(id, now, fx);
+                    }
+                }
                 Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify { .. } => self.on_upstream_garbage(now, fx),
             },
             // A continuation reference would lead the client around the gate.
@@ -78,6 +82,15 @@ impl Session {
             }
             _ => self.on_upstream_garbage(now, fx),
         }
+    }
+
+    /// As many entries were shown as the client wanted, and there is another (RFC 4511 4.5.1.4).
+    fn limit_reached(&mut self, id: UpstreamMessageId, now: Now, fx: &mut Effects) {
+        let Some(mut operation) = self.outstanding.take(id) else { return };
+        self.abandon_upstream(id, fx);
+        let code = ResultCode::SIZE_LIMIT_EXCEEDED;
+        operation.bytes += Session::respond(fx, operation.client_id, tag::SEARCH_RESULT_DONE, code, "");
+        self.finish(&mut operation, Some(code), now, fx);
     }
 
     /// What the directory sent is not LDAP: nothing that comes after it can be trusted.
@@ -284,11 +297,19 @@ fn pass(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut Effects) {
     operation.bytes += (fx.to_client.len() - before) as u64;
 }
 
+/// Whether an entry was one too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Within,
+    OverTheLimit,
+}
+
 /// One entry of a search: dropped where it is hidden, rewritten when it is the rootDSE, else passed on.
-fn entry_found(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut Effects) {
+fn entry_found(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut Effects) -> Counted {
     let Purpose::Search { redacts: Some(redacts) } = &operation.purpose else {
         operation.entries += 1;
-        return pass(operation, envelope, fx);
+        pass(operation, envelope, fx);
+        return Counted::Within;
     };
     let redaction = operation.permit.redaction();
     // What cannot be read cannot be shown to be open.
@@ -298,18 +319,23 @@ fn entry_found(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut Effe
     };
     if hidden {
         operation.withheld += 1;
-        return;
+        return Counted::Within;
+    }
+    if redacts.size_limit > 0 && operation.entries >= redacts.size_limit {
+        return Counted::OverTheLimit;
     }
     operation.entries += 1;
     if !redaction.is_root_dse() {
-        return pass(operation, envelope, fx);
+        pass(operation, envelope, fx);
+        return Counted::Within;
     }
     let Ok(mut found) = Entry::decode(envelope.body) else {
         operation.withheld += 1;
-        return;
+        return Counted::Within;
     };
     redaction::rewrite_root_dse(&mut found, &redacts.directory);
     let mut body = Vec::new();
     found.write_body(&mut body);
     pass(operation, &Envelope { body: &body, ..*envelope }, fx);
+    Counted::Within
 }

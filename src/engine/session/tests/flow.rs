@@ -129,6 +129,43 @@ fn hidden_entries_and_references_are_dropped_and_counted() {
 }
 
 #[test]
+fn a_size_limit_counts_what_is_shown() {
+    let mut world = World::new();
+    let limited = |base: &str| match search(base) {
+        Request::Search(search) => Request::Search(SearchRequest { size_limit: 2, ..search }),
+        other => other,
+    };
+    world.client(1, &limited(BASE));
+    let asked = world.at_directory();
+    let Request::Search(unlimited) = search(BASE) else { return };
+    let envelope = frame(asked[0].id, &Request::Search(unlimited));
+    assert!(envelope.ends_with(&asked[0].body), "the directory is asked without the limit");
+    for name in [ALICE, PAYROLL, "cn=1,ou=payroll,dc=example,dc=com", BASE] {
+        world.entry(asked[0].id, name);
+    }
+    assert_eq!(world.at_client().len(), 2);
+    assert_eq!(world.at_directory(), Vec::new());
+    world.entry(asked[0].id, PAYROLL);
+    world.entry(asked[0].id, ROBOT);
+    assert_eq!(world.at_client()[0].code, Some(4));
+    assert_eq!(world.at_directory()[0].tag, tag::ABANDON_REQUEST);
+    let record = &world.records()[0];
+    assert_eq!((&record["entries"], &record["withheld"], &record["result"]), (&2.into(), &3.into(), &4.into()));
+    // Exactly as many as were wanted is no excess.
+    world.client(2, &limited(BASE));
+    let asked = world.at_directory();
+    for name in [ALICE, BASE, PAYROLL] {
+        world.entry(asked[0].id, name);
+    }
+    world.result(asked[0].id, tag::SEARCH_RESULT_DONE, 0);
+    assert_eq!(world.at_client().last().map(|seen| seen.code), Some(Some(0)));
+    // Where nothing is hidden, the directory counts.
+    world.client(3, &limited(ALICE));
+    let asked = world.at_directory();
+    assert!(frame(asked[0].id, &limited(ALICE)).ends_with(&asked[0].body));
+}
+
+#[test]
 fn a_referral_does_not_lead_around_the_gate() {
     let mut world = World::new();
     world.search(1, BASE);
