@@ -121,7 +121,7 @@ pub fn message(data: &[u8]) {
 
     if let Request::Search(search) = &request {
         let mut text = String::new();
-        search.filter.write_text(&mut text, &|_| false);
+        search.filter.write_text(&mut text, &|_| false).unwrap();
         assert!(!text.chars().any(char::is_control));
         assert!(text.starts_with('(') && text.ends_with(')'));
     }

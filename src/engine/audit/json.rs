@@ -2,7 +2,7 @@
 //!
 //! Whatever goes in, what comes out is one line of printable text: control characters (C0, DEL, C1),
 //! line separators and characters that turn the direction of writing are escaped, octets that are
-//! not UTF-8 become U+FFFD or, inside LDAP text, `\xx`. Knows nothing of records.
+//! not UTF-8 become U+FFFD. Knows nothing of records.
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
@@ -24,27 +24,18 @@ const PLAIN: [bool; 256] = {
     table
 };
 
-/// How octets that are not UTF-8 are shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Invalid {
-    /// As U+FFFD.
-    Replaced,
-    /// As `\xx`, as RFC 4514 and RFC 4515 write octets.
-    Hex,
-}
-
 /// Writes octets as the inside of a JSON string (no quotes).
-pub(super) fn text(out: &mut Vec<u8>, octets: &[u8], invalid: Invalid) {
+pub(super) fn text(out: &mut Vec<u8>, octets: &[u8]) {
     let plain = octets.iter().take_while(|byte| PLAIN[usize::from(**byte)]).count();
     let (head, rest) = octets.split_at(plain);
     out.extend_from_slice(head);
     if !rest.is_empty() {
-        escaped(out, rest, invalid);
+        escaped(out, rest);
     }
 }
 
 #[cold]
-fn escaped(out: &mut Vec<u8>, octets: &[u8], invalid: Invalid) {
+fn escaped(out: &mut Vec<u8>, octets: &[u8]) {
     for chunk in octets.utf8_chunks() {
         for character in chunk.valid().chars() {
             match character {
@@ -62,10 +53,8 @@ fn escaped(out: &mut Vec<u8>, octets: &[u8], invalid: Invalid) {
                 _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
             }
         }
-        match invalid {
-            Invalid::Replaced if chunk.invalid().is_empty() => {}
-            Invalid::Replaced => out.extend_from_slice("\u{fffd}".as_bytes()),
-            Invalid::Hex => chunk.invalid().iter().for_each(|octet| hex_escape(out, *octet)),
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice("\u{fffd}".as_bytes());
         }
     }
 }
@@ -78,22 +67,17 @@ fn unicode(out: &mut Vec<u8>, code: u32) {
     }
 }
 
-/// An octet as LDAP text writes it: `\xx` (the backslash escaped for JSON).
-pub(super) fn hex_escape(out: &mut Vec<u8>, octet: u8) {
-    out.extend_from_slice(&[b'\\', b'\\', HEX[usize::from(octet >> 4)], HEX[usize::from(octet & 15)]]);
-}
-
 /// Writes a string, quoted; what is longer than `limit` keeps its head and its tail around a mark.
 pub(super) fn string(out: &mut Vec<u8>, octets: &[u8], limit: usize) {
     out.push(b'"');
     if octets.len() <= limit {
-        text(out, octets, Invalid::Replaced);
+        text(out, octets);
     } else {
         let (head, _) = octets.split_at(limit / 2);
         let (_, tail) = octets.split_at(octets.len() - limit / 2);
-        text(out, head, Invalid::Replaced);
+        text(out, head);
         out.extend_from_slice(CUT.as_bytes());
-        text(out, tail, Invalid::Replaced);
+        text(out, tail);
     }
     out.push(b'"');
 }

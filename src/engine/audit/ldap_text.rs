@@ -1,125 +1,38 @@
-//! LDAP values as the record shows them: filters (RFC 4515) and names (RFC 4514) as the inside of a
-//! JSON string, with the values of sensitive attributes masked.
+//! LDAP values as the record shows them: filters (RFC 4515) and names (RFC 4514) as JSON strings,
+//! with the values of sensitive attributes masked.
 
-use super::json::{self, CUT, Invalid};
+use super::json::{self, CUT};
 use super::sensitive::is_sensitive;
-use crate::engine::ldap::attribute::AttributeDescription;
-use crate::engine::ldap::filter::Filter;
+use crate::engine::ldap::filter::{Filter, MASK};
+use std::fmt;
 
-/// What stands in place of a value that is not to be seen.
-const MASK: &[u8] = b"***";
-/// Octets of one value in a filter.
-const VALUE_LIMIT: usize = 512;
-/// Octets of an attribute description or matching rule.
-const NAME_LIMIT: usize = 256;
-
-/// Writes a filter as a JSON string of about `limit` octets at most.
+/// Writes a filter as a JSON string; what goes beyond about `limit` octets is cut.
 pub(super) fn filter(out: &mut Vec<u8>, filter: &Filter<'_>, limit: usize) {
     out.push(b'"');
     let end = out.len() + limit;
-    part(out, filter, end);
-    if out.len() >= end {
+    if filter.write_text(&mut Limited { out, end }, &|attribute| is_sensitive(attribute.0)).is_err() {
         out.extend_from_slice(CUT.as_bytes());
     }
     out.push(b'"');
 }
 
-/// Writes nothing once `end` is reached.
-fn part(out: &mut Vec<u8>, filter: &Filter<'_>, end: usize) {
-    if out.len() >= end {
-        return;
+/// The inside of a JSON string that takes so much and no more.
+struct Limited<'a> {
+    out: &'a mut Vec<u8>,
+    end: usize,
+}
+
+impl fmt::Write for Limited<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = self.end.saturating_sub(self.out.len());
+        if text.len() <= room {
+            json::text(self.out, text.as_bytes());
+            return Ok(());
+        }
+        let cut = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= room).last();
+        json::text(self.out, text.get(..cut.unwrap_or(0)).unwrap_or_default().as_bytes());
+        Err(fmt::Error)
     }
-    out.push(b'(');
-    match filter {
-        Filter::And(parts) => {
-            out.push(b'&');
-            parts.iter().for_each(|inner| part(out, inner, end));
-        }
-        Filter::Or(parts) => {
-            out.push(b'|');
-            parts.iter().for_each(|inner| part(out, inner, end));
-        }
-        Filter::Not(inner) => {
-            out.push(b'!');
-            part(out, inner, end);
-        }
-        Filter::Equality { attribute, value } => assertion(out, *attribute, b"=", value),
-        Filter::GreaterOrEqual { attribute, value } => assertion(out, *attribute, b">=", value),
-        Filter::LessOrEqual { attribute, value } => assertion(out, *attribute, b"<=", value),
-        Filter::Approximate { attribute, value } => assertion(out, *attribute, b"~=", value),
-        Filter::Present(attribute) => {
-            name(out, attribute.0);
-            out.extend_from_slice(b"=*");
-        }
-        Filter::Substrings { attribute, initial, any, last } => {
-            let hidden = is_sensitive(attribute.0);
-            name(out, attribute.0);
-            out.push(b'=');
-            initial.iter().for_each(|piece| value(out, piece, hidden));
-            out.push(b'*');
-            for piece in any.iter().take_while(|_| !hidden) {
-                if out.len() >= end {
-                    return;
-                }
-                value(out, piece, hidden);
-                out.push(b'*');
-            }
-            last.iter().for_each(|piece| value(out, piece, hidden));
-        }
-        Filter::Extensible { rule, attribute, value: asserted, dn_attributes } => {
-            attribute.iter().for_each(|attribute| name(out, attribute.0));
-            if *dn_attributes {
-                out.extend_from_slice(b":dn");
-            }
-            if let Some(rule) = rule {
-                out.push(b':');
-                name(out, rule);
-            }
-            out.extend_from_slice(b":=");
-            // Without an attribute it is every attribute that the rule fits.
-            value(out, asserted, attribute.is_none_or(|attribute| is_sensitive(attribute.0)));
-        }
-    }
-    out.push(b')');
-}
-
-fn assertion(out: &mut Vec<u8>, attribute: AttributeDescription<'_>, operator: &[u8], asserted: &[u8]) {
-    name(out, attribute.0);
-    out.extend_from_slice(operator);
-    value(out, asserted, is_sensitive(attribute.0));
-}
-
-fn name(out: &mut Vec<u8>, octets: &[u8]) {
-    cut(out, octets, NAME_LIMIT, false);
-}
-
-fn value(out: &mut Vec<u8>, octets: &[u8], hidden: bool) {
-    cut(out, octets, VALUE_LIMIT, hidden);
-}
-
-fn cut(out: &mut Vec<u8>, octets: &[u8], limit: usize, hidden: bool) {
-    match octets.split_at_checked(limit) {
-        _ if hidden => out.extend_from_slice(MASK),
-        Some((head, rest)) if !rest.is_empty() => {
-            filter_text(out, head);
-            out.extend_from_slice(CUT.as_bytes());
-        }
-        _ => filter_text(out, octets),
-    }
-}
-
-/// Octets as RFC 4515 3 writes them, with everything that is not plainly readable as `\xx` as well.
-fn filter_text(out: &mut Vec<u8>, octets: &[u8]) {
-    let mut rest = octets;
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'*' | b'(' | b')' | b'\\' | ..b' ')) {
-        let (plain, special) = rest.split_at(at);
-        json::text(out, plain, Invalid::Hex);
-        if let Some((octet, after)) = special.split_first() {
-            json::hex_escape(out, *octet);
-            rest = after;
-        }
-    }
-    json::text(out, rest, Invalid::Hex);
 }
 
 /// Writes a name as a JSON string: a DN, or what a client gave in its place.
@@ -135,7 +48,7 @@ pub(super) fn distinguished_name(out: &mut Vec<u8>, octets: &[u8], limit: usize)
             Some(kind) => {
                 shown.extend_from_slice(kind);
                 shown.push(b'=');
-                shown.extend_from_slice(MASK);
+                shown.extend_from_slice(MASK.as_bytes());
                 // The separator belongs to its component.
                 shown.extend(component.last().filter(|byte| matches!(byte, b',' | b'+')));
             }
@@ -169,6 +82,7 @@ fn sensitive_type(component: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::ldap::attribute::AttributeDescription;
 
     fn equality<'a>(attribute: &'a str, value: &'a [u8]) -> Filter<'a> {
         Filter::Equality { attribute: AttributeDescription(attribute.as_bytes()), value }
@@ -191,7 +105,7 @@ mod tests {
             (equality("objectGUID", b"\xfe\xffa\xc3\xa4"), "(objectGUID=\\fe\\ffa\u{e4})"),
             (
                 Filter::Or(vec![equality("2.5.4.35", b"s3cret"), Filter::LessOrEqual { attribute: uid, value: b"b" }]),
-                "(|(2.5.4.35=***)(uid<=b))",
+                "(|(2.5.4.35=<masked>)(uid<=b))",
             ),
             (
                 Filter::Substrings { attribute: uid, initial: Some(b"a"), any: vec![b"b", b"c"], last: Some(b"d") },
@@ -199,11 +113,11 @@ mod tests {
             ),
             (
                 Filter::Substrings { attribute: password, initial: Some(b"s"), any: vec![b"3"], last: None },
-                "(userPassword;x-old=****)",
+                "(userPassword;x-old=<masked>*<masked>*)",
             ),
             (
                 Filter::Extensible { rule: Some(b"2.5.13.18"), attribute: None, value: b"s3cret", dn_attributes: true },
-                "(:dn:2.5.13.18:=***)",
+                "(:dn:2.5.13.18:=<masked>)",
             ),
             (Filter::Extensible { rule: None, attribute: Some(uid), value: b"x", dn_attributes: false }, "(uid:=x)"),
         ] {
@@ -216,9 +130,8 @@ mod tests {
         let many = Filter::Or((0..1000).map(|_| equality("uid", b"somebody")).collect());
         let text = shown(&many, 100);
         assert!(text.ends_with(CUT) && text.len() < 130, "{text}");
-        let long = vec![b'x'; 10_000];
-        let text = shown(&equality("uid", &long), 8000);
-        assert!(text.len() < VALUE_LIMIT + 30 && text.contains(CUT), "{text}");
+        let text = shown(&equality("uid", "\u{e4}".repeat(1000).as_bytes()), 100);
+        assert!(text.ends_with(&format!("\u{e4}{CUT}")) && text.len() < 130, "{text}");
     }
 
     #[test]
@@ -228,10 +141,10 @@ mod tests {
             ("", ""),
             ("DOMAIN\\user", "DOMAIN\\user"),
             ("cn=a\\,userPassword=b,dc=x", "cn=a\\,userPassword=b,dc=x"),
-            ("cn=a+userPassword=b\\,c,dc=x", "cn=a+userPassword=***,dc=x"),
-            ("UserPassword = b", "UserPassword =***"),
-            ("userPassword;x-a=b,dc=x", "userPassword;x-a=***,dc=x"),
-            ("cn=a; userPassword=b", "cn=***"),
+            ("cn=a+userPassword=b\\,c,dc=x", "cn=a+userPassword=<masked>,dc=x"),
+            ("UserPassword = b", "UserPassword =<masked>"),
+            ("userPassword;x-a=b,dc=x", "userPassword;x-a=<masked>,dc=x"),
+            ("cn=a; userPassword=b", "cn=<masked>"),
             ("cn=a;b=c", "cn=a;b=c"),
         ] {
             let mut out = Vec::new();

@@ -5,5 +5,6 @@
 
 mod json;
 mod ldap_text;
+pub mod query;
 pub mod record;
 mod sensitive;

@@ -25,7 +25,7 @@ use std::time::Duration;
 /// Octets of a name, a reason or an address; longer ones keep head and tail.
 const TEXT_LIMIT: usize = 4096;
 /// Octets of a filter's text, about.
-const FILTER_LIMIT: usize = 8192;
+const FILTER_LIMIT: usize = 16 * 1024;
 /// Octets of one attribute name or OID in a list.
 const ITEM_LIMIT: usize = 256;
 /// Octets of a list, about; what is left out is counted.
@@ -385,7 +385,7 @@ fn write_joined<B: Borrow<ActiveGrant>>(
     for grant in grants {
         out.push(if none { b'"' } else { b',' });
         none = false;
-        json::text(out, part(grant.borrow()).as_bytes(), json::Invalid::Replaced);
+        json::text(out, part(grant.borrow()).as_bytes());
     }
     out.extend_from_slice(if none { b"null" } else { b"\"" });
 }

@@ -5,6 +5,8 @@ use super::ber::{self, BerError, Reader, universal};
 
 mod text;
 
+pub use text::MASK;
+
 /// A search filter. Values are octets: they need not be UTF-8.
 #[derive(Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are those of RFC 4511")]

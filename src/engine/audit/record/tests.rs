@@ -187,6 +187,32 @@ fn changes_are_names_and_kinds() {
 }
 
 #[test]
+fn names_of_entries_do_not_show_secrets() {
+    let dn = |text: &str| Dn::parse(text.as_bytes()).unwrap();
+    let hidden = dn(&format!("cn=a+userPassword={SECRET},ou=x"));
+    let rename = RenameRequest {
+        entry: hidden.clone(),
+        new_rdn: dn(&format!("2.5.4.35={SECRET}")),
+        delete_old_rdn: true,
+        new_superior: Some(dn(&format!("ou=new,unicodePwd={SECRET}"))),
+    };
+    let renamed = record(&Request::Rename(rename));
+    assert_eq!(renamed["changes"].as_array().unwrap().len(), 3);
+    assert_eq!(renamed["changes"][2], "delete old name");
+    for record in [record(&Request::Delete(hidden)), renamed] {
+        assert!(record["target"].as_str().unwrap().ends_with("ou=x"), "{record}");
+        assert!(!record.to_string().contains(SECRET), "{record}");
+    }
+    let plain = RenameRequest {
+        entry: dn("uid=a,ou=x"),
+        new_rdn: dn("uid=b"),
+        delete_old_rdn: false,
+        new_superior: Some(dn("ou=y")),
+    };
+    assert_eq!(record(&Request::Rename(plain))["changes"], json!(["rename to uid=b", "move to ou=y"]));
+}
+
+#[test]
 fn long_lists_are_cut_and_counted() {
     let names: Vec<String> = (0..5000).map(|number| format!("attribute-{number}")).collect();
     let names: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();

@@ -3,113 +3,120 @@
 
 use super::Filter;
 use crate::engine::ldap::attribute::AttributeDescription;
+use std::fmt::{self, Write};
 
-const MASK: &str = "<masked>";
+/// What stands in place of a value that is not to be seen.
+pub const MASK: &str = "<masked>";
 
 impl Filter<'_> {
-    /// Appends the text of RFC 4515. Values asserted of attributes for which `masked` says so are not
+    /// Writes the text of RFC 4515. Values asserted of attributes for which `masked` says so are not
     /// shown, nor are those of an extensible match without an attribute, which may be about any.
     /// Besides what RFC 4515 wants escaped, control and text-direction characters are.
-    pub fn write_text(&self, out: &mut String, masked: &dyn Fn(&AttributeDescription<'_>) -> bool) {
-        out.push('(');
+    ///
+    /// # Errors
+    /// When `out` takes no more; nothing further is written to it then.
+    pub fn write_text<W: Write>(&self, out: &mut W, masked: &dyn Fn(&AttributeDescription<'_>) -> bool) -> fmt::Result {
+        out.write_char('(')?;
         match self {
-            Filter::And(parts) => list(out, '&', parts, masked),
-            Filter::Or(parts) => list(out, '|', parts, masked),
-            Filter::Not(part) => list(out, '!', std::slice::from_ref(part), masked),
-            Filter::Equality { attribute, value } => assertion(out, *attribute, "=", value, masked),
-            Filter::GreaterOrEqual { attribute, value } => assertion(out, *attribute, ">=", value, masked),
-            Filter::LessOrEqual { attribute, value } => assertion(out, *attribute, "<=", value, masked),
-            Filter::Approximate { attribute, value } => assertion(out, *attribute, "~=", value, masked),
+            Filter::And(parts) => list(out, '&', parts, masked)?,
+            Filter::Or(parts) => list(out, '|', parts, masked)?,
+            Filter::Not(part) => list(out, '!', std::slice::from_ref(&**part), masked)?,
+            Filter::Equality { attribute, value } => assertion(out, *attribute, "=", value, masked)?,
+            Filter::GreaterOrEqual { attribute, value } => assertion(out, *attribute, ">=", value, masked)?,
+            Filter::LessOrEqual { attribute, value } => assertion(out, *attribute, "<=", value, masked)?,
+            Filter::Approximate { attribute, value } => assertion(out, *attribute, "~=", value, masked)?,
             Filter::Present(attribute) => {
-                escape(out, attribute.0);
-                out.push_str("=*");
+                escape(out, attribute.0)?;
+                out.write_str("=*")?;
             }
             Filter::Substrings { attribute, initial, any, last } => {
-                escape(out, attribute.0);
-                out.push('=');
+                escape(out, attribute.0)?;
+                out.write_char('=')?;
                 let hide = masked(attribute);
                 let between = any.iter().map(Some).chain([last.as_ref()]);
                 for (position, part) in std::iter::once(initial.as_ref()).chain(between).enumerate() {
                     if position > 0 {
-                        out.push('*');
+                        out.write_char('*')?;
                     }
                     if let Some(part) = part {
-                        value(out, part, hide);
+                        value(out, part, hide)?;
                     }
                 }
             }
             Filter::Extensible { rule, attribute, value: asserted, dn_attributes } => {
                 if let Some(attribute) = attribute {
-                    escape(out, attribute.0);
+                    escape(out, attribute.0)?;
                 }
                 if *dn_attributes {
-                    out.push_str(":dn");
+                    out.write_str(":dn")?;
                 }
                 if let Some(rule) = rule {
-                    out.push(':');
-                    escape(out, rule);
+                    out.write_char(':')?;
+                    escape(out, rule)?;
                 }
-                out.push_str(":=");
-                value(out, asserted, attribute.as_ref().is_none_or(masked));
+                out.write_str(":=")?;
+                value(out, asserted, attribute.as_ref().is_none_or(masked))?;
             }
         }
-        out.push(')');
+        out.write_char(')')
     }
 }
 
 /// Every value masked, whatever its attribute: debug output ends up in logs.
-impl std::fmt::Debug for Filter<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut text = String::new();
-        self.write_text(&mut text, &|_| true);
-        f.write_str(&text)
+impl fmt::Debug for Filter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write_text(f, &|_| true)
     }
 }
 
-fn list<'f, 'a: 'f>(
-    out: &mut String,
+fn list<W: Write>(
+    out: &mut W,
     operator: char,
-    parts: impl IntoIterator<Item = &'f (impl std::borrow::Borrow<Filter<'a>> + 'f)>,
+    parts: &[Filter<'_>],
     masked: &dyn Fn(&AttributeDescription<'_>) -> bool,
-) {
-    out.push(operator);
-    for part in parts {
-        part.borrow().write_text(out, masked);
-    }
+) -> fmt::Result {
+    out.write_char(operator)?;
+    parts.iter().try_for_each(|part| part.write_text(out, masked))
 }
 
-fn assertion(
-    out: &mut String,
+fn assertion<W: Write>(
+    out: &mut W,
     attribute: AttributeDescription<'_>,
     operator: &str,
     asserted: &[u8],
     masked: &dyn Fn(&AttributeDescription<'_>) -> bool,
-) {
-    escape(out, attribute.0);
-    out.push_str(operator);
-    value(out, asserted, masked(&attribute));
+) -> fmt::Result {
+    escape(out, attribute.0)?;
+    out.write_str(operator)?;
+    value(out, asserted, masked(&attribute))
 }
 
-fn value(out: &mut String, octets: &[u8], hide: bool) {
-    if hide {
-        out.push_str(MASK);
-    } else {
-        escape(out, octets);
-    }
+fn value<W: Write>(out: &mut W, octets: &[u8], hide: bool) -> fmt::Result {
+    if hide { out.write_str(MASK) } else { escape(out, octets) }
 }
 
 /// RFC 4515 3: UTF-8 as it is, but for what has a meaning in the text; anything else as `\xx`.
-fn escape(out: &mut String, octets: &[u8]) {
+fn escape<W: Write>(out: &mut W, octets: &[u8]) -> fmt::Result {
+    let plain = |octet: &u8| matches!(octet, b' '..=b'~') && !matches!(octet, b'(' | b')' | b'*' | b'\\');
+    match std::str::from_utf8(octets) {
+        // Nearly every value.
+        Ok(text) if octets.iter().all(plain) => out.write_str(text),
+        Ok(_) | Err(_) => escape_each(out, octets),
+    }
+}
+
+fn escape_each<W: Write>(out: &mut W, octets: &[u8]) -> fmt::Result {
     for chunk in octets.utf8_chunks() {
         for character in chunk.valid().chars() {
             if must_be_escaped(character) {
-                character.encode_utf8(&mut [0; 4]).bytes().for_each(|octet| hex(out, octet));
+                character.encode_utf8(&mut [0; 4]).bytes().try_for_each(|octet| hex(out, octet))?;
             } else {
-                out.push(character);
+                out.write_char(character)?;
             }
         }
-        chunk.invalid().iter().for_each(|octet| hex(out, *octet));
+        chunk.invalid().iter().try_for_each(|octet| hex(out, *octet))?;
     }
+    Ok(())
 }
 
 fn must_be_escaped(character: char) -> bool {
@@ -118,11 +125,13 @@ fn must_be_escaped(character: char) -> bool {
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn hex(out: &mut String, octet: u8) {
-    out.push('\\');
-    for nibble in [octet >> 4, octet & 0x0f] {
-        out.extend(char::from_digit(u32::from(nibble), 16));
-    }
+fn hex<W: Write>(out: &mut W, octet: u8) -> fmt::Result {
+    out.write_char('\\')?;
+    let digits = [octet >> 4, octet & 0x0f];
+    digits
+        .iter()
+        .filter_map(|nibble| char::from_digit(u32::from(*nibble), 16))
+        .try_for_each(|digit| out.write_char(digit))
 }
 
 #[cfg(test)]
@@ -131,7 +140,9 @@ mod tests {
 
     fn text(filter: &Filter<'_>) -> String {
         let mut out = String::new();
-        filter.write_text(&mut out, &|attribute| attribute.attribute_type().eq_ignore_ascii_case(b"userPassword"));
+        let masked =
+            |attribute: &AttributeDescription<'_>| attribute.attribute_type().eq_ignore_ascii_case(b"userPassword");
+        filter.write_text(&mut out, &masked).unwrap();
         out
     }
 
