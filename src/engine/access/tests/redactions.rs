@@ -1,11 +1,7 @@
 //! Which entries are taken out of an answer.
 
-use super::dsl::{POLICY, decision, dn, now, operation, policy, snapshot_for};
+use super::dsl::{POLICY, decision, now, operation, policy, snapshot_for};
 use crate::engine::access::Decision;
-use crate::engine::ldap::attribute::AttributeDescription;
-use crate::engine::ldap::entry::Entry;
-use crate::engine::ldap::request::Attribute;
-use crate::engine::redaction::rewrite_root_dse;
 
 /// Who searches what, and whether an entry of this name is passed on.
 const ROWS: &str = "
@@ -77,46 +73,4 @@ fn the_root_dse_is_known_as_such() {
         };
         assert_eq!(permit.redaction().is_root_dse(), expected, "{what}");
     }
-}
-
-#[test]
-fn the_root_dse_promises_what_is_let_through() {
-    fn attribute<'a>(name: &'a str, values: &[&'a str]) -> Attribute<'a> {
-        let values = values.iter().map(|value| value.as_bytes()).collect();
-        Attribute { description: AttributeDescription(name.as_bytes()), values }
-    }
-    let (snapshot, _) = snapshot_for(policy(POLICY), "-");
-    let rewritten = |attributes| {
-        let mut entry = Entry { name: b"", attributes };
-        rewrite_root_dse(&mut entry, &snapshot.directory);
-        entry.attributes
-    };
-    let all = vec![
-        attribute("vendorName", &["a"]),
-        attribute("namingContexts", &["dc=x", "cn=config", "dc=y"]),
-        attribute("altServer", &["ldap://elsewhere"]),
-        attribute(
-            "SupportedControl",
-            &["1.2.840.113556.1.4.319", "2.16.840.1.113730.3.4.18", "1.2.840.113556.1.4.474", "1.2.3"],
-        ),
-        attribute("supportedExtension", &["1.3.6.1.4.1.4203.1.11.3", "1.3.6.1.1.21.1", "1.3.6.1.4.1.1466.20037"]),
-        attribute("supportedSASLMechanisms", &["PLAIN", "EXTERNAL"]),
-    ];
-    assert_eq!(
-        rewritten(all),
-        [
-            attribute("vendorName", &["a"]),
-            attribute("namingContexts", &["dc=x"]),
-            attribute("SupportedControl", &["1.2.840.113556.1.4.319", "1.2.840.113556.1.4.474"]),
-            attribute("supportedExtension", &["1.3.6.1.4.1.4203.1.11.3", "1.3.6.1.4.1.1466.20037"]),
-        ]
-    );
-    // By OID, and with an option.
-    let by_oid =
-        vec![attribute("1.3.6.1.4.1.1466.101.120.6", &["ldap://b"]), attribute("altServer;x-a", &["ldap://c"])];
-    assert_eq!(rewritten(by_oid), []);
-    // Types only: there is nothing to take out, and nothing to leave out but what is never there.
-    let types = vec![attribute("supportedControl", &[]), attribute("altServer", &[])];
-    assert_eq!(rewritten(types), [attribute("supportedControl", &[])]);
-    assert_eq!(dn("dc=x"), snapshot.directory.naming_contexts[0]);
 }
