@@ -29,7 +29,7 @@ pub(super) struct Grants {
 
 impl Grants {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
-        let answer: Answer<Vec<Value>> = self.connection.client()?.get(routes::GRANTS)?;
+        let answer: Answer<Vec<Value>> = self.connection.client()?.get(&self.path())?;
         let mut shown = Vec::new();
         let mut values = Vec::new();
         for value in answer.value {
@@ -42,6 +42,11 @@ impl Grants {
         let json = serde_json::to_string(&values)?;
         self.output.answer(&json, |width| table(&shown, Utc::now(), width))?;
         Ok(Outcome::Done)
+    }
+
+    fn path(&self) -> String {
+        // What has not ended is all that most calls want, and little of what there is.
+        if self.all { routes::GRANTS.to_owned() } else { format!("{}?active=true", routes::GRANTS) }
     }
 
     fn wants(&self, state: GrantState) -> bool {

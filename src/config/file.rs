@@ -7,7 +7,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// A password or key. Is never shown: not by `Debug`, not in errors.
+/// A password: UTF-8, not empty. Is never shown: not by `Debug`, not in errors.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<[u8]>);
 
@@ -106,11 +106,13 @@ pub(super) fn secret(
             (environment_key, variable.at, Secret::new(value.into_encoded_bytes()))
         }
     };
-    if secret.reveal().is_empty() {
-        section.problem(at, format!("{key}: the secret is empty"));
-        return None;
-    }
-    Some(Located { value: secret, at })
+    let wrong = match std::str::from_utf8(secret.reveal()) {
+        Ok("") => "the secret is empty",
+        Ok(_) => return Some(Located { value: secret, at }),
+        Err(_) => "the secret is not UTF-8, which RFC 4513 5.1.3 wants of passwords",
+    };
+    section.problem(at, format!("{key}: {wrong}"));
+    None
 }
 
 /// Warns of a secret that every user of the machine may read.

@@ -18,7 +18,7 @@ pub use directory::{Directory, DirectoryUrl, ServiceAccount, Transport};
 pub use error::{ConfigError, ConfigErrors};
 pub use file::Secret;
 pub use lint::{Warning, lint};
-pub use sections::{Audit, Control, Durability, Listen, LocalSubject, Runtime, Store, Tls};
+pub use sections::{Audit, Control, Listen, LocalSubject, Runtime, Store, Tls};
 
 use crate::engine::policy::Policy;
 use error::Problems;

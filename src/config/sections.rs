@@ -72,17 +72,6 @@ pub struct Audit {
     pub path: PathBuf,
     /// A file of records that has grown to this many octets is followed by a new one.
     pub rotate_bytes: u64,
-    /// What an operation waits for.
-    pub durable: Durability,
-}
-
-/// What an operation waits for before it is answered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// Nothing: records are written in batches, moments later.
-    Batch,
-    /// Its own record being on disk.
-    Each,
 }
 
 /// How much of the machine is used.
@@ -173,9 +162,11 @@ pub(super) fn audit(root: &Section<'_>) -> Option<Audit> {
     let section = root.section("audit");
     let path = file::path(&section, "path", "\"data/audit\"");
     let rotate_bytes = section.number("rotate_bytes", 256 * MIB, 64 * 1024..=1024 * 1024 * MIB);
-    let durable = section.optional::<Durability>("durable").map_or(Durability::Batch, |found| found.value);
+    if let Some(found) = section.optional::<Durability>("durable").filter(|found| found.value == Durability::Each) {
+        section.problem(found.at, "durable: \"each\" is not supported yet; use \"batch\"");
+    }
     section.finish();
-    Some(Audit { path: path?, rotate_bytes, durable })
+    Some(Audit { path: path?, rotate_bytes })
 }
 
 pub(super) fn runtime(root: &Section<'_>) -> Option<Runtime> {
@@ -227,6 +218,13 @@ impl FromText for LocalSubject {
             _ => Err(format!("{text:?} is not a distinguished name of RFC 4514; write it like {}", Self::EXAMPLE)),
         }
     }
+}
+
+/// What an operation waits for before it is answered: nothing, or its record being on disk.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    Batch,
+    Each,
 }
 
 impl FromText for Durability {

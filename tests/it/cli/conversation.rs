@@ -159,6 +159,7 @@ fn lists_ask_for_what_they_show() {
         ("GET /v1/requests?to_review=true", 200, json!([])),
         ("GET /v1/requests", 200, json!([request("denied")])),
         ("GET /v1/grants", 200, both.clone()),
+        ("GET /v1/grants?active=true", 200, json!([both[0], both[1]])),
         ("GET /v1/sessions", 200, json!([])),
         ("GET /v1/roles", 200, json!([])),
     ]);
