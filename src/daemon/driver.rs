@@ -3,27 +3,26 @@
 //! One task and one loop for both directions, so that nothing is handed between tasks. Reads go
 //! through a buffer of the thread; a session keeps octets only while a message is incomplete.
 
+mod reading;
+mod viewing;
+mod writing;
+
+use super::audit_log::AuditHandle;
 use super::gate::Gate;
 use super::registry::SessionCommand;
 use super::upstream::{ConnectError, UpstreamStream};
-use crate::api::session::{OutstandingView, SessionView};
-use crate::daemon::audit_log::AuditHandle;
-use crate::engine::ldap::frame::frame_length;
-use crate::engine::policy::Subject;
-use crate::engine::session::{Effects, Flow, Session};
+use crate::engine::session::{Effects, Session};
 use chrono::{DateTime, Utc};
-use std::cell::RefCell;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::TlsAcceptor;
+use writing::finish;
 
 /// Read at most this much at once.
 const CHUNK: usize = 64 * 1024;
@@ -36,10 +35,6 @@ const WAITING_INPUT: usize = 64 * 1024;
 const MAX_UPSTREAM_MESSAGE: usize = 64 * 1024 * 1024;
 /// How long a closing session may take to tell the client.
 const CLOSING: Duration = Duration::from_secs(2);
-
-thread_local! {
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into_boxed_slice());
-}
 
 /// The client's side.
 pub(super) enum ClientStream {
@@ -259,54 +254,6 @@ impl Driver {
         Instant::now() + by_wall.min(by_monotonic).min(Duration::from_secs(86_400)) + Duration::from_millis(1)
     }
 
-    fn view(&self) -> SessionView {
-        let origin = self.session.origin();
-        let subject = match self.session.subject() {
-            Subject::Anonymous => String::new(),
-            Subject::Dn(name) => name.text().to_owned(),
-        };
-        SessionView {
-            id: origin.session.clone(),
-            connection_from: origin.connection_from.clone(),
-            tls: origin.tls.clone(),
-            subject,
-            authentication: self.session.authentication().to_owned(),
-            since: self.since,
-            outstanding: self.session.in_flight().filter_map(outstanding_view).collect(),
-        }
-    }
-
-    fn write_client(&mut self, cx: &mut Context<'_>) -> bool {
-        let before = self.client_sent.written;
-        let done = match &mut self.client {
-            ClientStream::Plain(stream) => drain(stream, cx, &mut self.fx.to_client, &mut self.client_sent),
-            ClientStream::Tls(stream) => drain(stream.as_mut(), cx, &mut self.fx.to_client, &mut self.client_sent),
-        };
-        match done {
-            Poll::Ready(Ok(wrote)) => wrote,
-            Poll::Ready(Err(_)) => {
-                self.session.on_client_lost(self.gate.clock.now(), &mut self.fx);
-                true
-            }
-            Poll::Pending => self.client_sent.written > before,
-        }
-    }
-
-    fn write_upstream(&mut self, cx: &mut Context<'_>) -> bool {
-        let Upstream::Open(stream) = &mut self.upstream else { return false };
-        let before = self.upstream_sent.written;
-        match drain(stream, cx, &mut self.fx.to_upstream, &mut self.upstream_sent) {
-            Poll::Ready(Ok(wrote)) => wrote,
-            Poll::Ready(Err(_)) => {
-                // What it still has to say (a notice of disconnection) is read first; the end shows there.
-                self.fx.to_upstream.clear();
-                self.upstream_sent = Sent::default();
-                false
-            }
-            Poll::Pending => self.upstream_sent.written > before,
-        }
-    }
-
     fn connect(&mut self, cx: &mut Context<'_>) -> bool {
         let Upstream::Opening(connecting) = &mut self.upstream else { return false };
         let Poll::Ready(result) = connecting.as_mut().poll(cx) else { return false };
@@ -339,212 +286,4 @@ impl Driver {
             self.upstream = Upstream::Opening(Box::pin(async move { directory.connect().await }));
         }
     }
-
-    fn read_upstream(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.fx.to_client.len() - self.client_sent.written > HIGH_WATER {
-            return false;
-        }
-        SCRATCH.with_borrow_mut(|scratch| {
-            let Upstream::Open(stream) = &mut self.upstream else { return false };
-            let mut read = ReadBuf::new(scratch);
-            let Poll::Ready(result) = Pin::new(stream).poll_read(cx, &mut read) else { return false };
-            let octets = read.filled();
-            if result.is_err() || octets.is_empty() {
-                self.upstream = Upstream::None;
-                self.upstream_sent = Sent::default();
-                self.upstream_in.clear();
-                self.session.on_upstream_lost(self.gate.clock.now(), &mut self.fx);
-            } else if self.upstream_in.is_empty() {
-                let used = self.feed_upstream(octets);
-                self.upstream_in.extend_from_slice(octets.get(used..).unwrap_or_default());
-            } else {
-                let mut buffer = std::mem::take(&mut self.upstream_in);
-                buffer.extend_from_slice(octets);
-                let used = self.feed_upstream(&buffer);
-                self.upstream_in = keep_rest(buffer, used);
-            }
-            self.client_ready = !self.client_in.is_empty();
-            self.perform();
-            true
-        })
-    }
-
-    /// Hands whole messages of the directory to the session; how many octets they were.
-    fn feed_upstream(&mut self, octets: &[u8]) -> usize {
-        let snapshot = self.gate.shared.snapshot.load();
-        let now = self.gate.clock.now();
-        if self.session.rests_on_grants() {
-            self.session.on_change(&snapshot, now, &mut self.fx);
-        }
-        let mut used = 0;
-        while let Some(rest) = octets.get(used..) {
-            if self.session.is_closed() || self.fx.drop_upstream {
-                return octets.len();
-            }
-            match frame_length(rest, MAX_UPSTREAM_MESSAGE) {
-                Ok(Some(length)) => {
-                    let Some(frame) = rest.get(..length) else { break };
-                    self.session.on_upstream(frame, &snapshot, now, &mut self.fx);
-                    used += length;
-                }
-                Ok(None) => break,
-                Err(_) => {
-                    self.session.on_upstream_garbage(now, &mut self.fx);
-                    return octets.len();
-                }
-            }
-        }
-        used
-    }
-
-    fn read_client(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.session.is_closed() || self.fx.start_tls {
-            return false;
-        }
-        let busy = self.fx.to_client.len() - self.client_sent.written > HIGH_WATER
-            || self.fx.to_upstream.len() - self.upstream_sent.written > HIGH_WATER;
-        if busy {
-            return false;
-        }
-        if self.client_ready && self.session.reads_client() {
-            let buffer = std::mem::take(&mut self.client_in);
-            let used = self.feed_client(&buffer);
-            self.client_in = keep_rest(buffer, used);
-            if used > 0 {
-                return true;
-            }
-        }
-        let waits = self.client_ready && !self.client_in.is_empty();
-        if waits && self.client_in.len() >= WAITING_INPUT {
-            return false;
-        }
-        SCRATCH.with_borrow_mut(|scratch| {
-            let mut read = ReadBuf::new(scratch);
-            let result = match &mut self.client {
-                ClientStream::Plain(stream) => Pin::new(stream).poll_read(cx, &mut read),
-                ClientStream::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, &mut read),
-            };
-            let Poll::Ready(result) = result else { return false };
-            let octets = read.filled();
-            if result.is_err() || octets.is_empty() {
-                self.session.on_client_lost(self.gate.clock.now(), &mut self.fx);
-                return true;
-            }
-            if let (Some(idle), Some(after)) = (&mut self.idle, self.gate.limits.idle_timeout) {
-                idle.as_mut().reset(Instant::now() + after);
-            }
-            if self.client_in.is_empty() {
-                let used = self.feed_client(octets);
-                self.client_in.extend_from_slice(octets.get(used..).unwrap_or_default());
-            } else {
-                let mut buffer = std::mem::take(&mut self.client_in);
-                buffer.extend_from_slice(octets);
-                let used = self.feed_client(&buffer);
-                self.client_in = keep_rest(buffer, used);
-            }
-            true
-        })
-    }
-
-    /// Hands whole messages of the client to the session; how many octets they were. Each is
-    /// decided at its own instant.
-    fn feed_client(&mut self, octets: &[u8]) -> usize {
-        self.client_ready = false;
-        let mut used = 0;
-        while let Some(rest) = octets.get(used..) {
-            if self.session.is_closed() || self.fx.start_tls {
-                break;
-            }
-            let now = self.gate.clock.now();
-            match frame_length(rest, self.session.message_limit(self.gate.limits.max_message_bytes)) {
-                Ok(Some(length)) => {
-                    let Some(frame) = rest.get(..length) else { break };
-                    let followed = rest.len() > length;
-                    let snapshot = self.gate.shared.snapshot.load();
-                    match self.session.on_client(frame, followed, &snapshot, now, &mut self.fx) {
-                        Flow::Wait => {
-                            self.client_ready = true;
-                            break;
-                        }
-                        Flow::Done => used += length,
-                    }
-                    self.perform();
-                    if self.fx.to_client.len() > HIGH_WATER || self.fx.to_upstream.len() > HIGH_WATER {
-                        self.client_ready = true;
-                        break;
-                    }
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    self.session.on_client_garbage(&error.to_string(), now, &mut self.fx);
-                    return octets.len();
-                }
-            }
-        }
-        used
-    }
-}
-
-/// Drops what was used; gives the memory back when nothing is left.
-fn keep_rest(mut buffer: Vec<u8>, used: usize) -> Vec<u8> {
-    if used >= buffer.len() {
-        return Vec::new();
-    }
-    buffer.drain(..used);
-    buffer
-}
-
-/// Writes what there is. `Ready(true)`: something was written or flushed.
-fn drain<S: AsyncWrite + Unpin>(
-    stream: &mut S,
-    cx: &mut Context<'_>,
-    buffer: &mut Vec<u8>,
-    sent: &mut Sent,
-) -> Poll<io::Result<bool>> {
-    let mut wrote = false;
-    while let Some(rest) = buffer.get(sent.written..).filter(|rest| !rest.is_empty()) {
-        let written = ready!(Pin::new(&mut *stream).poll_write(cx, rest))?;
-        if written == 0 {
-            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-        }
-        sent.written += written;
-        sent.unflushed = true;
-        wrote = true;
-    }
-    if !buffer.is_empty() {
-        buffer.clear();
-        buffer.shrink_to(CHUNK);
-        sent.written = 0;
-    }
-    if sent.unflushed {
-        ready!(Pin::new(stream).poll_flush(cx))?;
-        sent.unflushed = false;
-        wrote = true;
-    }
-    Poll::Ready(Ok(wrote))
-}
-
-async fn finish<S: AsyncWrite + Unpin>(stream: &mut S, rest: &[u8]) -> io::Result<()> {
-    stream.write_all(rest).await?;
-    stream.flush().await?;
-    stream.shutdown().await
-}
-
-/// What an operation in flight is, read back from its begun log line.
-fn outstanding_view(begun: &[u8]) -> Option<OutstandingView> {
-    let mut text = Vec::with_capacity(begun.len() + 2);
-    text.push(b'{');
-    text.extend_from_slice(begun);
-    text.push(b'}');
-    let line: serde_json::Value = serde_json::from_slice(&text).ok()?;
-    let member = |name: &str| line.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
-    Some(OutstandingView {
-        message_id: line.get("message_id")?.as_i64().and_then(|id| i32::try_from(id).ok())?,
-        operation: member("operation"),
-        target: member("target"),
-        grants: line
-            .get("grant")
-            .and_then(|grant| grant.as_str())
-            .map_or_else(Vec::new, |grants| grants.split(',').map(str::to_owned).collect()),
-    })
 }

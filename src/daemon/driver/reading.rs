@@ -1,0 +1,169 @@
+//! From the sockets to the session: whole messages, each decided at its own instant.
+
+use super::{CHUNK, ClientStream, Driver, HIGH_WATER, MAX_UPSTREAM_MESSAGE, Sent, Upstream, WAITING_INPUT};
+use crate::engine::ldap::frame::frame_length;
+use crate::engine::session::Flow;
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::time::Instant;
+
+thread_local! {
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into_boxed_slice());
+}
+
+impl Driver {
+    pub(super) fn read_upstream(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.fx.to_client.len() - self.client_sent.written > HIGH_WATER {
+            return false;
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let Upstream::Open(stream) = &mut self.upstream else { return false };
+            let mut read = ReadBuf::new(scratch);
+            let Poll::Ready(result) = Pin::new(stream).poll_read(cx, &mut read) else { return false };
+            let octets = read.filled();
+            if result.is_err() || octets.is_empty() {
+                self.upstream = Upstream::None;
+                self.upstream_sent = Sent::default();
+                self.upstream_in.clear();
+                self.session.on_upstream_lost(self.gate.clock.now(), &mut self.fx);
+            } else if self.upstream_in.is_empty() {
+                let used = self.feed_upstream(octets);
+                self.upstream_in.extend_from_slice(octets.get(used..).unwrap_or_default());
+            } else {
+                let mut buffer = std::mem::take(&mut self.upstream_in);
+                buffer.extend_from_slice(octets);
+                let used = self.feed_upstream(&buffer);
+                self.upstream_in = keep_rest(buffer, used);
+            }
+            self.client_ready = !self.client_in.is_empty();
+            self.perform();
+            true
+        })
+    }
+
+    /// Hands whole messages of the directory to the session; how many octets they were.
+    fn feed_upstream(&mut self, octets: &[u8]) -> usize {
+        let snapshot = self.gate.shared.snapshot.load();
+        let now = self.gate.clock.now();
+        if self.session.rests_on_grants() {
+            self.session.on_change(&snapshot, now, &mut self.fx);
+        }
+        let mut used = 0;
+        while let Some(rest) = octets.get(used..) {
+            if self.session.is_closed() || self.fx.drop_upstream {
+                return octets.len();
+            }
+            match frame_length(rest, MAX_UPSTREAM_MESSAGE) {
+                Ok(Some(length)) => {
+                    let Some(frame) = rest.get(..length) else { break };
+                    self.session.on_upstream(frame, &snapshot, now, &mut self.fx);
+                    used += length;
+                }
+                Ok(None) => break,
+                Err(_) => {
+                    self.session.on_upstream_garbage(now, &mut self.fx);
+                    return octets.len();
+                }
+            }
+        }
+        used
+    }
+
+    pub(super) fn read_client(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.session.is_closed() || self.fx.start_tls {
+            return false;
+        }
+        let busy = self.fx.to_client.len() - self.client_sent.written > HIGH_WATER
+            || self.fx.to_upstream.len() - self.upstream_sent.written > HIGH_WATER;
+        if busy {
+            return false;
+        }
+        if self.client_ready && self.session.reads_client() {
+            let buffer = std::mem::take(&mut self.client_in);
+            let used = self.feed_client(&buffer);
+            self.client_in = keep_rest(buffer, used);
+            if used > 0 {
+                return true;
+            }
+        }
+        let waits = self.client_ready && !self.client_in.is_empty();
+        if waits && self.client_in.len() >= WAITING_INPUT {
+            return false;
+        }
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut read = ReadBuf::new(scratch);
+            let result = match &mut self.client {
+                ClientStream::Plain(stream) => Pin::new(stream).poll_read(cx, &mut read),
+                ClientStream::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, &mut read),
+            };
+            let Poll::Ready(result) = result else { return false };
+            let octets = read.filled();
+            if result.is_err() || octets.is_empty() {
+                self.session.on_client_lost(self.gate.clock.now(), &mut self.fx);
+                return true;
+            }
+            if let (Some(idle), Some(after)) = (&mut self.idle, self.gate.limits.idle_timeout) {
+                idle.as_mut().reset(Instant::now() + after);
+            }
+            if self.client_in.is_empty() {
+                let used = self.feed_client(octets);
+                self.client_in.extend_from_slice(octets.get(used..).unwrap_or_default());
+            } else {
+                let mut buffer = std::mem::take(&mut self.client_in);
+                buffer.extend_from_slice(octets);
+                let used = self.feed_client(&buffer);
+                self.client_in = keep_rest(buffer, used);
+            }
+            true
+        })
+    }
+
+    /// Hands whole messages of the client to the session; how many octets they were. Each is
+    /// decided at its own instant.
+    fn feed_client(&mut self, octets: &[u8]) -> usize {
+        self.client_ready = false;
+        let mut used = 0;
+        while let Some(rest) = octets.get(used..) {
+            if self.session.is_closed() || self.fx.start_tls {
+                break;
+            }
+            let now = self.gate.clock.now();
+            match frame_length(rest, self.session.message_limit(self.gate.limits.max_message_bytes)) {
+                Ok(Some(length)) => {
+                    let Some(frame) = rest.get(..length) else { break };
+                    let followed = rest.len() > length;
+                    let snapshot = self.gate.shared.snapshot.load();
+                    match self.session.on_client(frame, followed, &snapshot, now, &mut self.fx) {
+                        Flow::Wait => {
+                            self.client_ready = true;
+                            break;
+                        }
+                        Flow::Done => used += length,
+                    }
+                    self.perform();
+                    if self.fx.to_client.len() > HIGH_WATER || self.fx.to_upstream.len() > HIGH_WATER {
+                        self.client_ready = true;
+                        break;
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    self.session.on_client_garbage(&error.to_string(), now, &mut self.fx);
+                    return octets.len();
+                }
+            }
+        }
+        used
+    }
+}
+
+/// Drops what was used; gives the memory back when nothing is left.
+fn keep_rest(mut buffer: Vec<u8>, used: usize) -> Vec<u8> {
+    if used >= buffer.len() {
+        return Vec::new();
+    }
+    buffer.drain(..used);
+    buffer
+}
