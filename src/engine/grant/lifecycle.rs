@@ -264,3 +264,6 @@ pub fn after(from: DateTime<Utc>, duration: Duration) -> DateTime<Utc> {
         .and_then(|delta| from.checked_add_signed(delta))
         .unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
+
+#[cfg(test)]
+mod tests;

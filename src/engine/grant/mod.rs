@@ -1,6 +1,8 @@
 //! Grants: what they open (`scope`), their life (`lifecycle`, `history`), and the immutable index
 //! that decisions read (`index`).
 
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod history;
 pub mod index;
 pub mod lifecycle;

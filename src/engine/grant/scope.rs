@@ -284,3 +284,6 @@ mod reach_text {
             .ok_or_else(|| serde::de::Error::custom(format_args!("{word:?} is not a scope")))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,6 +7,8 @@ pub mod authority;
 pub mod ending;
 pub mod request;
 pub mod review;
+#[cfg(test)]
+mod tests;
 
 pub use authority::{Authority, Context, Match};
 pub use request::{Request, RequestState, Verdict};

@@ -1,0 +1,191 @@
+//! Any sequence of events at all: no grant is wider or longer than its role, none is approved by
+//! its holder, nobody counts twice, nothing that ended begins again.
+
+use super::*;
+use proptest::prelude::*;
+
+#[derive(Debug, Clone)]
+enum Do {
+    Ask { who: usize, role: bool, hours: u32, start: Option<i64>, narrow: bool, for_sync: bool },
+    Review { who: usize, request: usize, approve: bool, stale: bool },
+    Cancel { who: usize, request: usize },
+    Wait(i64),
+    Settle,
+    Release { who: usize, grant: usize },
+    Revoke { who: usize, grant: usize },
+    Configure(usize),
+}
+
+fn actions() -> impl Strategy<Value = Do> {
+    let who = 0..8usize;
+    prop_oneof![
+        3 => (who.clone(), any::<bool>(), 0..6u32, proptest::option::of(-10..9_000i64), any::<bool>(), any::<bool>())
+            .prop_map(|(who, role, hours, start, narrow, for_sync)| Do::Ask { who, role, hours, start, narrow, for_sync }),
+        8 => (who.clone(), 0..4usize, prop::bool::weighted(0.8), prop::bool::weighted(0.1))
+            .prop_map(|(who, request, approve, stale)| Do::Review { who, request, approve, stale }),
+        1 => (who.clone(), 0..4usize).prop_map(|(who, request)| Do::Cancel { who, request }),
+        3 => (0..8_000i64).prop_map(Do::Wait),
+        3 => Just(Do::Settle),
+        1 => (who.clone(), 0..4usize).prop_map(|(who, grant)| Do::Release { who, grant }),
+        1 => (who, 0..4usize).prop_map(|(who, grant)| Do::Revoke { who, grant }),
+        1 => (0..4usize).prop_map(Do::Configure),
+    ]
+}
+
+fn people() -> Vec<Actor> {
+    let mut people: Vec<Actor> = ["anna", "bert", "lena", "lars"].into_iter().map(person).collect();
+    people.push(person_as("anna", "lars"));
+    people.push(person_as("lars", "lena"));
+    people.push(Actor::own(Identity::of_dn(dn("cn=sync,dc=x")), "local"));
+    people.push(Actor::own(Identity::of_dn(dn("UID=Anna, OU=People, DC=X")), "elsewhere"));
+    people
+}
+
+/// The configurations that a reload switches between.
+fn configuration(number: usize) -> Vec<Role> {
+    let everybody = selectors(&["anyone"]);
+    let open = Role { eligible: everybody.clone(), approvers: everybody.clone(), ..editor() };
+    let safe = Role { beneficiaries: selectors(&["dn:cn=sync,dc=x"]), ..vault() };
+    match number {
+        0 => vec![open, safe],
+        1 => vec![Role { max_duration: HOUR, ..open }, Role { approvals: 3, ..safe }],
+        2 => vec![Role { allow: editor().allow[..1].to_vec(), ..open }],
+        _ => vec![Role { eligible: selectors(&["dn:uid=bert,ou=people,dc=x"]), ..open }, safe],
+    }
+}
+
+#[derive(Default)]
+struct Run {
+    requests: Vec<Request>,
+    grants: Vec<Grant>,
+    /// The longest that the role allowed while the grant was scheduled or began.
+    caps: Vec<Duration>,
+}
+
+impl Run {
+    fn act(&mut self, action: &Do, world: &mut World, people: &[Actor]) {
+        match action {
+            Do::Ask { who, role, hours, start, narrow, for_sync } => {
+                let wish = Wish {
+                    duration: (*hours > 0).then(|| HOUR * *hours),
+                    start: start.map(|start| world.now.wall + chrono::TimeDelta::seconds(start)),
+                    narrowing: Narrowing { base: narrow.then(|| dn("cn=a,ou=payroll,dc=x")), operations: None },
+                    subject: for_sync.then(|| dn("cn=sync,dc=x")),
+                    ..wish(if *role { "editor" } else { "vault" })
+                };
+                self.requests.extend(world.ask(&people[*who], wish));
+            }
+            Do::Review { who, request, approve, stale } => {
+                let Some(request) = self.requests.get_mut(*request) else { return };
+                let verdict = if *approve { Verdict::Approve } else { Verdict::Deny };
+                let mut reviewing = seen(request, &people[*who], verdict);
+                reviewing.revision += u64::from(*stale);
+                let Ok(next) = step(request, &Event::Review(reviewing), &world.context()) else { return };
+                assert!(!*stale);
+                *request = next.request;
+                if let Some((grant, _)) = next.grant {
+                    let role = world.policy.role(&grant.role).unwrap();
+                    check_new(&grant, request, role, world);
+                    self.caps.push(role.max_duration);
+                    self.grants.push(grant);
+                }
+            }
+            Do::Cancel { who, request } => {
+                let Some(request) = self.requests.get_mut(*request) else { return };
+                let event = Event::Cancel { actor: &people[*who], reason: None };
+                if let Ok(next) = step(request, &event, &world.context()) {
+                    *request = next.request;
+                }
+            }
+            Do::Wait(seconds) => {
+                world.now.wall += chrono::TimeDelta::seconds(*seconds);
+                world.now.monotonic += Duration::from_secs(seconds.unsigned_abs());
+                world.groups = groups(world.now);
+            }
+            Do::Settle => self.settle(world),
+            Do::Release { who, grant } => {
+                self.end(*grant, |grant| release(grant, &people[*who], &world.context()).ok());
+            }
+            Do::Revoke { who, grant } => {
+                self.end(*grant, |grant| revoke(grant, &people[*who], "why", &world.context()).ok());
+            }
+            Do::Configure(number) => {
+                world.policy = policy_of(resources(), configuration(*number));
+                for grant in 0..self.grants.len() {
+                    self.end(grant, |grant| on_policy(grant, &world.context()).ok().flatten());
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, world: &World) {
+        for request in &mut self.requests {
+            if let Ok(next) = step(request, &Event::Deadline, &world.context()) {
+                *request = next.request;
+            }
+        }
+        for number in 0..self.grants.len() {
+            self.end(number, |grant| match on_deadline(grant, &world.context()) {
+                Ok(Outcome::Moved(grant, effect)) => Some((*grant, effect)),
+                Ok(Outcome::Undecided) | Err(_) => None,
+            });
+        }
+    }
+
+    fn end(&mut self, number: usize, decide: impl FnOnce(&Grant) -> Option<(Grant, Effect)>) {
+        let Some(grant) = self.grants.get_mut(number) else { return };
+        let Some((next, effect)) = decide(grant) else { return };
+        assert!(!grant.state.is_end(), "what ended begins no more");
+        assert_eq!(effect == Effect::Close, next.state.is_end());
+        assert_eq!((&next.scope, &next.subject, next.from), (&grant.scope, &grant.subject, grant.from));
+        assert!(next.until <= grant.until, "longer");
+        assert_eq!(next.revision, grant.revision + 1);
+        *grant = next;
+    }
+}
+
+fn check_new(grant: &Grant, request: &Request, role: &Role, world: &World) {
+    let length = (grant.until - grant.from).to_std().unwrap();
+    assert!(length <= role.max_duration && length <= request.duration && !length.is_zero());
+    assert!(grant.from >= world.now.wall);
+    let whole = Scope::of_role(role, &world.policy).unwrap();
+    for entry in &grant.scope.0 {
+        let covered = |kind| {
+            whole.0.iter().any(|line| {
+                line.resource == entry.resource
+                    && line.operations.contains(kind)
+                    && entry.region().is_within(&line.region())
+            })
+        };
+        assert!(entry.operations.iter().all(covered), "wider");
+    }
+    let names = request.reviews.iter().flat_map(|review| [Some(&review.who), review.really.as_ref()]).flatten();
+    let names: Vec<_> = names.filter_map(|identity| identity.dn.as_ref()).collect();
+    let reviewers: Vec<_> = request.reviews.iter().filter_map(|review| review.who.dn.as_ref()).collect();
+    assert!(reviewers.len() >= usize::try_from(role.approvals.max(request.approvals)).unwrap());
+    for (number, reviewer) in reviewers.iter().enumerate() {
+        assert!(!reviewers[..number].contains(reviewer), "one person twice");
+    }
+    for name in names {
+        assert!(*name != grant.subject && !request.requested_by.may_be(name), "their own");
+    }
+    assert!(request.reviews.iter().all(|review| review.verdict == Verdict::Approve));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
+
+    #[test]
+    fn no_sequence_breaks_the_rules(actions in prop::collection::vec(actions(), 1..60)) {
+        let people = people();
+        let mut world = World { policy: policy_of(resources(), configuration(0)), ..World::new() };
+        let mut run = Run::default();
+        for action in &actions {
+            run.act(action, &mut world, &people);
+        }
+        for (grant, cap) in run.grants.iter().zip(&run.caps) {
+            prop_assert!((grant.until - grant.from).to_std().unwrap() <= *cap);
+            prop_assert_eq!(run.requests.iter().filter(|r| r.grant.as_ref() == Some(&grant.id) && r.state != RequestState::Approved).count(), 0);
+        }
+    }
+}
