@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
-/// Run the gate in the foreground.
+/// Run the gate in the foreground
 ///
 /// SIGTERM and SIGINT end it: clients are told, records are written. SIGHUP is `tidegate reload`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  tidegate serve --config /etc/tidegate/tidegate.toml")]
 pub(super) struct Serve {
-    /// The configuration file.
+    /// The configuration
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
@@ -22,13 +22,7 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
         log_to_stderr();
-        let config = match Config::load(&self.config) {
-            Ok(config) => config,
-            Err(errors) => {
-                writeln!(std::io::stderr(), "{errors}")?;
-                return Ok(Outcome::Refused);
-            }
-        };
+        let config = Config::load(&self.config)?;
         daemon::raise_file_limit();
         // Sessions have threads of their own; these serve the control port.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;

@@ -3,3 +3,4 @@
 mod canned;
 mod check;
 mod conversation;
+mod with_gate;

@@ -1,0 +1,131 @@
+//! The command line with a running gate behind it, over the real control socket.
+
+use crate::support::command::tidegate;
+use crate::support::eventually;
+use crate::support::gate::{Gate, Setup};
+use crate::support::slapd::{BASE, Slapd, person};
+use std::fs;
+use std::process::Stdio;
+
+fn payroll() -> String {
+    format!("ou=payroll,{BASE}")
+}
+
+/// What explaining says of Alice's search of the payroll.
+fn explained(gate: &Gate) -> serde_json::Value {
+    gate.json("alice", &["explain", "search", &payroll()])["decision"].clone()
+}
+
+#[test]
+fn from_request_to_release() {
+    let slapd = Slapd::start();
+    let gate = Setup::default().start(&slapd);
+    assert!(gate.cli("alice", &["roles"]).expect(0).stdout.contains("payroll-reader"));
+    assert!(gate.cli("carol", &["roles"]).expect(0).stdout.contains("no role that you may request"));
+    assert_eq!(explained(&gate), "refused");
+
+    let dry = gate.json("alice", &["request", "payroll-reader", "--reason", "x", "--dry-run"]);
+    assert!(dry["id"].is_null(), "{dry}");
+    assert_eq!(gate.json("alice", &["requests", "--all"]), serde_json::json!([]));
+
+    let narrow = ["--for", "30m", "--operations", "search", "--base", &format!("ou=archive,{}", payroll())];
+    let id = gate.request("alice", "payroll-reader", &narrow);
+    let waiting = gate.cli("bob", &["requests", "--to-review"]).expect(0);
+    assert!(waiting.stdout.contains(&id), "{waiting:#?}");
+    let shown = gate.cli("bob", &["approve", &id, "--reason", "agreed"]).expect(0);
+    // What is approved was shown: the narrowed scope, as the gate computed it.
+    assert!(shown.stdout.contains(&format!("ou=archive,{} and all below", payroll())), "{shown:#?}");
+    assert!(!shown.stdout.contains("compare"), "{shown:#?}");
+    assert!(shown.stdout.contains("You approved it: 1 of 1 approvals."), "{shown:#?}");
+
+    let request = gate.cli("alice", &["show", &id]).expect(0).stdout;
+    assert!(
+        request.contains("approved") && request.contains("agreed") && request.contains(&person("bob")),
+        "{request}"
+    );
+    let grants = gate.json("alice", &["grants", "--active"]);
+    let grant = grants[0]["id"].as_str().unwrap();
+    assert_eq!(grants[0]["request"], serde_json::json!(id));
+    let archive = format!("ou=archive,{}", payroll());
+    assert_eq!(gate.json("alice", &["explain", "search", &archive])["decision"], "permitted");
+    // Narrowed: the rest of the payroll stays closed.
+    assert_eq!(explained(&gate), "refused");
+
+    // By somebody who may not even see it: told as one that is not there.
+    gate.cli("carol", &["release", grant]).expect(1);
+    let released = gate.cli("alice", &["release", &id]).expect(0);
+    assert!(released.stdout.contains("released"), "{released:#?}");
+    gate.cli("alice", &["release", grant]).expect(1);
+    assert_eq!(gate.json("alice", &["explain", "search", &archive])["decision"], "refused");
+    assert_eq!(gate.cli("alice", &["grants"]).expect(0).stdout, "There are none.\n");
+    assert!(gate.cli("alice", &["grants", "--all"]).expect(0).stdout.contains("released"));
+}
+
+#[test]
+fn what_ends_a_request_and_who_may() {
+    let slapd = Slapd::start();
+    let gate = Setup::default().start(&slapd);
+    let own = gate.request("bob", "payroll-reader", &[]);
+    let refused = gate.cli("bob", &["approve", &own]).expect(1);
+    assert!(refused.stderr.starts_with("tidegate: ") && refused.stderr.contains("own"), "{refused:#?}");
+    assert!(gate.cli("bob", &["cancel", &own]).expect(0).stdout.contains("cancelled"));
+
+    let id = gate.request("alice", "payroll-reader", &[]);
+    gate.cli("alice", &["deny", &id, "--reason", "no"]).expect(1);
+    assert!(gate.cli("frank", &["deny", &id, "--reason", "not before the audit"]).expect(0).stdout.contains("denied"));
+    assert!(gate.cli("alice", &["show", &id]).expect(0).stdout.contains("not before the audit"));
+    gate.cli("bob", &["approve", &id]).expect(1);
+
+    let grant = gate.granted("alice", "payroll-reader", &[]);
+    gate.cli("carol", &["revoke", &grant, "--reason", "x"]).expect(1);
+    assert!(gate.cli("root-admin", &["revoke", &grant, "--reason", "lost"]).expect(0).stdout.contains("revoked"));
+    gate.cli("alice", &["show", "req-none"]).expect(1);
+    gate.cli("alice", &["request", "no-such-role", "--reason", "x"]).expect(1);
+    gate.cli("alice", &["request", "payroll-reader", "--reason", "x", "--for", "5h"]).expect(1);
+}
+
+#[test]
+fn who_waits_is_told_the_decision() {
+    let slapd = Slapd::start();
+    let gate = Setup::default().start(&slapd);
+    for (word, code) in [("approve", 0), ("deny", 1)] {
+        let mut command = tidegate(["request", "payroll-reader", "--reason", "x", "--wait"]);
+        command.arg("--control").arg(&gate.control).args(["--as", &person("alice")]);
+        let waiting = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let id = eventually("a request to review", || {
+            gate.json("bob", &["requests", "--to-review"])[0]["id"].as_str().map(str::to_owned)
+        });
+        gate.cli("bob", &[word, &id, "--reason", "seen"]).expect(0);
+        let ended = waiting.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(code), "{ended:?}");
+        assert_eq!(String::from_utf8_lossy(&ended.stdout).contains("Granted from"), code == 0, "{ended:?}");
+    }
+}
+
+#[test]
+fn sessions_are_listed() {
+    let slapd = Slapd::start();
+    let gate = Setup::default().start(&slapd);
+    let client = gate.client_as("alice");
+    let listed = gate.cli("root-admin", &["sessions"]).expect(0);
+    assert!(listed.stdout.contains(&person("alice")), "{listed:#?}");
+    drop(client);
+    eventually("nobody is connected", || {
+        gate.cli("root-admin", &["sessions"]).stdout.contains("Nobody is connected.").then_some(())
+    });
+}
+
+#[test]
+fn a_wrong_configuration_is_not_taken_over_and_each_error_is_told() {
+    let slapd = Slapd::start();
+    let gate = Setup::default().start(&slapd);
+    let text = fs::read_to_string(&gate.configuration).unwrap();
+    fs::write(&gate.configuration, text.replace("max_duration = \"4h\"", "max_duration = \"long\"")).unwrap();
+    let refused = gate.cli("root-admin", &["reload"]).expect(1);
+    assert_eq!(refused.stderr.matches("\"long\" is not a duration").count(), 2, "{refused:#?}");
+    assert!(gate.cli("alice", &["roles"]).expect(0).stdout.contains("4h"));
+
+    fs::write(&gate.configuration, text.replace("max_duration = \"4h\"", "max_duration = \"2h\"")).unwrap();
+    gate.cli("root-admin", &["reload"]).expect(0);
+    assert!(gate.cli("alice", &["roles"]).expect(0).stdout.contains("2h"));
+}
