@@ -35,6 +35,7 @@ fn permit(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Permit, Refusal> {
         requirement: requirement.as_ref(),
         permit: Permit::default(),
         missing: Vec::new(),
+        hides: false,
         hidden: Vec::new(),
     };
     deciding.look();
@@ -53,7 +54,9 @@ struct Deciding<'a> {
     permit: Permit,
     /// What is touched and not held.
     missing: Vec<Need<'a>>,
-    /// What is reached and, at least in part, not shown.
+    /// Whether anything is reached and, at least in part, not shown.
+    hides: bool,
+    /// What that is, when monitoring.
     hidden: Vec<Need<'a>>,
 }
 
@@ -116,7 +119,11 @@ impl<'a> Deciding<'a> {
                 self.permit.redaction.open(resource, Some(narrowed));
             }
         }
-        self.hidden.push(Need { resource, spot: around, leaving: false });
+        self.hides = true;
+        // Only what is said of it needs to know what; it may be much.
+        if self.snapshot.policy.mode == Mode::Monitor {
+            self.hidden.push(Need { resource, spot: around, leaving: false });
+        }
     }
 
     /// Weighs what was found.
@@ -126,7 +133,7 @@ impl<'a> Deciding<'a> {
         match self.snapshot.policy.mode {
             Mode::Enforce if !self.missing.is_empty() => return Err(not_held(&self.missing, "not held")),
             Mode::Enforce => {
-                if !self.hidden.is_empty() {
+                if self.hides {
                     self.permit.redaction.hide();
                 }
                 if !self.snapshot.recording && !self.permit.rests_on.is_empty() {
@@ -136,7 +143,7 @@ impl<'a> Deciding<'a> {
             Mode::Monitor if !self.missing.is_empty() => {
                 self.permit.monitored = Some(Box::new(not_held(&self.missing, "not held")));
             }
-            Mode::Monitor if !self.hidden.is_empty() => {
+            Mode::Monitor if self.hides => {
                 self.permit.monitored = Some(Box::new(not_held(&self.hidden, "redacted")));
             }
             Mode::Monitor => {}
@@ -155,7 +162,7 @@ impl Openness for Deciding<'_> {
             return true;
         }
         match &requirement.touches {
-            Touches::Reach { .. } => self.hidden.is_empty(),
+            Touches::Reach { .. } => !self.hides,
             Touches::Unknown => self.all_is_open(),
             Touches::Entry(_) | Touches::Tree(_) | Touches::Move { .. } => requirement.targets().all(|target| {
                 let policy = &*self.snapshot.policy;

@@ -4,13 +4,14 @@
 
 use super::{Asked, Snapshot};
 use crate::engine::Now;
-use crate::engine::grant::index::ActiveGrant;
+use crate::engine::grant::index::{ActiveGrant, Opening};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::request::{BindName, BindRequest, Request};
 use crate::engine::policy::requirement::{Need, Spot};
 use crate::engine::policy::resource::ResourceIndex;
 use crate::engine::policy::selector::{Person, Selector};
 use crate::engine::policy::{OperationKind, OperationSet, Standing, Subject};
+use std::cell::OnceCell;
 use std::sync::Arc;
 
 /// The one whose standing access and grants count.
@@ -19,6 +20,8 @@ pub(super) struct Holder<'a> {
     /// Nobody holds nothing.
     name: Option<&'a Dn>,
     now: Now,
+    /// What their active grants open, looked up when first asked for.
+    opened: OnceCell<Vec<(&'a Arc<ActiveGrant>, &'a Opening)>>,
 }
 
 /// What somebody holds a resource by.
@@ -42,7 +45,15 @@ impl<'a> Holder<'a> {
                 Subject::Dn(name) => Some(name),
             },
         };
-        Holder { snapshot, name: name.filter(|name| !name.is_root()), now: asked.now }
+        Holder { snapshot, name: name.filter(|name| !name.is_root()), now: asked.now, opened: OnceCell::new() }
+    }
+
+    fn opened(&self) -> &[(&'a Arc<ActiveGrant>, &'a Opening)] {
+        self.opened.get_or_init(|| {
+            let grants = self.name.into_iter().flat_map(|name| self.snapshot.grants.get(name));
+            let active = grants.filter(|grant| grant.is_active(self.now));
+            active.flat_map(|grant| grant.opens.iter().map(move |opening| (grant, opening))).collect()
+        })
     }
 
     /// Whether this is one of those whom `selectors` name.
@@ -62,12 +73,11 @@ impl<'a> Holder<'a> {
             .standing_for(resource)
             .filter(move |standing| fit(standing.operations) && self.is_one_of(&standing.who))
             .map(Held::Standing);
-        let grants = self.name.into_iter().flat_map(|name| self.snapshot.grants.get(name));
-        let opened = grants.filter(|grant| grant.is_active(self.now)).flat_map(move |grant| {
-            let opens =
-                grant.opens.iter().filter(move |opening| opening.resource == resource && fit(opening.operations));
-            opens.map(move |opening| Held::Grant(grant, opening.base.as_ref()))
-        });
+        let opened = self
+            .opened()
+            .iter()
+            .filter(move |(_, opening)| opening.resource == resource && fit(opening.operations))
+            .map(|(grant, opening)| Held::Grant(grant, opening.base.as_ref()));
         standing.chain(opened)
     }
 

@@ -82,7 +82,8 @@ impl ActiveGrants {
     /// The grants of `subject`, active at this moment or not; never those of a name that some
     /// directory tells apart from it.
     pub fn get(&self, subject: &Dn) -> impl Iterator<Item = &Arc<ActiveGrant>> {
-        let shard = self.shards.get(shard_of(subject));
+        // Most have none, and are not worth a hash.
+        let shard = self.shards.get(shard_of(subject)).filter(|shard| !shard.is_empty());
         let list = shard.and_then(|shard| shard.get(subject.key())).map_or(&[][..], |list| list);
         list.iter().filter(|grant| grant.subject.is_surely(subject))
     }

@@ -3,7 +3,7 @@
 //! Two ways in: one for names of plain ASCII with nothing to escape, in one pass, and one for
 //! everything else. A property test holds them to the same answer.
 
-use super::prepare::{certain, comparable, invisible, is_plain};
+use super::prepare::{certain, comparable, invisible};
 use super::{Dn, DnError};
 use crate::engine::ldap::schema::{Rule, attribute_type};
 
@@ -46,36 +46,86 @@ pub(super) fn parse(octets: &[u8], nesting: usize) -> Result<Dn, DnError> {
     }
 }
 
-/// The common case: known attribute types, one value an RDN, plain ASCII, nothing escaped.
+/// What an octet means to [`parse_plain`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    /// Not for the short way.
+    Special,
+    Ordinary,
+    Space,
+    Comma,
+}
+
+const CLASSES: [Class; 256] = {
+    let mut classes = [Class::Special; 256];
+    let mut octet = 0x21;
+    while octet <= 0x7e {
+        classes[octet] = match octet as u8 {
+            b'\\' | b'"' | b'+' | b';' | b'<' | b'>' => Class::Special,
+            b',' => Class::Comma,
+            _ => Class::Ordinary,
+        };
+        octet += 1;
+    }
+    classes[b' ' as usize] = Class::Space;
+    classes
+};
+
+/// The common case: known attribute types, one value an RDN, plain ASCII, nothing escaped, no space
+/// but single ones inside of values.
 fn parse_plain(text: &str) -> Option<Dn> {
-    let bytes = text.as_bytes();
-    if !bytes
-        .iter()
-        .all(|octet| matches!(octet, 0x20..=0x7e) && !matches!(octet, b'\\' | b'"' | b'+' | b';' | b'<' | b'>'))
-    {
+    let mut before = Class::Comma;
+    let mut rdns = 1;
+    for octet in text.bytes() {
+        let class = CLASSES[usize::from(octet)];
+        match (before, class) {
+            (_, Class::Special) | (Class::Comma | Class::Space, Class::Space | Class::Comma) => return None,
+            (_, Class::Comma) => rdns += 1,
+            (_, Class::Ordinary | Class::Space) => {}
+        }
+        before = class;
+    }
+    if before != Class::Ordinary || rdns > MAX_RDNS {
         return None;
     }
     let mut key = Vec::with_capacity(text.len() + 1);
-    let mut ends = Vec::with_capacity(bytes.iter().filter(|octet| **octet == b',').count() + 1);
-    let mut lower = [0u8; 32];
-    for rdn in text.rsplit(',') {
-        let (name, value) = rdn.split_once('=')?;
-        let buffer = lower.get_mut(..name.len())?;
-        buffer.copy_from_slice(name.as_bytes());
-        buffer.make_ascii_lowercase();
-        let known = attribute_type(std::str::from_utf8(buffer).ok()?)?;
-        if known.rule != Rule::CaseIgnore || value.starts_with('#') || !is_plain(value.as_bytes()) {
+    let mut ends = Vec::with_capacity(rdns);
+    for rdn in text.as_bytes().rsplit(|octet| *octet == b',') {
+        let (name, value) = rdn.split_at_checked(rdn.iter().position(|octet| *octet == b'=')?)?;
+        let value = value.get(1..)?;
+        if matches!(value.first(), None | Some(b' ' | b'#')) {
             return None;
         }
-        key.extend_from_slice(known.name.as_bytes());
+        key.extend_from_slice(plain_type(name)?.as_bytes());
         key.push(b'=');
         let start = key.len();
-        key.extend_from_slice(value.as_bytes());
+        key.extend_from_slice(value);
         key.get_mut(start..)?.make_ascii_lowercase();
         key.push(END);
         ends.push(u32::try_from(key.len()).ok()?);
     }
-    (ends.len() <= MAX_RDNS).then(|| Dn { text: text.into(), key: key.into(), ends: ends.into(), certain: None })
+    Some(Dn { text: text.into(), key: key.into(), ends: ends.into(), certain: None })
+}
+
+/// The canonical name of a type whose values compare without regard to case.
+fn plain_type(name: &[u8]) -> Option<&'static str> {
+    // Setting the bit makes lower case of upper case, and a letter of nothing else.
+    match *name {
+        [a, b] => match [a | 0x20, b | 0x20] {
+            [b'd', b'c'] => return Some("dc"),
+            [b'o', b'u'] => return Some("ou"),
+            [b'c', b'n'] => return Some("cn"),
+            _ => {}
+        },
+        [a, b, c] if [a | 0x20, b | 0x20, c | 0x20] == *b"uid" => return Some("uid"),
+        _ => {}
+    }
+    let mut lower = [0u8; 32];
+    let lower = lower.get_mut(..name.len())?;
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    let known = attribute_type(std::str::from_utf8(lower).ok()?)?;
+    (known.rule == Rule::CaseIgnore).then_some(known.name)
 }
 
 fn parse_general(text: &str, nesting: usize) -> Result<Dn, DnError> {

@@ -20,7 +20,7 @@ const ESCAPE: u8 = 0x02;
 
 /// Whether the comparable form is what every directory compares: printable ASCII whose only
 /// spaces are single ones between other characters.
-pub(super) fn is_plain(value: &[u8]) -> bool {
+fn is_plain(value: &[u8]) -> bool {
     let mut after_space = true;
     for octet in value {
         match octet {
