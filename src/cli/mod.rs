@@ -8,6 +8,7 @@ mod cancel;
 mod check;
 mod client;
 mod connection;
+mod demo;
 mod deny;
 mod explain;
 mod grants;
@@ -43,6 +44,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Demo(demo::DemoCommand),
     Check(check::Check),
     Explain(explain::Explain),
     Roles(roles::Roles),
@@ -101,6 +103,7 @@ impl Command {
     fn run(self) -> anyhow::Result<Outcome> {
         match self {
             Command::Serve(command) => command.run(),
+            Command::Demo(command) => command.run(),
             Command::Check(command) => command.run(),
             Command::Explain(command) => command.run(),
             Command::Roles(command) => command.run(),

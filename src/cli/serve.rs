@@ -21,7 +21,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
-        log_to_stderr();
+        log_to_stderr("info");
         let config = Config::load(&self.config)?;
         daemon::raise_file_limit();
         // Sessions have threads of their own; these serve the control port.
@@ -45,13 +45,13 @@ impl Serve {
     }
 }
 
-/// What the gate has to say about itself goes to standard error; `RUST_LOG` says how much.
-pub(super) fn log_to_stderr() {
+/// What the gate has to say about itself goes to standard error; `RUST_LOG` says how much, else `level`.
+pub(super) fn log_to_stderr(level: &str) {
     // It prints passwords at trace level.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let filter = match "ldap3_proto=off".parse() {
         Ok(off) => filter.add_directive(off),
-        Err(_) => EnvFilter::new("info"),
+        Err(_) => EnvFilter::new(level),
     };
     // Fails only when logging was set up before: then it is.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();

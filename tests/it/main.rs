@@ -5,6 +5,7 @@
 
 mod arbitrary;
 mod cli;
+mod demo;
 mod fuzz;
 mod ldap3_proto;
 mod ldap_round_trip;

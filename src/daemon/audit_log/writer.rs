@@ -83,8 +83,8 @@ impl Writer {
             }
             if stopping {
                 self.last_words();
-                // What is appended from now on is not recorded.
-                self.shared.set_recording(false);
+                // What is appended from now on is not recorded. Nobody is left to be told.
+                self.shared.recording.store(false, Ordering::Release);
                 return;
             }
         }

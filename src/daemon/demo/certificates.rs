@@ -27,7 +27,8 @@ pub fn write_certificates(directory: &Path, now: Now) -> Result<(), DemoError> {
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let authority = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
 
-    let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+    let mut names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+    names.extend(host_name());
     let mut server = parameters(names, "localhost", now)?;
     server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -38,6 +39,13 @@ pub fn write_certificates(directory: &Path, now: Now) -> Result<(), DemoError> {
     write(&directory.join("ca.pem"), &authority.pem(), 0o644)?;
     write(&directory.join("server.pem"), &(certificate.pem() + &authority.pem()), 0o644)?;
     write(&directory.join("server.key"), &key.serialize_pem(), 0o600)
+}
+
+/// OpenLDAP's clients take `localhost` for the machine's own name.
+fn host_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?.trim().to_owned();
+    let plain = |octet: u8| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.');
+    (!name.is_empty() && name.bytes().all(plain)).then_some(name)
 }
 
 fn parameters(names: Vec<String>, common_name: &str, now: Now) -> Result<CertificateParams, DemoError> {

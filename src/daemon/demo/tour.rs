@@ -24,6 +24,8 @@ use tokio_rustls::client::TlsStream;
 const ALICE: &str = "uid=alice,ou=people,dc=example,dc=com";
 const BOB: &str = "uid=bob,ou=people,dc=example,dc=com";
 const PAYROLL: &str = "ou=payroll,dc=example,dc=com";
+/// How many operations the tour sees refused.
+const REFUSALS: usize = 3;
 const RECORD: &str = "employeeNumber=1003,ou=payroll,dc=example,dc=com";
 
 /// One thing to do.
@@ -155,8 +157,8 @@ fn quoted(text: &str) -> String {
 impl Act {
     /// What to paste.
     fn shell(&self, place: &Place) -> String {
-        let port = place.ports.ldaps.port();
-        let ldap = |tool| format!("{tool} -x -H ldaps://localhost:{port} -D {ALICE} -w alice-demo");
+        let ldaps = place.ports.ldaps;
+        let ldap = |tool| format!("{tool} -x -H ldaps://{ldaps} -D {ALICE} -w alice-demo");
         match self {
             Act::Search(base, filter, attributes) => {
                 format!("{} -LLL -b {base} {} {}", ldap("ldapsearch"), quoted(filter), attributes.join(" "))
@@ -237,7 +239,7 @@ impl Tour<'_> {
                 }
             }
             Act::Tidegate(arguments, who) => self.tidegate(arguments, who).await,
-            Act::Log => self.log(),
+            Act::Log => self.log().await,
         }
     }
 
@@ -245,7 +247,7 @@ impl Tour<'_> {
     async fn client(&self) -> Result<LdapClient<TlsStream<TcpStream>>, DemoError> {
         let connector = TlsConnector::from(Arc::new(tls::client_config(&self.place.ca()).map_err(failed)?));
         let stream = TcpStream::connect(self.place.ports.ldaps).await.map_err(failed)?;
-        let name = ServerName::try_from("localhost").map_err(failed)?;
+        let name = ServerName::from(self.place.ports.ldaps.ip());
         let stream = connector.connect(name, stream).await.map_err(failed)?;
         let mut client = LdapClient::new(stream, Duration::from_secs(10));
         let result = client.bind(ALICE, "alice-demo").await.map_err(failed)?;
@@ -272,26 +274,51 @@ impl Tour<'_> {
         Ok((text, output.status.success()))
     }
 
-    /// What was recorded, in short.
-    fn log(&self) -> Result<(String, bool), DemoError> {
-        let mut files: Vec<PathBuf> = std::fs::read_dir(self.place.audit())
-            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
-            .map_err(failed)?;
+    /// What was recorded, in short. The last record reaches the disk a moment after its operation.
+    async fn log(&self) -> Result<(String, bool), DemoError> {
+        let mut tries = 0;
+        loop {
+            let shown = self.records()?;
+            let refused = shown.matches("decision=\"refused\"").count();
+            let complete = refused >= REFUSALS && shown.contains("decision=\"permitted\" grant=\"grant-");
+            tries += 1;
+            if complete || tries > 100 {
+                return Ok((shown, complete));
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn records(&self) -> Result<String, DemoError> {
+        const FIELDS: &[&str] = &[
+            "time",
+            "event",
+            "by",
+            "acting_as",
+            "subject",
+            "operation",
+            "target",
+            "decision",
+            "grant",
+            "entries",
+            "withheld",
+        ];
+        let entries = std::fs::read_dir(self.place.audit()).map_err(failed)?;
+        let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
         files.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
         files.sort();
         let mut shown = String::new();
         for path in files {
-            for line in std::fs::read_to_string(path).map_err(failed)?.lines() {
+            let text = std::fs::read_to_string(path).map_err(failed)?;
+            // The last line may be half written.
+            for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
                 let record: serde_json::Value = serde_json::from_str(line).map_err(failed)?;
-                let fields =
-                    ["seq", "time", "event", "by", "subject", "operation", "target", "decision", "grant", "result"];
-                let fields = fields.iter().filter(|field| !record[**field].is_null());
-                let fields: Vec<String> = fields.map(|field| format!("{field}={}", record[*field])).collect();
+                let present = FIELDS.iter().filter(|field| !record[**field].is_null() && record[**field] != 0);
+                let fields: Vec<String> = present.map(|field| format!("{field}={}", record[*field])).collect();
                 _ = writeln!(shown, "{}", fields.join(" "));
             }
         }
-        let complete = ["\"refused\"", "\"permitted\"", "grant=\"grant-"].iter().all(|part| shown.contains(part));
-        Ok((shown, complete))
+        Ok(shown)
     }
 }
 
@@ -310,6 +337,7 @@ impl Expected {
 fn end(result: &LdapResult) -> String {
     match result.code.clone() as i64 {
         0 => String::new(),
+        50 => format!("Insufficient access (50)\n{}\n", result.message),
         code => format!("{:?} ({code})\n{}\n", result.code, result.message),
     }
 }
@@ -342,7 +370,7 @@ mod tests {
         print(&mut printed, &place, Path::new("/usr/bin/true")).unwrap();
         let printed = String::from_utf8(printed).unwrap();
         for part in
-            ["ldaps://localhost:1636 -D uid=alice", "request payroll-reader --reason 'question", "/usr/bin/true"]
+            ["ldaps://127.0.0.1:1636 -D uid=alice", "request payroll-reader --reason 'question", "/usr/bin/true"]
         {
             assert!(printed.contains(part), "{part} is not in {printed}");
         }
