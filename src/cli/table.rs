@@ -1,6 +1,6 @@
 //! Tables for people: as wide as the terminal, nothing cut off, cells wrapped instead.
 
-use super::text::{visible, width, wrap};
+use super::text::{longest_word, visible, width, wrap};
 
 /// Rows under headings. Cells are made visible when they are put in.
 #[derive(Debug)]
@@ -52,10 +52,17 @@ impl Table {
         let mut widths: Vec<usize> =
             (0..self.columns).map(|column| self.rows.iter().map(|row| cell(row, column)).max().unwrap_or(0)).collect();
         let Some(limit) = limit else { return widths };
+        let word = |row: &Vec<String>, column: usize| row.get(column).map_or(0, |cell| longest_word(cell));
+        let words: Vec<usize> =
+            (0..self.columns).map(|column| self.rows.iter().map(|row| word(row, column)).max().unwrap_or(0)).collect();
         let room = limit.saturating_sub(GAP.len() * self.columns.saturating_sub(1));
-        while widths.iter().sum::<usize>() > room {
-            let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROWEST) else { break };
-            *widest -= 1;
+        // Words are broken only where breaking lines between them is not enough.
+        for least in [words, vec![NARROWEST; self.columns]] {
+            while widths.iter().sum::<usize>() > room {
+                let wide = widths.iter_mut().zip(&least).filter(|(width, least)| **width > **least);
+                let Some((widest, _)) = wide.max_by_key(|(width, _)| **width) else { break };
+                *widest -= 1;
+            }
         }
         widths
     }
@@ -122,6 +129,15 @@ mod tests {
              x                                     1h\\u{1b}[31m\n"
         );
         assert!(text.lines().all(|line| width(line) <= 50));
+    }
+
+    #[test]
+    fn words_stay_whole_while_they_fit() {
+        for (limit, whole) in [(40, true), (39, false)] {
+            let text = table().render(Some(limit));
+            let words = ["payroll-editor", "dc=example,", "1h\\u{1b}[31m"];
+            assert_eq!(words.iter().all(|word| text.contains(word)), whole, "{limit}:\n{text}");
+        }
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub(super) fn wrap(text: &str, limit: usize) -> Vec<String> {
     let limit = limit.max(1);
     let mut lines = Vec::new();
     let mut line = String::new();
-    for word in text.split_inclusive([' ', ',']) {
+    for word in words(text) {
         if width(&line) + width(word.trim_end()) > limit && !line.is_empty() {
             lines.push(std::mem::take(&mut line).trim_end().to_owned());
         }
@@ -78,6 +78,16 @@ pub(super) fn wrap(text: &str, limit: usize) -> Vec<String> {
     }
     lines.push(line.trim_end().to_owned());
     lines
+}
+
+/// What lines are broken between.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split_inclusive([' ', ','])
+}
+
+/// How many columns the longest word takes.
+pub(super) fn longest_word(text: &str) -> usize {
+    words(text).map(|word| width(word.trim_end())).max().unwrap_or(0)
 }
 
 #[cfg(test)]

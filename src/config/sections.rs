@@ -4,9 +4,8 @@ use super::file;
 use super::policy::selectors;
 use super::raw::Section;
 use super::value::{FromText, one_of};
-use crate::engine::ldap::Dn;
-use crate::engine::ldap::dn::DnError;
 use crate::engine::policy::selector::Selector;
+use crate::engine::workflow::Authority;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -183,25 +182,6 @@ impl LocalSubject {
     pub fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The subject that a local user is. The name is taken as a value, whatever is in it: it cannot
-    /// change the shape of the DN.
-    ///
-    /// # Errors
-    /// Names that no attribute value can hold.
-    pub fn subject(&self, user: &str) -> Result<Dn, DnError> {
-        Dn::parse(self.0.replace(Self::PLACEHOLDER, &escaped(user)).as_bytes())
-    }
-}
-
-/// An attribute value as RFC 4514 2.4 writes it, with everything escaped that could be.
-fn escaped(value: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
-    let mut text = Vec::new();
-    for byte in value.bytes() {
-        if plain(byte) { text.push(byte) } else { text.extend(format!("\\{byte:02x}").bytes()) }
-    }
-    String::from_utf8(text).unwrap_or_default()
 }
 
 impl FromText for LocalSubject {
@@ -212,9 +192,9 @@ impl FromText for LocalSubject {
         if !text.contains(Self::PLACEHOLDER) {
             return Err(format!("{text:?} does not say where the user's name goes; write it like {}", Self::EXAMPLE));
         }
-        let pattern = LocalSubject(text.to_owned());
-        match (pattern.subject("a"), pattern.subject("b")) {
-            (Ok(a), Ok(b)) if a != b => Ok(pattern),
+        let authority = Authority { local_subject: Some(text.to_owned()), ..Authority::default() };
+        match (authority.subject_of("a"), authority.subject_of("b")) {
+            (Some(a), Some(b)) if a != b => Ok(LocalSubject(text.to_owned())),
             _ => Err(format!("{text:?} is not a distinguished name of RFC 4514; write it like {}", Self::EXAMPLE)),
         }
     }
