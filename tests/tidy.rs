@@ -129,7 +129,7 @@ fn purity(path: &str, source: &str, crates: &[String]) -> Vec<String> {
             complaints.push(format!("{path}: the engine is pure, but this names {named}"));
         }
         let first = named.split("::").next().unwrap_or_default();
-        let test = test || path.ends_with("/tests.rs");
+        let test = test || path.ends_with("/tests.rs") || path.contains("/tests/");
         if !test && crates.iter().any(|name| name == first) && !ENGINE_CRATES.contains(&first) {
             complaints.push(format!("{path}: the engine must not use the crate {first} ({named})"));
         }

@@ -10,6 +10,7 @@ use crate::engine::grant::fixture::{
 };
 use crate::engine::grant::index::ActiveGrants;
 use crate::engine::grant::lifecycle::GrantState;
+use crate::engine::policy::role::Role;
 use crate::engine::workflow::RequestState;
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -128,7 +129,7 @@ fn a_grant_opens_when_its_approval_is_kept_and_closes_when_it_ends() {
     assert!(house.open().is_empty());
     assert!(!generation.has_changed().expect("shared lives"), "a request opens nothing");
     let grant = house.granted();
-    assert_eq!(house.open(), [grant.id.clone()]);
+    assert_eq!(house.open(), std::slice::from_ref(&grant.id));
     assert!(generation.has_changed().expect("shared lives"));
     let snapshot = house.shared.snapshot.load();
     let active = snapshot.grants.get(&uid("anna")).next().expect("anna's");
@@ -150,7 +151,7 @@ fn what_cannot_be_kept_opens_nothing() {
     store.fail("no space left");
     let error = house.approve(&request, "lars").expect_err("not kept");
     assert_eq!(error, BrokerError::Store(StoreError::Failed("no space left".to_owned())));
-    assert_eq!(house.open(), [held.id.clone()]);
+    assert_eq!(house.open(), std::slice::from_ref(&held.id));
     assert_eq!(house.broker.request(&request.id, &person("anna")).expect("read").state, RequestState::Pending);
     assert_eq!(house.broker.ask(&wish(), &person("anna"), false).expect_err("not kept").word(), "store-failed");
     // An end is in force all the same.
@@ -250,10 +251,10 @@ fn a_new_configuration_ends_what_it_does_not_allow() {
     let (grant, _request) = (house.granted(), house.ask());
     let same = Arc::new(policy());
     assert!(house.broker.install(Arc::clone(&same), authority()).is_empty());
-    assert_eq!(house.open(), [grant.id.clone()]);
+    assert_eq!(house.open(), std::slice::from_ref(&grant.id));
     assert!(Arc::ptr_eq(&house.shared.snapshot.load().policy, &same));
     let without = Arc::new(policy_of(resources(), vec![]));
-    assert_eq!(house.broker.install(without, Authority::default()), [grant.id.clone()]);
+    assert_eq!(house.broker.install(without, Authority::default()), std::slice::from_ref(&grant.id));
     assert!(house.open().is_empty());
     // Its role is gone, so of anna, lars and root only anna still has to do with it.
     let ended = house.broker.grant(&grant.id, &person("anna")).expect("a grant");
@@ -307,7 +308,7 @@ fn a_restart_finds_what_was_kept() {
     house.broker.release(&ended.id, &person("anna")).expect("released");
     let pending = house.ask();
     let again = House::on(store);
-    assert_eq!(again.open(), [active.id.clone()]);
+    assert_eq!(again.open(), std::slice::from_ref(&active.id));
     let (snapshot, now) = (again.shared.snapshot.load(), again.clock.now());
     let open = snapshot.grants.get(&uid("anna")).next().expect("anna's");
     let left = (active.until - now.wall).to_std().expect("it is not over");
@@ -336,6 +337,23 @@ fn setting_the_clock_back_lengthens_nothing() {
     house.pass(-7_200);
     house.broker.install(Arc::new(policy()), authority());
     assert_eq!(until(), Some(before));
+    let id = house.open().remove(0);
+    house.broker.live.reconsider(&id, &house.shared, house.clock.now());
+    assert_eq!(until(), Some(before));
+}
+
+#[test]
+fn what_a_new_configuration_does_not_allow_is_closed_in_the_same_instant() {
+    let (house, _) = House::new();
+    let grant = house.granted();
+    let shorter = Role { allow: editor().allow.split_off(1), ..editor() };
+    let policy = Arc::new(policy_of(resources(), vec![shorter]));
+    // Before its end is written down, and even if that fails.
+    house.broker.live.install(policy, &house.shared, house.broker.allows());
+    assert!(house.open().is_empty());
+    assert_eq!(house.state(&grant), GrantState::Active);
+    house.broker.settle();
+    assert_eq!(house.state(&grant), GrantState::Revoked);
 }
 
 #[test]

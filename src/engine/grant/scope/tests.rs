@@ -30,7 +30,8 @@ fn a_role_opens_what_its_lines_and_resources_have_in_common() {
 
 #[test]
 fn narrowing() {
-    let rows: &[(Option<&str>, Option<&[OperationKind]>, Result<&str, &str>)] = &[
+    type Row<'a> = (Option<&'a str>, Option<&'a [OperationKind]>, Result<&'a str, &'a str>);
+    let rows: &[Row<'_>] = &[
         (None, Some(&[Search]), Ok("payroll subtree ou=payroll,dc=x search; people one ou=people,dc=x search")),
         (
             Some("cn=a,ou=payroll,dc=x"),
