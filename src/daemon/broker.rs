@@ -9,7 +9,7 @@ mod events;
 mod live;
 mod read;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use error::BrokerError;
 pub use events::EventSink;

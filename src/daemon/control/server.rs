@@ -66,6 +66,8 @@ impl ControlSocket {
             _ => Path::new("."),
         };
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(io)?;
+        // The name that clients will use must fit into an address; the one it is born under is shorter.
+        std::os::unix::net::SocketAddr::from_pathname(path).map_err(io)?;
         check_place(path)?;
         // Made in a directory that only its owner can enter, given its mode, and only then moved
         // to where others can see it. (The umask is the whole process's: not to be touched.)

@@ -91,7 +91,8 @@ fn asked_by(name: &str, role: &str) -> Request {
 fn who_may_ask_for_whom() {
     let world = World::new();
     let nobody = Actor::own(Identity { dn: None, local_user: Some("olga".to_owned()) }, "local");
-    let rows: Vec<(Actor, &str, Option<&str>, Result<&str, &str>)> = vec![
+    type Row<'a> = (Actor, &'a str, Option<&'a str>, Result<&'a str, &'a str>);
+    let rows: Vec<Row<'_>> = vec![
         (person("anna"), "editor", None, Ok("uid=anna,ou=people,dc=x")),
         (person("anna"), "editor", Some("uid=anna,ou=people,dc=x"), Ok("uid=anna,ou=people,dc=x")),
         (person("anna"), "editor", Some("cn=sync,dc=x"), Ok("cn=sync,dc=x")),
