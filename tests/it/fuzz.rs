@@ -4,6 +4,9 @@
 #[path = "../../fuzz/src/bodies.rs"]
 #[expect(unreachable_pub, reason = "in the fuzz package it is public")]
 mod bodies;
+#[path = "../../fuzz/src/session_steps.rs"]
+#[expect(unreachable_pub, reason = "in the fuzz package it is public")]
+mod session_steps;
 
 use std::fs;
 use std::panic::catch_unwind;
@@ -127,6 +130,11 @@ fn response() {
 #[test]
 fn dn() {
     run("dn", bodies::dn, 0x5eed_0004);
+}
+
+#[test]
+fn session_steps() {
+    run("session_steps", session_steps::session_steps, 0x5eed_0005);
 }
 
 /// That the mutations reach what they are for: some are accepted, some are refused only deep inside.

@@ -1,0 +1,343 @@
+//! A session in a world that is against it: any order of messages, answers, losses, grants and clocks.
+//!
+//! The directory here is the worst there is: a bind that fails leaves its connection bound as before,
+//! and searches are answered with entries from everywhere. What must hold all the same:
+//!
+//! 1. what the directory is asked on a connection is asked as the one whom the session says it is;
+//! 2. nothing that is protected is asked for, and no protected entry shown, unless a grant is active
+//!    at that instant;
+//! 3. ids towards the directory rise; the client gets at most one final answer to each message;
+//! 4. octets in either direction are whole messages.
+
+use std::sync::Arc;
+use std::time::Duration;
+use tidegate::engine::Now;
+use tidegate::engine::access::{DirectoryFacts, Snapshot};
+use tidegate::engine::grant::index::{ActiveGrant, ActiveGrants, Opening};
+use tidegate::engine::ldap::attribute::AttributeDescription;
+use tidegate::engine::ldap::entry::Entry;
+use tidegate::engine::ldap::filter::Filter;
+use tidegate::engine::ldap::frame::frame_length;
+use tidegate::engine::ldap::message::{self, ClientMessageId, Envelope, UpstreamMessageId};
+use tidegate::engine::ldap::request::{
+    Authentication, BindName, BindRequest, DerefAliases, ExtendedRequest, Request, SearchRequest, SearchScope,
+};
+use tidegate::engine::ldap::{Dn, ResultCode, response, tag};
+use tidegate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
+use tidegate::engine::policy::{Mode, OperationKind, OperationSet, Policy, RefusalStyle, Subject};
+use tidegate::engine::session::{Effects, Flow, Origin, Session};
+
+const PAYROLL: &str = "ou=payroll,dc=example,dc=com";
+const NAMES: [&str; 4] =
+    ["", "uid=alice,ou=people,dc=example,dc=com", "uid=bob,ou=people,dc=example,dc=com", "cn=robot,dc=example,dc=com"];
+const BASES: [&str; 4] =
+    ["dc=example,dc=com", PAYROLL, "OU=Pay\\72oll, DC=Example,dc=com", "cn=1,ou=payroll,dc=example,dc=com"];
+
+/// One connection to the directory.
+#[derive(Default)]
+struct Connection {
+    bound_as: String,
+    /// Id, request tag, and for binds the name.
+    asked: Vec<(i32, u8, String)>,
+}
+
+struct World {
+    session: Session,
+    fx: Effects,
+    snapshot: Snapshot,
+    now: Now,
+    connecting: bool,
+    connection: Option<Connection>,
+    last_id: i32,
+    /// The client's message that waits.
+    held: Option<Vec<u8>>,
+    /// Ids that the client may still be answered, with multiplicity one.
+    open: Vec<i32>,
+    grants: u32,
+}
+
+/// Each octet is a step, the bits above the kind its argument.
+pub fn session_steps(data: &[u8]) {
+    let mut world = World::new();
+    for octet in data.iter().take(512) {
+        if world.session.is_closed() {
+            break;
+        }
+        world.step(octet & 15, usize::from(octet >> 4));
+        world.settle();
+    }
+}
+
+fn dn(text: &str) -> Dn {
+    Dn::parse(text.as_bytes()).expect("a name")
+}
+
+impl World {
+    fn new() -> World {
+        let resource = |name: &str, base: &str, operations| Resource {
+            name: name.into(),
+            base: dn(base),
+            scope: ResourceScope::Subtree,
+            operations,
+        };
+        let robot = [OperationKind::Bind].into_iter().collect();
+        let resources = vec![resource("payroll", PAYROLL, OperationSet::all()), resource("robot", NAMES[3], robot)];
+        let directory = DirectoryFacts { naming_contexts: vec![dn("dc=example,dc=com")], subschema: None };
+        let snapshot = Snapshot {
+            policy: Arc::new(Policy::new(Mode::Enforce, RefusalStyle::Explain, resources, vec![], vec![])),
+            grants: Arc::new(ActiveGrants::new()),
+            groups: Arc::default(),
+            directory: Arc::new(directory),
+            recording: true,
+        };
+        let mut session =
+            Session::new(Origin { session: "s".to_owned(), connection_from: "192.0.2.1:1".to_owned(), tls: None });
+        session.tls_established("TLSv1.3".to_owned());
+        let wall = chrono::DateTime::from_timestamp(1_800_000_000, 0).expect("a time");
+        World {
+            session,
+            fx: Effects::default(),
+            snapshot,
+            now: Now { wall, monotonic: Duration::from_secs(100) },
+            connecting: false,
+            connection: None,
+            last_id: 0,
+            held: None,
+            open: Vec::new(),
+            grants: 0,
+        }
+    }
+
+    fn step(&mut self, kind: u8, argument: usize) {
+        let id = i32::try_from(argument).expect("small") + 1;
+        match kind {
+            0 | 1 => self.client(id, &search(BASES[argument % 4])),
+            2 | 3 => self.client(id, &bind(NAMES[argument % 4])),
+            4 => self.client(id, &Request::Delete(dn(BASES[argument % 4]))),
+            5 => self.client(id, &Request::Abandon(ClientMessageId(id ^ 1))),
+            6 => self.client(id, &Request::Extended(ExtendedRequest::Cancel(ClientMessageId(id ^ 1)))),
+            7 => self.client(id, &Request::Extended(ExtendedRequest::WhoAmI)),
+            8 => self.answer(argument, 0),
+            9 => self.answer(argument, 49),
+            10 | 11 => self.entry(argument),
+            12 => self.connected(argument % 4 != 0),
+            13 if argument % 4 == 0 && self.connection.take().is_some() => {
+                self.session.on_upstream_lost(self.now, &mut self.fx);
+            }
+            13 => self.retry(),
+            14 => self.grant_or_revoke(argument),
+            _ => self.later(argument),
+        }
+    }
+
+    fn client(&mut self, id: i32, request: &Request<'_>) {
+        if self.held.is_some() {
+            return self.retry();
+        }
+        let mut frame = Vec::new();
+        message::write_request(&mut frame, UpstreamMessageId(id), request, &[]);
+        self.hand_over(frame);
+    }
+
+    fn retry(&mut self) {
+        if let Some(frame) = self.held.take() {
+            self.hand_over(frame);
+        }
+    }
+
+    fn hand_over(&mut self, frame: Vec<u8>) {
+        let before = self.fx.to_upstream.len();
+        let flow = self.session.on_client(&frame, false, &self.snapshot, self.now, &mut self.fx);
+        if flow == Flow::Wait {
+            assert_eq!(self.fx.to_upstream.len(), before, "what waits has no effect");
+            self.held = Some(frame);
+            return;
+        }
+        let envelope = Envelope::parse_request(&frame).expect("our own");
+        if tag::response_to(envelope.tag).is_some() && !self.open.contains(&envelope.id) {
+            self.open.push(envelope.id);
+        }
+        self.check_permitted(before.min(self.fx.to_upstream.len()));
+    }
+
+    /// What was just put on its way: only what is open to the subject at this instant.
+    fn check_permitted(&self, from: usize) {
+        each(&self.fx.to_upstream[from..], |envelope| {
+            let request = Request::decode(&envelope).expect("canonical");
+            let touched = match &request {
+                Request::Search(search) => Some(&search.base),
+                Request::Delete(entry) => Some(entry),
+                _ => None,
+            };
+            if touched.is_some_and(|name| name.is_within(&dn(PAYROLL))) {
+                assert!(self.may_see_payroll(), "{request:?} as {:?}", self.session.subject());
+            }
+        });
+    }
+
+    fn may_see_payroll(&self) -> bool {
+        match self.session.subject() {
+            Subject::Anonymous => false,
+            Subject::Dn(name) => self.snapshot.grants.get(name).any(|grant| grant.is_active(self.now)),
+        }
+    }
+
+    /// Performs the effects, in the driver's order.
+    fn settle(&mut self) {
+        self.fx.records.clear();
+        self.fx.record_ends.clear();
+        let mut answered = Vec::new();
+        each(&std::mem::take(&mut self.fx.to_client), |envelope| {
+            if tag::is_final_response(envelope.tag) && envelope.id != 0 {
+                answered.push(envelope.id);
+            }
+        });
+        for id in answered {
+            let at = self.open.iter().position(|open| *open == id).expect("one answer to each message");
+            self.open.remove(at);
+        }
+        if self.fx.close {
+            return;
+        }
+        if std::mem::take(&mut self.fx.drop_upstream) {
+            self.connection = None;
+            self.connecting = false;
+        }
+        if std::mem::take(&mut self.fx.connect) {
+            assert!(self.connection.is_none(), "a second connection");
+            self.connecting = true;
+        }
+        self.deliver();
+    }
+
+    fn deliver(&mut self) {
+        let Some(connection) = &mut self.connection else { return };
+        let subject = match self.session.subject() {
+            Subject::Anonymous => String::new(),
+            Subject::Dn(name) => name.text().to_owned(),
+        };
+        each(&std::mem::take(&mut self.fx.to_upstream), |envelope| {
+            assert!(envelope.id > self.last_id, "ids rise");
+            self.last_id = envelope.id;
+            let name = match Request::decode(&envelope).expect("canonical") {
+                Request::Bind(BindRequest { name: BindName::Dn(name), .. }) => name.text().to_owned(),
+                Request::Abandon(_) => return,
+                request => {
+                    assert_eq!(connection.bound_as, subject, "{request:?} as somebody else");
+                    String::new()
+                }
+            };
+            connection.asked.push((envelope.id, envelope.tag, name));
+        });
+    }
+
+    fn connected(&mut self, well: bool) {
+        if !std::mem::take(&mut self.connecting) {
+            return;
+        }
+        if well {
+            self.connection = Some(Connection::default());
+            self.session.on_upstream_connected("ldap://directory".into());
+        } else {
+            self.session.on_upstream_failed(self.now, &mut self.fx);
+        }
+    }
+
+    fn answer(&mut self, argument: usize, code: u32) {
+        let Some(connection) = self.connection.as_mut().filter(|connection| !connection.asked.is_empty()) else {
+            return;
+        };
+        let (id, request_tag, name) = connection.asked.remove(argument % connection.asked.len());
+        if request_tag == tag::BIND_REQUEST && code == 0 {
+            connection.bound_as = name;
+        }
+        let response_tag = tag::response_to(request_tag).expect("has an answer");
+        let mut frame = Vec::new();
+        response::write_result(&mut frame, ClientMessageId(id), response_tag, ResultCode(code), "", "");
+        self.session.on_upstream(&frame, &self.snapshot, self.now, &mut self.fx);
+    }
+
+    fn entry(&mut self, argument: usize) {
+        let asked = self.connection.iter().flat_map(|connection| &connection.asked);
+        let Some(id) = asked.filter(|asked| asked.1 == tag::SEARCH_REQUEST).map(|asked| asked.0).next() else {
+            return;
+        };
+        let name = BASES[argument % 4];
+        let mut frame = Vec::new();
+        Entry { name: name.as_bytes(), attributes: Vec::new() }.write(&mut frame, ClientMessageId(id));
+        // As the driver does before it hands over what the directory sent.
+        self.session.on_change(&self.snapshot, self.now, &mut self.fx);
+        self.session.on_upstream(&frame, &self.snapshot, self.now, &mut self.fx);
+        each(&self.fx.to_client, |envelope| {
+            if envelope.tag == tag::SEARCH_RESULT_ENTRY && dn(name).is_within(&dn(PAYROLL)) {
+                assert!(self.may_see_payroll(), "{name} as {:?}", self.session.subject());
+            }
+        });
+    }
+
+    fn grant_or_revoke(&mut self, argument: usize) {
+        let subject = dn(NAMES[1 + argument % 3]);
+        let grants = &self.snapshot.grants;
+        let held: Vec<_> = grants.get(&subject).map(|grant| grant.id.clone()).collect();
+        self.snapshot.grants = Arc::new(match held.first() {
+            Some(id) => grants.without(&subject, id),
+            None => {
+                self.grants += 1;
+                grants.with(Arc::new(self.grant(subject)))
+            }
+        });
+        self.session.on_change(&self.snapshot, self.now, &mut self.fx);
+    }
+
+    fn grant(&self, subject: Dn) -> ActiveGrant {
+        let opens =
+            [0, 1].map(|at| Opening { resource: ResourceIndex(at), operations: OperationSet::all(), base: None });
+        ActiveGrant {
+            id: format!("g{}", self.grants).into(),
+            request: "r".into(),
+            role: "role".into(),
+            subject,
+            from: self.now.wall,
+            until: self.now.wall + chrono::TimeDelta::seconds(10),
+            until_monotonic: self.now.monotonic + Duration::from_secs(10),
+            opens: opens.to_vec(),
+        }
+    }
+
+    /// Time passes on both clocks, or only on one, or the wall clock is set back.
+    fn later(&mut self, argument: usize) {
+        let (wall, monotonic) = [(4, 4), (0, 4), (12, 0), (-60, 1)][argument % 4];
+        self.now.wall += chrono::TimeDelta::seconds(wall);
+        self.now.monotonic += Duration::from_secs(monotonic);
+        self.session.on_change(&self.snapshot, self.now, &mut self.fx);
+    }
+}
+
+fn search(base: &str) -> Request<'static> {
+    Request::Search(SearchRequest {
+        base: dn(base),
+        scope: SearchScope::Subtree,
+        deref: DerefAliases::Never,
+        size_limit: 0,
+        time_limit: 0,
+        types_only: false,
+        filter: Filter::Present(AttributeDescription(b"objectClass")),
+        attributes: Vec::new(),
+    })
+}
+
+fn bind(name: &str) -> Request<'static> {
+    let authentication = Authentication::Simple(if name.is_empty() { b"" } else { b"secret" });
+    Request::Bind(BindRequest { version: 3, name: BindName::Dn(dn(name)), authentication })
+}
+
+/// Cuts octets into messages.
+fn each(mut octets: &[u8], mut look: impl FnMut(Envelope<'_>)) {
+    while let Some(length) = frame_length(octets, usize::MAX).expect("messages") {
+        let (frame, rest) = octets.split_at(length);
+        octets = rest;
+        let envelope = Envelope::parse_response(frame).or_else(|_| Envelope::parse_request(frame));
+        look(envelope.expect("a whole message"));
+    }
+    assert!(octets.is_empty(), "half a message");
+}
