@@ -36,14 +36,14 @@ pub(super) fn upstream(config: &config::Directory) -> Result<Directory, TlsError
     let client = config.ca.as_deref().map(tls::client_config).transpose()?.map(Arc::new);
     let servers = config.urls.iter().map(|url| {
         let security = match (url.transport, &client) {
+            (Transport::Plain, _) => Security::Plain,
             (Transport::Tls, Some(client)) => Security::Tls(client.clone()),
             (Transport::StartTls, Some(client)) => Security::StartTls(client.clone()),
-            // The configuration does not come here without `ca` where TLS is used.
-            (Transport::Plain | Transport::Tls | Transport::StartTls, _) => Security::Plain,
+            (Transport::Tls | Transport::StartTls, None) => return Err(TlsError::NoAuthority(url.to_string())),
         };
-        Server { url: url.to_string().into(), host: url.host.clone(), port: url.port, security }
+        Ok(Server { url: url.to_string().into(), host: url.host.clone(), port: url.port, security })
     });
-    Ok(Directory::new(servers.collect(), config.connect_timeout))
+    Ok(Directory::new(servers.collect::<Result<_, _>>()?, config.connect_timeout))
 }
 
 /// Who may do what at the control port.

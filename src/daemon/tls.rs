@@ -23,6 +23,9 @@ pub enum TlsError {
         /// What is wrong with it.
         reason: String,
     },
+    /// TLS without anybody to trust. (The configuration does not let it come to this.)
+    #[error("{0}: no certificate authority is configured for it")]
+    NoAuthority(String),
     /// The files can be read but do not make a working configuration.
     #[error("{path}: {source}")]
     Tls {
