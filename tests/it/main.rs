@@ -6,6 +6,7 @@
 mod arbitrary;
 mod cli;
 mod demo;
+mod durability;
 mod fuzz;
 mod ldap3_proto;
 mod ldap_round_trip;
