@@ -119,3 +119,22 @@ fn many_commits_at_once_share_flushes_and_are_all_there() {
     drop(store);
     assert_eq!(all(&SledStore::open(&path).expect("open")).len(), 200);
 }
+
+#[test]
+fn without_fsync_nothing_is_acknowledged_published_or_tried_again() {
+    let (_directory, path) = place();
+    drop(SledStore::open(&path).expect("create"));
+    let lock = lock(&path).expect("free");
+    let db = sled::Config::new().path(&path).flush_every_ms(None).open().expect("as it is");
+    let records = db.open_tree("records").expect("tree");
+    // Its fsync always fails.
+    let file = File::open("/dev/null").expect("it is everywhere");
+    let store = SledStore::start(db, records, file, lock).expect("start");
+    let never = || -> Publish { Box::new(|| panic!("published")) };
+    let result = store.commit(vec![record("a", 1, "one")], never());
+    assert!(matches!(&result, Err(StoreError::Failed(_))), "{result:?}");
+    assert!(store.failure().is_some());
+    let result = store.commit(vec![record("b", 1, "one")], never());
+    assert!(matches!(&result, Err(StoreError::Failed(_))), "{result:?}");
+    assert_eq!(store.get("b"), Ok(None));
+}
