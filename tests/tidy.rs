@@ -222,6 +222,19 @@ fn leftovers(path: &str, source: &str) -> Vec<String> {
     LEFT.iter().filter(|left| source.contains(**left)).map(|left| format!("{path}: contains {left:?}")).collect()
 }
 
+/// Tests that a document names, as `module::test` between backticks, and that are not there.
+fn named_tests(document: &str, files: &[(String, String)]) -> Vec<String> {
+    let quoted = document.split('`').skip(1).step_by(2).filter(|name| name.contains("::") && !name.contains(' '));
+    let there = |name: &str| {
+        let (module, test) = name.rsplit_once("::").unwrap_or_default();
+        let module = format!("tests/it/{}", module.replace("::", "/"));
+        let text =
+            files.iter().find(|(path, _)| *path == format!("{module}.rs") || *path == format!("{module}/mod.rs"));
+        text.is_some_and(|(_, text)| text.contains(&format!("#[test]\nfn {test}()")))
+    };
+    quoted.filter(|name| !there(name)).map(|name| format!("there is no test {name}")).collect()
+}
+
 // ---------------------------------------------------------------------------------------------
 // The tree
 
@@ -305,6 +318,14 @@ fn every_file_says_what_it_is() {
 #[test]
 fn the_words_are_ours() {
     over(|path| ours(path) && path != "tests/tidy.rs", words);
+}
+
+#[test]
+fn the_tests_that_bypasses_names_are_there() {
+    let files = tree_files();
+    let (_, document) = files.iter().find(|(path, _)| path == "docs/bypasses.md").expect("docs/bypasses.md");
+    assert_eq!(document.lines().filter(|line| line.starts_with("| ") && line.contains("::")).count(), 18);
+    complain(named_tests(document, &files));
 }
 
 #[test]
@@ -409,6 +430,13 @@ mod rules {
         }
         let key = concat!("-----BEGIN EC PRIVATE ", "KEY-----\nMHcCAQ");
         assert!(!leftovers("certs/server.key", key).is_empty());
+    }
+
+    #[test]
+    fn tests_that_are_named_are_looked_for() {
+        let files = [("tests/it/a/b.rs".to_owned(), "#[test]\nfn c() {}\nfn d() {}".to_owned())];
+        assert_eq!(named_tests("`a::b::c` and `e`", &files), Vec::<String>::new());
+        assert_eq!(named_tests("`a::b::d`, `b::c`", &files).len(), 2);
     }
 
     #[test]

@@ -4,10 +4,18 @@
 #![expect(clippy::print_stderr, reason = "a failing test shows what the gate said")]
 
 mod arbitrary;
+mod bypass;
 mod cli;
+mod configuration;
 mod demo;
 mod durability;
 mod fuzz;
 mod ldap3_proto;
 mod ldap_round_trip;
+mod memory;
+mod records;
+mod rfc4511;
+mod running;
 mod support;
+mod upstream;
+mod workflow;

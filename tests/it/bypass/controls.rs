@@ -1,0 +1,95 @@
+//! Controls: what is not understood is refused or dropped, and nobody speaks for somebody else.
+
+use crate::support::ber::{filter, octets, sequence};
+use crate::support::gate::{Gate, Setup};
+use crate::support::ldap::{Client, SCOPE_BASE, Search, control, modify_request};
+use crate::support::slapd::{BASE, Extra, Slapd, person};
+use crate::support::wire::Wire;
+
+const PROXIED_V2: &str = "2.16.840.1.113730.3.4.18";
+const PROXIED_V1: &str = "2.16.840.1.113730.3.4.12";
+const SYNC: &str = "1.3.6.1.4.1.4203.1.9.1.1";
+const PERSISTENT: &str = "2.16.840.1.113730.3.4.3";
+const DIR_SYNC: &str = "1.2.840.113556.1.4.841";
+const ASSERTION: &str = "1.3.6.1.1.12";
+const PRE_READ: &str = "1.3.6.1.1.13.1";
+const POST_READ: &str = "1.3.6.1.1.13.2";
+const MATCHED_VALUES: &str = "1.2.826.0.1.3344810.2.3";
+const UNKNOWN: &str = "1.3.6.1.4.1.32473.1.2.3";
+
+fn start() -> (Slapd, Wire, Gate, Client) {
+    // Where alice may speak for others, a control that gets through has an effect.
+    let slapd = Slapd::with(Extra::default());
+    let wire = Wire::to(slapd.ldap);
+    let gate = Setup::default().plain_directory(wire.port).start(&slapd);
+    let client = gate.client_as("alice");
+    (slapd, wire, gate, client)
+}
+
+fn sent(wire: &Wire, oid: &str) -> bool {
+    wire.heard().iter().any(|m| m.bytes.windows(oid.len()).any(|w| w == oid.as_bytes()))
+}
+
+#[test]
+fn nobody_speaks_for_somebody_else() {
+    let (_slapd, wire, _gate, mut client) = start();
+    let for_bob = format!("dn:{}", person("bob"));
+    for critical in [true, false] {
+        for (oid, value) in
+            [(PROXIED_V2, for_bob.clone().into_bytes()), (PROXIED_V1, sequence(&[&octets(person("bob"))]))]
+        {
+            let control = control(oid, critical, Some(&value));
+            let search = Search::new(person("alice")).scope(SCOPE_BASE).control(control.clone());
+            let found = client.search(&search);
+            assert!(found.answer.code != 0 && found.entries.is_empty(), "{oid} {critical}: {found:?}");
+            assert_ne!(client.ask(&modify_request(&person("alice"), 2, "title", &[b"x"]), &[control]).code, 0);
+            assert!(!sent(&wire, oid), "{oid} reached the directory");
+        }
+    }
+    assert_eq!(client.who_am_i(), format!("dn:{}", person("alice")));
+}
+
+#[test]
+fn unknown_ones_are_refused_when_critical_and_dropped_when_not() {
+    let (_slapd, wire, _gate, mut client) = start();
+    let search = |critical| Search::new(person("bob")).scope(SCOPE_BASE).control(control(UNKNOWN, critical, None));
+    assert_eq!(client.search(&search(true)).summary(), (12, vec![]));
+    assert_eq!(client.search(&search(false)).summary(), (0, vec![person("bob").as_str()]));
+    let write = modify_request(&person("bob"), 2, "title", &[b"x"]);
+    assert_eq!(client.ask(&write, &[control(UNKNOWN, true, Some(b"x"))]).code, 12);
+    assert_eq!(client.ask(&write, &[control(UNKNOWN, false, Some(b"x"))]).code, 0);
+    assert!(!sent(&wire, UNKNOWN), "it reached the directory");
+}
+
+#[test]
+fn replication_is_refused_where_something_is_protected() {
+    let (_slapd, wire, _gate, mut client) = start();
+    let sync = sequence(&[&crate::support::ber::enumerated(1)]);
+    for (oid, value) in [(SYNC, Some(sync.as_slice())), (PERSISTENT, None), (DIR_SYNC, None)] {
+        let found = client.search(&Search::new(BASE).control(control(oid, true, value)));
+        assert!(found.answer.code != 0 && found.entries.is_empty(), "{oid}: {found:?}");
+        assert!(!sent(&wire, oid), "{oid} reached the directory");
+    }
+}
+
+#[test]
+fn controls_that_read_do_not_read_what_is_protected() {
+    let (_slapd, wire, _gate, mut client) = start();
+    let e01 = format!("uid=e01,ou=payroll,{BASE}");
+    let read = sequence(&[&octets("description")]);
+    for oid in [PRE_READ, POST_READ] {
+        let id = client.send(&modify_request(&e01, 2, "title", &[b"x"]), &[control(oid, true, Some(&read))]);
+        let message = client.receive_for(id);
+        assert!(matches!(message.answer().code, 50 | 12), "{message:?}");
+        assert!(message.controls.is_empty(), "{message:?}");
+    }
+    let assertion = control(ASSERTION, true, Some(&filter("(description=salary 1000)")));
+    let answer = client.ask(&modify_request(&e01, 2, "title", &[b"x"]), std::slice::from_ref(&assertion));
+    assert!(matches!(answer.code, 50 | 12), "{answer:?}");
+    let values = control(MATCHED_VALUES, true, Some(&sequence(&[&filter("(description=salary 1000)")])));
+    for control in [assertion, values] {
+        let found = client.search(&Search::new(BASE).filter("(uid=e01)").control(control));
+        assert!(found.entries.is_empty(), "{found:?}");
+    }
+    assert!(!wire.heard().iter().any(|m| m.body.windows(e01.len()).any(|w| w == e01.as_bytes())));
+}

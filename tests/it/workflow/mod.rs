@@ -1,0 +1,4 @@
+//! From request to end: asked for and decided on the command line, felt in LDAP.
+
+mod rules;
+mod scenario;
