@@ -53,8 +53,10 @@ pub(super) fn log_to_stderr(level: &str) {
         Ok(off) => filter.add_directive(off),
         Err(_) => EnvFilter::new(level),
     };
+    // A full disk under standard error must not end a thread: what cannot be said is not said.
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
     // Fails only when logging was set up before: then it is.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = subscriber.with_writer(std::io::stderr).try_init();
 }
 
 /// One line for whoever started the gate: it serves, and where.

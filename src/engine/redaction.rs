@@ -117,6 +117,14 @@ fn root_dse_list(attribute: AttributeDescription<'_>) -> Option<List> {
     match lower.as_slice() {
         b"altserver" | b"1.3.6.1.4.1.1466.101.120.6" => Some(List::AlternativeServers),
         b"namingcontexts" | b"1.3.6.1.4.1.1466.101.120.5" => Some(List::NamingContexts),
+        // Names of other trees, as OpenLDAP, 389 Directory Server and Active Directory publish them.
+        b"configcontext"
+        | b"monitorcontext"
+        | b"changelog"
+        | b"configurationnamingcontext"
+        | b"defaultnamingcontext"
+        | b"rootdomainnamingcontext"
+        | b"schemanamingcontext" => Some(List::NamingContexts),
         b"supportedcontrol" | b"1.3.6.1.4.1.1466.101.120.13" => Some(List::Controls),
         b"supportedextension" | b"1.3.6.1.4.1.1466.101.120.7" => Some(List::Extensions),
         b"supportedsaslmechanisms" | b"1.3.6.1.4.1.1466.101.120.14" => Some(List::Mechanisms),

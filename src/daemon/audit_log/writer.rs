@@ -40,6 +40,15 @@ pub(super) struct Writer {
     _lock: Flock<File>,
 }
 
+/// However the writer ends: what is appended from then on is not recorded.
+struct Ended(Arc<Shared>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.set_recording(false);
+    }
+}
+
 impl Writer {
     pub(super) fn open(options: Options, shared: Arc<Shared>) -> Result<Writer, AuditLogError> {
         let lock = file::claim(&options.directory)?;
@@ -72,6 +81,7 @@ impl Writer {
     }
 
     pub(super) fn run(mut self) {
+        let _ended = Ended(Arc::clone(&self.shared));
         loop {
             self.wait();
             let stopping = self.shared.stopping.load(Ordering::Acquire);
@@ -239,12 +249,13 @@ impl Writer {
     }
 
     fn failed(&mut self, error: &std::io::Error) {
+        // First, and whatever becomes of the telling.
+        self.shared.set_recording(false);
         if !self.failing {
             tracing::error!(%error, "the audit log cannot be written: what needs a grant is refused until it can");
         }
         self.failing = true;
         self.interrupted = true;
-        self.shared.set_recording(false);
     }
 
     /// Keeps trying for a while to write what is left.

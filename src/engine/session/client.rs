@@ -38,7 +38,10 @@ impl Session {
                     Some((id, request_tag)) if !self.outstanding.uses(id) => {
                         self.refuse_unread(id, request_tag, ResultCode::PROTOCOL_ERROR, malformed.message, now, fx);
                     }
-                    _ => self.disconnect(ResultCode::PROTOCOL_ERROR, malformed.message, now, fx),
+                    answerable => {
+                        let (id, request_tag) = answerable.unzip();
+                        self.cut_off(id, request_tag, malformed.message, now, fx);
+                    }
                 }
                 return Flow::Done;
             }
@@ -55,7 +58,7 @@ impl Session {
         // RFC 4511 4.1.1.1: an id in use must not be used again; which of the two an answer
         // belongs to could not be told.
         if self.outstanding.uses(id) && !lets_go || self.outstanding.exhausted() {
-            self.disconnect(ResultCode::PROTOCOL_ERROR, "message id already in use", now, fx);
+            self.cut_off(Some(id), Some(envelope.tag), "message id already in use", now, fx);
             return Flow::Done;
         }
         let controls = match envelope.controls() {
@@ -75,7 +78,7 @@ impl Session {
     /// What stands where a message should be is not one, or is too large.
     pub fn on_client_garbage(&mut self, reason: &str, now: Now, fx: &mut Effects) {
         if !self.closed {
-            self.disconnect(ResultCode::PROTOCOL_ERROR, reason, now, fx);
+            self.cut_off(None, None, reason, now, fx);
         }
     }
 
@@ -366,7 +369,8 @@ impl Session {
             return line;
         }
         let missing = monitored.map_or(&[][..], |refusal| &refusal.missing);
-        let resources = names(permit.resources(), snapshot).chain(names(missing, snapshot));
+        let beyond = missing.iter().filter(|at| !permit.resources().contains(at));
+        let resources = names(permit.resources().iter().chain(beyond), snapshot);
         let (decision, reason) = match monitored {
             Some(refusal) => ("monitored", refusal.reason),
             None if !permit.rests_on().is_empty() => ("permitted", "grant"),
@@ -391,8 +395,11 @@ fn redaction_of(permit: &Permit, search: &SearchRequest<'_>, snapshot: &Snapshot
     needed.then(|| Redacts { policy: snapshot.policy.clone(), directory: snapshot.directory.clone(), size_limit })
 }
 
-fn names<'a>(resources: &'a [ResourceIndex], snapshot: &'a Snapshot) -> impl Iterator<Item = &'a str> {
-    resources.iter().filter_map(|at| snapshot.policy.resource(*at)).map(|resource| &*resource.name)
+fn names<'a>(
+    resources: impl IntoIterator<Item = &'a ResourceIndex>,
+    snapshot: &'a Snapshot,
+) -> impl Iterator<Item = &'a str> {
+    resources.into_iter().filter_map(|at| snapshot.policy.resource(*at)).map(|resource| &*resource.name)
 }
 
 /// Before StartTLS: the rootDSE, StartTLS, and leaving.

@@ -3,8 +3,9 @@
 use super::outstanding::Purpose;
 use super::{Effects, Link, Session};
 use crate::engine::access::{Permit, Snapshot};
+use crate::engine::audit::record;
 use crate::engine::ldap::ResultCode;
-use crate::engine::ldap::message;
+use crate::engine::ldap::message::{self, ClientMessageId};
 use crate::engine::ldap::request::Request;
 use crate::engine::ldap::{response, tag};
 use crate::engine::time::Now;
@@ -64,6 +65,21 @@ impl Session {
         if !self.closed {
             self.disconnect(ResultCode::UNAVAILABLE, reason, now, fx);
         }
+    }
+
+    /// What the client sent cannot be answered, and nothing that comes after it can be trusted.
+    pub(super) fn cut_off(
+        &mut self,
+        id: Option<ClientMessageId>,
+        request_tag: Option<u8>,
+        reason: &str,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let mut line = self.line();
+        record::begin_malformed(&mut line, &self.context(now, id), request_tag, reason);
+        self.finish_here(line, Some(ResultCode::PROTOCOL_ERROR), 0, fx);
+        self.disconnect(ResultCode::PROTOCOL_ERROR, reason, now, fx);
     }
 
     /// RFC 4511 4.4.1, and nothing after it.

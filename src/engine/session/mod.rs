@@ -145,7 +145,7 @@ impl Session {
         self.origin.tls = Some(description);
     }
 
-    fn context(&self, now: Now, message_id: ClientMessageId) -> RecordContext<'_> {
+    fn context(&self, now: Now, message_id: impl Into<Option<ClientMessageId>>) -> RecordContext<'_> {
         RecordContext {
             now,
             session: &self.origin.session,
@@ -153,7 +153,7 @@ impl Session {
             tls: self.origin.tls.as_deref().unwrap_or("none"),
             subject: &self.identity.subject,
             authentication: self.identity.authentication,
-            message_id: Some(message_id),
+            message_id: message_id.into(),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::support::ber::{filter, octets, sequence};
 use crate::support::gate::{Gate, Setup};
 use crate::support::ldap::{Client, SCOPE_BASE, Search, control, modify_request};
 use crate::support::slapd::{BASE, Extra, Slapd, person};
+use crate::support::target::Target;
 use crate::support::wire::Wire;
 
 const PROXIED_V2: &str = "2.16.840.1.113730.3.4.18";
@@ -92,4 +93,22 @@ fn controls_that_read_do_not_read_what_is_protected() {
         assert!(found.entries.is_empty(), "{found:?}");
     }
     assert!(!wire.heard().iter().any(|m| m.body.windows(e01.len()).any(|w| w == e01.as_bytes())));
+}
+
+#[test]
+fn dereference_reads_only_where_nothing_is_hidden() {
+    let ask = |target: &Target, critical: &str| {
+        let extension = format!("{critical}deref=member:uid");
+        let groups = format!("ou=groups,{BASE}");
+        target.ldap("ldapsearch", Some("alice"), &["-LLL", "-E", &extension, "-b", &groups, "(cn=hr)", "cn"], "")
+    };
+    let direct = ask(&Target::direct(Extra::default()), "!").expect(0);
+    assert!(direct.stdout.contains("<uid=alice>"), "{direct:?}");
+    // It may follow any name anywhere: open only where no entry is protected from reading.
+    let open = "[[resource]]\nname = \"writes\"\nbase = \"dc=example,dc=com\"\noperations = [\"add\", \"delete\"]\n";
+    assert_eq!(ask(&Target::gated(Extra::default(), Setup::default().policy(open)), "!"), direct);
+    let hidden = Target::gated(Extra::default(), Setup::default());
+    ask(&hidden, "!").expect(12);
+    let dropped = ask(&hidden, "").expect(0);
+    assert!(dropped.stdout.contains("cn: hr") && !dropped.stdout.contains("<uid=alice>"), "{dropped:?}");
 }

@@ -106,10 +106,12 @@ fn an_ancestor_of_what_is_protected_stays_where_it_is() {
         rename_request(&projects, "ou=harmless", None),
         rename_request(&projects, "ou=projects", Some(&format!("ou=people,{BASE}"))),
         rename_request(&format!("OU=Projects,{BASE}"), "ou=harmless", Some(&format!("ou=people,{BASE}"))),
-        rename_request(BASE, "dc=harmless", None),
+        rename_request(BASE, "ou=harmless", Some(&projects)),
     ] {
         assert_eq!(client.ask(&operation, &[]).code, 50);
     }
+    // Out of the tree that is served: there is no such place.
+    assert_eq!(client.ask(&rename_request(BASE, "dc=harmless", None), &[]).code, 32);
     for above in [&projects, BASE] {
         let answer = client.ask(&delete_request(above), &[control(TREE_DELETE, true, None)]);
         assert_eq!(answer.code, 50, "{answer:?}");

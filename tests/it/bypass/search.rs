@@ -198,7 +198,7 @@ fn pages_cannot_be_fetched_on_another_connection() {
 #[test]
 fn sorting_by_open_keys_works_and_virtual_lists_do_not_count() {
     let (_target, mut client) = gated(Setup::default());
-    let by_number = sequence(&[&sequence(&[&octets("uidNumber"), &crate::support::ber::tlv(0x82, &[0xff])])]);
+    let by_number = sequence(&[&sequence(&[&octets("uidNumber"), &crate::support::ber::tlv(0x81, &[0xff])])]);
     let sorted = Search::new(BASE).filter("(uidNumber=*)").control(control(SORT, true, Some(&by_number)));
     let found = client.search(&sorted);
     assert_eq!(found.answer.code, 0, "{found:?}");

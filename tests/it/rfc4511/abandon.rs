@@ -89,10 +89,13 @@ fn abandon_of_a_bind_is_ignored() {
 
 #[test]
 fn cancel_is_mapped_and_answered() {
-    let (_slapd, wire, gate) = slow();
+    // So much that slapd itself is in the middle of it, and not only the wire.
+    let slapd = Slapd::with(Extra { big: (1_000, 40_000), ..Extra::default() });
+    let wire = Wire::to(slapd.ldap);
+    let gate = Setup::default().plain_directory(wire.port).start(&slapd);
     let mut client = gate.client_as("alice");
-    wire.slow_entries(Duration::from_millis(5));
-    client.send_raw(&message(40, &big(), &[]));
+    wire.slow_entries(Duration::from_millis(2));
+    client.send_raw(&message(40, &Search::new(format!("ou=big,{BASE}")).attributes(&["*"]).encoded(), &[]));
     assert_eq!(client.receive_for(40).tag, tag::ENTRY);
     client.send_raw(&message(41, &cancel(40), &[]));
     let (mut ended, mut answered) = (None, None);

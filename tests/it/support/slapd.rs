@@ -49,7 +49,7 @@ pub(crate) struct Extra {
     pub(crate) big: (usize, usize),
     /// More entries.
     pub(crate) ldif: String,
-    /// More lines of configuration for the database.
+    /// More lines of configuration, before the databases.
     pub(crate) configuration: String,
 }
 
@@ -155,6 +155,7 @@ TLSCertificateKeyFile {key}
 sizelimit unlimited
 authz-policy to
 threads 4
+{more}
 database config
 rootdn cn=config
 rootpw {ROOT_PASSWORD}
@@ -169,7 +170,6 @@ maxsize 1073741824
 dbnosync
 index objectClass eq
 index uid eq
-{more}
 overlay memberof
 overlay ppolicy
 overlay sssvlv
