@@ -1,13 +1,10 @@
 //! A session in a world that is against it: any order of messages, answers, losses, grants and clocks.
 //!
 //! The directory here is the worst there is: a bind that fails leaves its connection bound as before,
-//! and searches are answered with entries from everywhere. What must hold all the same:
-//!
-//! 1. what the directory is asked on a connection is asked as the one whom the session says it is;
-//! 2. nothing that is protected is asked for, and no protected entry shown, unless a grant is active
-//!    at that instant;
-//! 3. ids towards the directory rise; the client gets at most one final answer to each message;
-//! 4. octets in either direction are whole messages.
+//! and searches are answered with entries from everywhere. What must hold all the same: (1) the directory
+//! is asked as the one whom the session says it is; (2) nothing protected is asked for or shown unless a
+//! grant is active at that instant; (3) ids towards the directory rise, and the client gets at most one
+//! final answer to each message; (4) octets in either direction are whole messages.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,8 +117,8 @@ impl World {
             8 => self.answer(argument, 0),
             9 => self.answer(argument, 49),
             10 | 11 => self.entry(argument),
-            12 => self.connected(argument % 4 != 0),
-            13 if argument % 4 == 0 && self.connection.take().is_some() => {
+            12 => self.connected(!argument.is_multiple_of(4)),
+            13 if argument.is_multiple_of(4) && self.connection.take().is_some() => {
                 self.session.on_upstream_lost(self.now, &mut self.fx);
             }
             13 => self.retry(),
