@@ -56,7 +56,7 @@ struct Deciding<'a> {
     missing: Vec<Need<'a>>,
     /// Whether anything is reached and, at least in part, not shown.
     hides: bool,
-    /// What that is, when monitoring.
+    /// What that is, when monitoring, but for what only aliases could lead to.
     hidden: Vec<Need<'a>>,
 }
 
@@ -88,25 +88,35 @@ impl<'a> Deciding<'a> {
             if !self.permit.resources.iter().take(at_base).any(|other| *other == resource) {
                 self.permit.resources.push(resource);
             }
-            self.show_or_hide(resource, around);
+            if !self.is_shown(resource, around) {
+                self.hides = true;
+                // Only what is said of it needs to know what; it may be much.
+                if policy.mode == Mode::Monitor {
+                    self.hidden.push(Need { resource, spot: around, leaving: false });
+                }
+            }
         }
         if aliases {
             let elsewhere = |at: &ResourceIndex| policy.resource(*at).is_some_and(|r| !r.meets(base, scope));
-            policy.protecting(OperationKind::Search).filter(elsewhere).for_each(|at| self.show_or_hide(at, around));
+            for resource in policy.protecting(OperationKind::Search).filter(elsewhere) {
+                // That an alias may lead there is no news when monitoring: most never do.
+                self.hides |= !self.is_shown(resource, around);
+            }
         }
         if aliases || base.is_root() {
             self.permit.redaction.keep_to_trees(&self.snapshot.directory);
         }
     }
 
-    fn show_or_hide(&mut self, resource: ResourceIndex, around: Spot<'a>) {
-        let Some(protected) = self.snapshot.policy.resource(resource) else { return };
+    /// Has the redaction show what is held of a resource; whether that is all that is reached of it.
+    fn is_shown(&mut self, resource: ResourceIndex, around: Spot<'a>) -> bool {
+        let Some(protected) = self.snapshot.policy.resource(resource) else { return false };
         let openings = || self.holder.openings(resource, searching);
         if let Some(held) = longest(openings().filter(|held| held.spans(around, &protected.base))) {
             rest_on(&mut self.permit.rests_on, held);
             // It spans all that is reached, so nothing narrower needs to be asked of each entry.
             self.permit.redaction.open(resource, None);
-            return;
+            return true;
         }
         for held in openings() {
             let Held::Grant(_, Some(narrowed)) = held else { continue };
@@ -119,11 +129,7 @@ impl<'a> Deciding<'a> {
                 self.permit.redaction.open(resource, Some(narrowed));
             }
         }
-        self.hides = true;
-        // Only what is said of it needs to know what; it may be much.
-        if self.snapshot.policy.mode == Mode::Monitor {
-            self.hidden.push(Need { resource, spot: around, leaving: false });
-        }
+        false
     }
 
     /// Weighs what was found.
@@ -143,7 +149,7 @@ impl<'a> Deciding<'a> {
             Mode::Monitor if !self.missing.is_empty() => {
                 self.permit.monitored = Some(Box::new(not_held(&self.missing, "not held")));
             }
-            Mode::Monitor if self.hides => {
+            Mode::Monitor if !self.hidden.is_empty() => {
                 self.permit.monitored = Some(Box::new(not_held(&self.hidden, "redacted")));
             }
             Mode::Monitor => {}

@@ -372,6 +372,8 @@ fn monitoring() {
         bert        : search sub ou=payroll,dc=x               -> ok monitored payroll
         bert        : search sub ou=it,dc=x                    -> ok monitored card
         bert        : search sub ou=people,dc=x                -> ok
+        bert        : search-deref sub ou=it,dc=x              -> ok hides monitored card
+        bert        : search-deref sub ou=people,dc=x          -> ok hides
         bert        : modify cn=a,ou=payroll,dc=x              -> ok monitored payroll writes
         anna+editor : modify cn=a,ou=payroll,dc=x              -> ok editor
         bert        : password anna                            -> ok monitored card desks payroll writes

@@ -12,9 +12,6 @@ use unicode_normalization::char::is_combining_mark;
 /// Every octet below this is free to delimit: no prepared value contains one.
 const FIRST_VALUE_OCTET: u8 = 0x20;
 
-/// Begins a value in the certain form that is not its own comparable form.
-const EXACTLY: u8 = 0x03;
-
 /// Escapes an octet that delimits, in the certain form.
 const ESCAPE: u8 = 0x02;
 
@@ -56,7 +53,6 @@ pub(super) fn certain(value: &str, rule: Option<Rule>, out: &mut Vec<u8>) {
         out.extend(value.bytes().map(|octet| octet.to_ascii_lowercase()));
         return;
     }
-    out.push(EXACTLY);
     let fold = rule.is_some();
     let mut buffer = [0; 4];
     for c in value.chars() {
