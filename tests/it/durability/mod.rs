@@ -1,6 +1,7 @@
 //! `kill -9` at any moment: nothing acknowledged is lost, nothing opens that is not on disk.
 
 mod child;
+mod serve;
 
 use child::{Child, Said, house};
 use std::collections::BTreeSet;
