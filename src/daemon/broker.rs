@@ -198,6 +198,10 @@ impl Broker {
     /// Returns how long nothing more is due. The gate compares the time at each decision, so that
     /// being late here opens nothing.
     pub fn settle(&self) -> Duration {
+        if self.store.failure().is_some() {
+            // Nothing can be written down. What is over opens nothing all the same.
+            return LOOK_AGAIN;
+        }
         let now = self.clock.now().wall;
         let due = self.live.due(now);
         for id in &due.requests {

@@ -5,28 +5,34 @@ use crate::daemon::store::StoreError;
 use crate::daemon::store::record::Document;
 use crate::engine::grant::history::Actor;
 use crate::engine::grant::lifecycle::Grant;
-use crate::engine::workflow::Request;
+use crate::engine::workflow::{Match, Request, WorkflowError};
 
 impl Broker {
     /// One request, if the actor may see it.
     ///
     /// # Errors
-    /// There is none that they may see, or it cannot be read.
+    /// There is none that they may see, it is not known whether they may, or it cannot be read.
     pub fn request(&self, id: &str, actor: &Actor) -> Result<Request, BrokerError> {
         match self.load(id)? {
-            Some(Document::Request(request)) if self.sees_request(&request, actor) => Ok(request),
-            Some(Document::Request(_) | Document::Grant(_)) | None => Err(BrokerError::NotFound(id.to_owned())),
+            Some(Document::Request(request)) => {
+                self.check_seen(id, &request.role, self.sees_request(&request, actor))?;
+                Ok(request)
+            }
+            Some(Document::Grant(_)) | None => Err(BrokerError::NotFound(id.to_owned())),
         }
     }
 
     /// One grant, if the actor may see it.
     ///
     /// # Errors
-    /// There is none that they may see, or it cannot be read.
+    /// There is none that they may see, it is not known whether they may, or it cannot be read.
     pub fn grant(&self, id: &str, actor: &Actor) -> Result<Grant, BrokerError> {
         match self.load(id)? {
-            Some(Document::Grant(grant)) if self.sees_grant(&grant, actor) => Ok(grant),
-            Some(Document::Request(_) | Document::Grant(_)) | None => Err(BrokerError::NotFound(id.to_owned())),
+            Some(Document::Grant(grant)) => {
+                self.check_seen(id, &grant.role, self.sees_grant(&grant, actor))?;
+                Ok(grant)
+            }
+            Some(Document::Request(_)) | None => Err(BrokerError::NotFound(id.to_owned())),
         }
     }
 
@@ -37,7 +43,7 @@ impl Broker {
     pub fn requests(&self, actor: &Actor, wanted: impl Fn(&Request) -> bool) -> Result<Vec<Request>, BrokerError> {
         let mut found = Vec::new();
         self.scan(|document| match document {
-            Document::Request(request) if self.sees_request(&request, actor) && wanted(&request) => {
+            Document::Request(request) if self.sees_request(&request, actor) == Match::Yes && wanted(&request) => {
                 found.push(request);
             }
             Document::Request(_) | Document::Grant(_) => {}
@@ -55,10 +61,10 @@ impl Broker {
         if active {
             let now = self.clock.now().wall;
             found.extend(self.live.grants().into_iter().filter(|grant| !grant.state_at(now).is_end()));
-            found.retain(|grant| self.sees_grant(grant, actor));
+            found.retain(|grant| self.sees_grant(grant, actor) == Match::Yes);
         } else {
             self.scan(|document| match document {
-                Document::Grant(grant) if self.sees_grant(&grant, actor) => found.push(grant),
+                Document::Grant(grant) if self.sees_grant(&grant, actor) == Match::Yes => found.push(grant),
                 Document::Request(_) | Document::Grant(_) => {}
             })?;
         }
@@ -66,11 +72,20 @@ impl Broker {
         Ok(found)
     }
 
-    fn sees_request(&self, request: &Request, actor: &Actor) -> bool {
+    /// Somebody who may be an approver is not told that there is nothing while the directory is away.
+    fn check_seen(&self, id: &str, role: &str, seen: Match) -> Result<(), BrokerError> {
+        match seen {
+            Match::Yes => Ok(()),
+            Match::No => Err(BrokerError::NotFound(id.to_owned())),
+            Match::Unknown => Err(WorkflowError::MembershipUnknown(role.to_owned()).into()),
+        }
+    }
+
+    fn sees_request(&self, request: &Request, actor: &Actor) -> Match {
         self.with_context(|context| context.may_see(actor, &request.requested_by, &request.subject, &request.role))
     }
 
-    fn sees_grant(&self, grant: &Grant, actor: &Actor) -> bool {
+    fn sees_grant(&self, grant: &Grant, actor: &Actor) -> Match {
         self.with_context(|context| context.may_see(actor, &grant.requested_by, &grant.subject, &grant.role))
     }
 

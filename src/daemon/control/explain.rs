@@ -48,10 +48,10 @@ pub(super) async fn explain(
     let request = operation(&body, &filter)?;
     let snapshot = control.shared.snapshot.load_full();
     let asked = Asked { subject: &subject, request: &request, controls: &[], now: control.clock.now() };
-    json(StatusCode::OK, &view(&snapshot, engine(&snapshot, &asked)))
+    json(StatusCode::OK, &view(&snapshot, engine(&snapshot, &asked), matches!(request, Request::Search(_))))
 }
 
-fn view(snapshot: &Snapshot, explanation: Explanation) -> ExplainView {
+fn view(snapshot: &Snapshot, explanation: Explanation, is_search: bool) -> ExplainView {
     let names = |list: &[ResourceIndex]| -> Vec<String> {
         list.iter().filter_map(|at| snapshot.policy.resource(*at)).map(|resource| resource.name.to_string()).collect()
     };
@@ -93,8 +93,10 @@ fn view(snapshot: &Snapshot, explanation: Explanation) -> ExplainView {
                 view.reason = refusal.reason.to_owned();
                 view.missing = names(&refusal.missing);
             }
-            // What a permitted operation reaches and does not hold is taken out of the answer.
-            view.redacted = names(&lacking);
+            // What a permitted search reaches and does not hold is taken out of the answer.
+            if is_search {
+                view.redacted = names(&lacking);
+            }
         }
         Decision::Refused(refusal) => {
             view.decision = ExplainDecision::Refused;

@@ -94,10 +94,15 @@ impl Context<'_> {
 
     /// Whether the actor may see what `requested_by` asked of `role` for `subject`: those who
     /// asked, hold, may review or administer, and auditors.
-    pub fn may_see(&self, actor: &Actor, requested_by: &Identity, subject: &Dn, role: &str) -> bool {
-        self.is_party(actor, requested_by, subject)
-            || self.policy.role(role).is_some_and(|role| self.is(&role.approvers, &actor.acts))
-            || self.sees_everything(actor)
+    pub fn may_see(&self, actor: &Actor, requested_by: &Identity, subject: &Dn, role: &str) -> Match {
+        if self.is_party(actor, requested_by, subject) {
+            return Match::Yes;
+        }
+        let approvers = self.policy.role(role).map_or(&[][..], |role| &role.approvers);
+        let lists = [approvers, &self.authority.administrators, &self.authority.auditors];
+        let found = lists.map(|selectors| self.matches(selectors, &actor.acts));
+        let wanted = [Match::Yes, Match::Unknown].into_iter().find(|wanted| found.contains(wanted));
+        wanted.unwrap_or(Match::No)
     }
 
     /// Whether the actor asked, or holds.

@@ -37,9 +37,17 @@ pub fn revoke(
     reason: &str,
     context: &Context<'_>,
 ) -> Result<(Grant, Effect), WorkflowError> {
-    let approver = context.policy.role(&grant.role).is_some_and(|role| context.is(&role.approvers, &actor.acts));
-    if !approver && !context.is_administrator(actor) {
-        return Err(if is_holder(grant, actor) { WorkflowError::OwnGrant } else { WorkflowError::NotRevoker });
+    let approvers = context.policy.role(&grant.role).map_or(&[][..], |role| &role.approvers);
+    let lists = [approvers, &context.authority.administrators];
+    let found = lists.map(|selectors| context.matches(selectors, &actor.acts));
+    if !found.contains(&Match::Yes) {
+        return Err(if is_holder(grant, actor) {
+            WorkflowError::OwnGrant
+        } else if found.contains(&Match::Unknown) {
+            WorkflowError::MembershipUnknown(grant.role.clone())
+        } else {
+            WorkflowError::NotRevoker
+        });
     }
     check_text("the reason", reason)?;
     if reason.trim().is_empty() {

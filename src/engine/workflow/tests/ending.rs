@@ -84,16 +84,23 @@ fn who_sees_a_request() {
     let world = World::new();
     let request = world.ask(&person("anna"), Wish { subject: Some(dn("cn=sync,dc=x")), ..wish("editor") }).unwrap();
     for (actor, expected) in [
-        (person("anna"), true),
-        (Actor::own(Identity::of_dn(dn("cn=sync,dc=x")), "local"), true),
-        (person("lars"), true),
-        (person("root"), true),
-        (person("rita"), true),
-        (person("bert"), false),
-        (person_as("root", "bert"), false),
+        (person("anna"), Match::Yes),
+        (Actor::own(Identity::of_dn(dn("cn=sync,dc=x")), "local"), Match::Yes),
+        (person("lars"), Match::Yes),
+        (person("root"), Match::Yes),
+        (person("rita"), Match::Yes),
+        (person("bert"), Match::No),
+        (person_as("root", "bert"), Match::No),
     ] {
         let seen = world.context().may_see(&actor, &request.requested_by, &request.subject, &request.role);
         assert_eq!(seen, expected, "{actor:?}");
     }
     assert!(may_review(&request, &person("lars"), &world.context()).is_ok());
+    // While nobody knows who the leads are, one of them is told just that.
+    let away = World { groups: Groups::default(), ..World::new() };
+    let seen = |name| away.context().may_see(&person(name), &request.requested_by, &request.subject, &request.role);
+    assert_eq!([seen("lars"), seen("root"), seen("anna")], [Match::Unknown, Match::Yes, Match::Yes]);
+    let grant = world.grant(&request, &person("lars"));
+    let error = revoke(&grant, &person("lars"), "why", &away.context()).unwrap_err();
+    assert_eq!(error.word(), "membership-unknown");
 }
