@@ -13,6 +13,7 @@ mod fuzz;
 mod ldap3_proto;
 mod ldap_round_trip;
 mod memory;
+mod readme;
 mod records;
 mod rfc4511;
 mod running;
