@@ -29,7 +29,7 @@ const ONE: &[&[&str]] = &[
     &["ou=a b,dc=x", "ou=a  b,dc=x", r"ou=a\20\20b,dc=x", "ou=a\tb,dc=x", r"ou=a\09b,dc=x", "ou=a\u{a0}b,dc=x"],
     &["cn=b+ou=a,dc=x", "ou=a+cn=b,dc=x", "OU=A + CN=B,dc=x"],
     // Their fine forms sort the other way round.
-    &["cn=a+cn=e,dc=x", "cn=a+cn=é,dc=x", "cn=é+cn=a,dc=x"],
+    &["cn=a+cn=b,dc=x", "cn=ä+cn=b,dc=x", "cn=b+cn=ä,dc=x"],
     &["ou=ad", "ou=a\u{ad}d", r"ou=a\c2\add", "ou=a\u{200b}d", "ou=a\u{e000}d", "ou=a\u{fffd}d", r"ou=a\01d"],
     &["ou=strasse", "ou=STRASSE", "ou=straße", "ou=STRAẞE"],
     &["ou=lohne", "ou=löhne", "ou=lo\u{308}hne", "ou=LÖHNE", "ou=LØHNE", "ou=ｌｏｈｎｅ"],
