@@ -11,26 +11,19 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 /// What cut texts end with.
 pub(super) const CUT: &str = "… (cut)";
 
-/// ASCII that stands for itself inside a JSON string.
-const PLAIN: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0x20;
-    while byte < 0x7f {
-        table[byte] = true;
-        byte += 1;
-    }
-    table[b'"' as usize] = false;
-    table[b'\\' as usize] = false;
-    table
-};
+/// Whether every octet stands for itself inside a JSON string. Looks at all of them, without a way out
+/// in between: that can be done many at a time.
+fn is_plain(octets: &[u8]) -> bool {
+    let special = |octet: u8| !(0x20..0x7f).contains(&octet) | (octet == b'"') | (octet == b'\\');
+    !octets.iter().fold(false, |found, octet| found | special(*octet))
+}
 
 /// Writes octets as the inside of a JSON string (no quotes).
 pub(super) fn text(out: &mut Vec<u8>, octets: &[u8]) {
-    let plain = octets.iter().take_while(|byte| PLAIN[usize::from(**byte)]).count();
-    let (head, rest) = octets.split_at(plain);
-    out.extend_from_slice(head);
-    if !rest.is_empty() {
-        escaped(out, rest);
+    if is_plain(octets) {
+        out.extend_from_slice(octets);
+    } else {
+        escaped(out, octets);
     }
 }
 
@@ -107,6 +100,7 @@ pub(super) fn signed(out: &mut Vec<u8>, value: i64) {
 
 /// Writes an instant as RFC 3339, UTC, microseconds, quoted: `"2026-11-20T17:48:13.000412Z"`.
 pub(super) fn time(out: &mut Vec<u8>, instant: DateTime<Utc>) {
+    let instant = instant.naive_utc();
     let year = instant.year().clamp(0, 9999).unsigned_abs();
     let micros = instant.nanosecond() % 1_000_000_000 / 1000;
     let mut text = *b"\"0000-00-00T00:00:00.000000Z\"";

@@ -68,7 +68,17 @@ const SENSITIVE: &[&str] = &[
 ];
 
 /// The shortest of the above: what is shorter needs no comparing.
-const SHORTEST: usize = 7;
+pub(super) const SHORTEST: usize = 7;
+
+/// A bit for each length that a name in the list has: most names are told apart by that alone.
+const LENGTHS: u64 = {
+    let (mut lengths, mut at) = (0, 0);
+    while at < SENSITIVE.len() {
+        lengths |= 1 << SENSITIVE[at].len();
+        at += 1;
+    }
+    lengths
+};
 
 /// Whether an attribute description (RFC 4512 2.5: name or OID, in any case, with any options) names a
 /// sensitive attribute. What is not of that form is taken to: nobody knows what a directory makes of it.
@@ -86,6 +96,9 @@ pub(super) fn is_sensitive(description: &[u8]) -> bool {
         Some((prefix, oid)) if prefix.eq_ignore_ascii_case(b"oid.") => oid,
         _ => name,
     };
+    if name.len() >= 64 || LENGTHS & 1 << name.len() == 0 {
+        return false;
+    }
     SENSITIVE.iter().any(|sensitive| sensitive.len() == name.len() && sensitive.as_bytes().eq_ignore_ascii_case(name))
 }
 
@@ -110,6 +123,7 @@ mod tests {
             ("userPasswordHint", false),
             ("telephoneNumber;lang-de", false),
             ("dc", false),
+            ("a-name-that-is-far-longer-than-any-of-those-that-are-in-the-list-of-secrets", false),
         ] {
             assert_eq!(is_sensitive(description.as_bytes()), sensitive, "{description:?}");
         }

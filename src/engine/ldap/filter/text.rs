@@ -97,10 +97,13 @@ fn value<W: Write>(out: &mut W, octets: &[u8], hide: bool) -> fmt::Result {
 
 /// RFC 4515 3: UTF-8 as it is, but for what has a meaning in the text; anything else as `\xx`.
 fn escape<W: Write>(out: &mut W, octets: &[u8]) -> fmt::Result {
-    let plain = |octet: &u8| matches!(octet, b' '..=b'~') && !matches!(octet, b'(' | b')' | b'*' | b'\\');
+    // All of them are looked at, without a way out in between: that can be done many at a time.
+    let special = |octet: u8| {
+        !(b' '..=b'~').contains(&octet) | (octet == b'(') | (octet == b')') | (octet == b'*') | (octet == b'\\')
+    };
     match std::str::from_utf8(octets) {
         // Nearly every value.
-        Ok(text) if octets.iter().all(plain) => out.write_str(text),
+        Ok(text) if !octets.iter().fold(false, |found, octet| found | special(*octet)) => out.write_str(text),
         Ok(_) | Err(_) => escape_each(out, octets),
     }
 }
