@@ -1,9 +1,11 @@
 //! How a decision is made: what is not understood first, then what is missing, then what is hidden.
 
+mod permit;
+
 use super::controls::{self, Openness};
 use super::holding::{Held, Holder, longest};
 use super::refusal::not_held;
-use super::{Asked, Decision, Permit, Refusal, Snapshot, understood};
+use super::{Asked, Decision, Refusal, Snapshot, understood};
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::ResultCode;
@@ -12,6 +14,8 @@ use crate::engine::policy::requirement::{Need, Requirement, Spot, Touches};
 use crate::engine::policy::resource::ResourceIndex;
 use crate::engine::policy::{Mode, OperationKind, OperationSet};
 use std::sync::Arc;
+
+pub use permit::Permit;
 
 /// Decides upon one operation.
 pub fn decide(snapshot: &Snapshot, asked: &Asked<'_>) -> Decision {
@@ -33,7 +37,7 @@ fn permit(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Permit, Refusal> {
         snapshot,
         holder: &holder,
         requirement: requirement.as_ref(),
-        permit: Permit::default(),
+        permit: Permit::blank(),
         missing: Vec::new(),
         hides: false,
         hidden: Vec::new(),

@@ -1,0 +1,95 @@
+//! What a decision comes to when it is yes. Visible to the decision: that it made it. To everybody
+//! else: what it rests on, and what comes with it.
+
+use super::super::controls::Forwarded;
+use super::super::{Refusal, Snapshot};
+use crate::engine::Now;
+use crate::engine::grant::index::ActiveGrant;
+use crate::engine::ldap::control::Control;
+use crate::engine::policy::Policy;
+use crate::engine::policy::resource::ResourceIndex;
+use crate::engine::redaction::Redaction;
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The proof that one operation may be forwarded. [`super::decide`] makes it, and nothing else can:
+///
+/// ```
+/// fn needs_one(permit: tidegate::engine::access::Permit) {}
+/// ```
+/// ```compile_fail
+/// let made_up = tidegate::engine::access::Permit::default();
+/// ```
+/// ```compile_fail
+/// let made_up = tidegate::engine::access::Permit::blank();
+/// ```
+#[derive(Debug)]
+pub struct Permit {
+    pub(super) rests_on: Vec<Arc<ActiveGrant>>,
+    /// The policy that it rests on, where it rests on a grant.
+    pub(super) policy: Option<Arc<Policy>>,
+    pub(super) resources: Vec<ResourceIndex>,
+    pub(super) redaction: Redaction,
+    pub(super) monitored: Option<Box<Refusal>>,
+    pub(super) forwarded: Forwarded,
+}
+
+impl Permit {
+    /// Rests on nothing, redacts nothing, lets no control through: where a decision begins.
+    pub(super) fn blank() -> Permit {
+        Permit {
+            rests_on: Vec::new(),
+            policy: None,
+            resources: Vec::new(),
+            redaction: Redaction::default(),
+            monitored: None,
+            forwarded: Forwarded::default(),
+        }
+    }
+
+    /// The grants without which this would have been refused or redacted.
+    pub fn rests_on(&self) -> &[Arc<ActiveGrant>] {
+        &self.rests_on
+    }
+
+    /// The resources that the operation touches.
+    pub fn resources(&self) -> &[ResourceIndex] {
+        &self.resources
+    }
+
+    /// What has to be taken out of the answer.
+    pub fn redaction(&self) -> &Redaction {
+        &self.redaction
+    }
+
+    /// What would have been refused, or redacted, were it not for monitoring.
+    pub fn monitored(&self) -> Option<&Refusal> {
+        self.monitored.as_deref()
+    }
+
+    /// The controls to forward, of those that were decided upon.
+    pub fn controls<'c, 'a>(&self, asked: &'c [Control<'a>]) -> impl Iterator<Item = &'c Control<'a>> {
+        let forwarded = self.forwarded;
+        asked.iter().enumerate().filter(move |(position, _)| forwarded.contains(*position)).map(|(_, control)| control)
+    }
+
+    /// The earliest end of what it rests on, on the wall clock and on the monotonic one.
+    pub fn ends(&self) -> Option<(DateTime<Utc>, Duration)> {
+        let wall = self.rests_on.iter().map(|grant| grant.until).min()?;
+        let monotonic = self.rests_on.iter().map(|grant| grant.until_monotonic).min()?;
+        Some((wall, monotonic))
+    }
+
+    /// Whether what it rests on is still there and active, or another grant of the same role that
+    /// opens the same has taken over (an extension leaves no gap).
+    pub fn still_holds(&self, snapshot: &Snapshot, now: Now) -> bool {
+        let same_policy = self.policy.as_ref().is_some_and(|policy| Arc::ptr_eq(policy, &snapshot.policy));
+        self.rests_on.iter().all(|grant| {
+            snapshot.grants.get(&grant.subject).any(|other| {
+                let takes_over = same_policy && other.role == grant.role && other.opens == grant.opens;
+                other.is_active(now) && (other.id == grant.id || takes_over)
+            })
+        })
+    }
+}
