@@ -8,7 +8,6 @@ use tokio::io::{AsyncWrite, AsyncWriteExt};
 
 impl Driver {
     pub(super) fn write_client(&mut self, cx: &mut Context<'_>) -> bool {
-        let before = self.client_sent.written;
         let done = match &mut self.client {
             ClientStream::Plain(stream) => drain(stream, cx, &mut self.fx.to_client, &mut self.client_sent),
             ClientStream::Tls(stream) => drain(stream.as_mut(), cx, &mut self.fx.to_client, &mut self.client_sent),
@@ -19,13 +18,12 @@ impl Driver {
                 self.session.on_client_lost(self.gate.clock.now(), &mut self.fx);
                 true
             }
-            Poll::Pending => self.client_sent.written > before,
+            Poll::Pending => false,
         }
     }
 
     pub(super) fn write_upstream(&mut self, cx: &mut Context<'_>) -> bool {
         let Upstream::Open(stream) = &mut self.upstream else { return false };
-        let before = self.upstream_sent.written;
         match drain(stream, cx, &mut self.fx.to_upstream, &mut self.upstream_sent) {
             Poll::Ready(Ok(wrote)) => wrote,
             Poll::Ready(Err(_)) => {
@@ -34,12 +32,12 @@ impl Driver {
                 self.upstream_sent = Sent::default();
                 false
             }
-            Poll::Pending => self.upstream_sent.written > before,
+            Poll::Pending => false,
         }
     }
 }
 
-/// Writes what there is. `Ready(true)`: something was written or flushed.
+/// Writes what can be written. `Ready(true)`: something was written or flushed.
 fn drain<S: AsyncWrite + Unpin>(
     stream: &mut S,
     cx: &mut Context<'_>,
@@ -48,7 +46,10 @@ fn drain<S: AsyncWrite + Unpin>(
 ) -> Poll<io::Result<bool>> {
     let mut wrote = false;
     while let Some(rest) = buffer.get(sent.written..).filter(|rest| !rest.is_empty()) {
-        let written = ready!(Pin::new(&mut *stream).poll_write(cx, rest))?;
+        let Poll::Ready(written) = Pin::new(&mut *stream).poll_write(cx, rest)? else {
+            give_back(buffer, sent);
+            return if wrote { Poll::Ready(Ok(true)) } else { Poll::Pending };
+        };
         if written == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
         }
@@ -69,8 +70,72 @@ fn drain<S: AsyncWrite + Unpin>(
     Poll::Ready(Ok(wrote))
 }
 
+/// Drops what was written. A reader that is always a little behind never lets the buffer run empty: it
+/// would keep everything that ever went through it. Moving less than was written costs no more than writing it.
+fn give_back(buffer: &mut Vec<u8>, sent: &mut Sent) {
+    if sent.written >= CHUNK && sent.written >= buffer.len() - sent.written {
+        buffer.drain(..sent.written);
+        sent.written = 0;
+    }
+}
+
 pub(super) async fn finish<S: AsyncWrite + Unpin>(stream: &mut S, rest: &[u8]) -> io::Result<()> {
     stream.write_all(rest).await?;
     stream.flush().await?;
     stream.shutdown().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    /// Takes so many octets and no more.
+    struct Trickle {
+        room: usize,
+        taken: Vec<u8>,
+    }
+
+    impl AsyncWrite for Trickle {
+        fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, octets: &[u8]) -> Poll<io::Result<usize>> {
+            let length = octets.len().min(self.room);
+            if length == 0 {
+                return Poll::Pending;
+            }
+            self.room -= length;
+            self.taken.extend_from_slice(&octets[..length]);
+            Poll::Ready(Ok(length))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[test]
+    fn a_reader_that_is_always_a_little_behind_fills_no_memory() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut stream = Trickle { room: 0, taken: Vec::new() };
+        let (mut buffer, mut sent, mut all) = (Vec::new(), Sent::default(), Vec::new());
+        for round in 0..200u8 {
+            let octets = vec![round; CHUNK];
+            all.extend_from_slice(&octets);
+            buffer.extend_from_slice(&octets);
+            // Two chunks are always waiting.
+            stream.room = if round < 2 { 0 } else { CHUNK };
+            let expected = if round < 2 { Poll::Pending } else { Poll::Ready(true) };
+            assert_eq!(drain(&mut stream, &mut cx, &mut buffer, &mut sent).map(Result::unwrap), expected);
+            assert!(buffer.len() - sent.written <= 2 * CHUNK);
+            assert!(buffer.capacity() <= 8 * CHUNK, "{} octets are kept in round {round}", buffer.capacity());
+        }
+        stream.room = usize::MAX;
+        assert_eq!(drain(&mut stream, &mut cx, &mut buffer, &mut sent).map(Result::unwrap), Poll::Ready(true));
+        assert!(stream.taken == all, "octets were lost or turned around");
+        assert!(buffer.is_empty() && sent.written == 0);
+        assert_eq!(drain(&mut stream, &mut cx, &mut buffer, &mut sent).map(Result::unwrap), Poll::Ready(false));
+    }
 }
