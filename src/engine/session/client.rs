@@ -31,48 +31,55 @@ impl Session {
         if self.closed {
             return Flow::Done;
         }
-        let envelope = match Envelope::parse_request(frame) {
-            Ok(envelope) => envelope,
-            Err(malformed) => {
-                match malformed.answerable {
-                    Some((id, request_tag)) if !self.outstanding.uses(id) => {
-                        self.refuse_unread(id, request_tag, ResultCode::PROTOCOL_ERROR, malformed.message, now, fx);
-                    }
-                    answerable => {
-                        let (id, request_tag) = answerable.unzip();
-                        self.cut_off(id, request_tag, malformed.message, now, fx);
-                    }
+        let envelope = Envelope::parse_request(frame);
+        // What is malformed takes its turn like what it should have been: a bind that cannot be read
+        // gives up the connection that others may wait for.
+        let (id, request_tag) = match &envelope {
+            Ok(envelope) => (ClientMessageId(envelope.id), envelope.tag),
+            Err(malformed) => match malformed.answerable {
+                Some(known) => known,
+                None => {
+                    self.cut_off(None, None, malformed.message, now, fx);
+                    return Flow::Done;
                 }
-                return Flow::Done;
-            }
+            },
         };
-        let id = ClientMessageId(envelope.id);
-        let lets_go = matches!(envelope.tag, tag::ABANDON_REQUEST | tag::UNBIND_REQUEST);
+        let lets_go = matches!(request_tag, tag::ABANDON_REQUEST | tag::UNBIND_REQUEST);
         if !self.reads_client() && (!lets_go || self.binding) {
             return Flow::Wait;
         }
         // RFC 4511 4.2.1: what is outstanding completes before a bind is processed.
-        if envelope.tag == tag::BIND_REQUEST && !self.outstanding.is_empty() {
+        if request_tag == tag::BIND_REQUEST && !self.outstanding.is_empty() {
             return Flow::Wait;
         }
         // RFC 4511 4.1.1.1: an id in use must not be used again; which of the two an answer
         // belongs to could not be told.
         if self.outstanding.uses(id) && !lets_go || self.outstanding.exhausted() {
-            self.cut_off(Some(id), Some(envelope.tag), "message id already in use", now, fx);
+            self.cut_off(Some(id), Some(request_tag), "message id already in use", now, fx);
             return Flow::Done;
         }
+        match envelope {
+            Ok(envelope) => self.opened(&envelope, followed, snapshot, now, fx),
+            Err(malformed) => {
+                self.refuse_unread(id, request_tag, ResultCode::PROTOCOL_ERROR, malformed.message, now, fx);
+            }
+        }
+        Flow::Done
+    }
+
+    /// A message whose turn it is.
+    fn opened(&mut self, envelope: &Envelope<'_>, followed: bool, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
+        let id = ClientMessageId(envelope.id);
         let controls = match envelope.controls() {
             Ok(controls) => controls,
             Err(malformed) => {
-                self.refuse_unread(id, envelope.tag, ResultCode::PROTOCOL_ERROR, malformed.message, now, fx);
-                return Flow::Done;
+                return self.refuse_unread(id, envelope.tag, ResultCode::PROTOCOL_ERROR, malformed.message, now, fx);
             }
         };
-        match Request::decode(&envelope) {
+        match Request::decode(envelope) {
             Ok(request) => self.decided(id, envelope.tag, &request, &controls, followed, snapshot, now, fx),
             Err(error) => self.refuse_unread(id, envelope.tag, error.code, error.message, now, fx),
         }
-        Flow::Done
     }
 
     /// What stands where a message should be is not one, or is too large.

@@ -30,6 +30,9 @@ pub(super) struct Redacts {
     pub(super) size_limit: u64,
 }
 
+/// Ids that are kept for what the session itself has to say: an abandon for everything in flight, and its leave.
+const RESERVED: i32 = 2 * super::MAX_OUTSTANDING as i32;
+
 /// One forwarded operation.
 #[derive(Debug)]
 pub(super) struct Operation {
@@ -63,7 +66,7 @@ impl Outstanding {
 
     /// Whether the ids are used up: the session ends rather than reuse one.
     pub(super) fn exhausted(&self) -> bool {
-        self.last_id >= i32::MAX - 8
+        self.last_id >= i32::MAX - RESERVED
     }
 
     pub(super) fn len(&self) -> usize {

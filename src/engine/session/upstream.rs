@@ -72,9 +72,9 @@ impl Session {
                 }
                 Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify { .. } => self.on_upstream_garbage(now, fx),
             },
-            // A continuation reference would lead the client around the gate.
-            tag::SEARCH_RESULT_REFERENCE => operation.withheld += 1,
-            tag::INTERMEDIATE_RESPONSE => pass(operation, &envelope, fx),
+            // A continuation reference would lead the client around the gate. No control and no extended
+            // operation that is let through has intermediate responses: what one says is not understood.
+            tag::SEARCH_RESULT_REFERENCE | tag::INTERMEDIATE_RESPONSE => operation.withheld += 1,
             found if found == operation.response_tag => {
                 if let Some(operation) = self.outstanding.take(id) {
                     self.completed(operation, &envelope, snapshot, now, fx);

@@ -110,6 +110,57 @@ fn malformed_messages_are_answered_where_they_can_be() {
     }
 }
 
+/// A bind whose controls are cut short, and a search in the same state.
+const BAD_BIND: &[u8] = b"\x30\x07\x02\x01\x63\x60\x00\xa0\x01";
+const BAD_SEARCH: &[u8] = b"\x30\x07\x02\x01\x63\x63\x00\xa0\x01";
+
+#[test]
+fn what_is_malformed_waits_its_turn_and_nothing_is_left_without_an_answer() {
+    // While a bind is in flight nothing else is processed, a bind that cannot be read least of all.
+    for malformed in [BAD_BIND, BAD_SEARCH] {
+        let mut world = World::new();
+        world.bound(1, ALICE);
+        world.bind(2, ALICE, b"secret");
+        assert_eq!(world.raw(malformed), Flow::Wait);
+        let asked = world.at_directory();
+        world.result(asked[0].id, tag::BIND_RESPONSE, 0);
+        assert_eq!(world.raw(malformed), Flow::Done);
+        let seen: Vec<_> = world.at_client().iter().map(|seen| (seen.id, seen.code)).collect();
+        assert_eq!(seen, [(2, Some(0)), (99, Some(2))]);
+        let nobody = *world.session.subject() == Subject::Anonymous;
+        assert_eq!(nobody, malformed == BAD_BIND);
+    }
+    // It would give up the connection under a search that runs.
+    let mut world = World::new();
+    world.bound(1, ALICE);
+    world.search(2, BASE);
+    let asked = world.at_directory();
+    assert_eq!(world.raw(BAD_BIND), Flow::Wait);
+    assert_eq!(world.raw(BAD_SEARCH), Flow::Done);
+    world.result(asked[0].id, tag::SEARCH_RESULT_DONE, 0);
+    assert_eq!(world.raw(BAD_BIND), Flow::Done);
+    let seen: Vec<_> = world.at_client().iter().map(|seen| (seen.id, seen.code)).collect();
+    assert_eq!(seen, [(99, Some(2)), (2, Some(0)), (99, Some(2))]);
+    assert!(world.session.in_flight().next().is_none());
+    assert_eq!(*world.session.subject(), Subject::Anonymous);
+}
+
+#[test]
+fn only_what_was_asked_for_is_passed_between() {
+    let mut world = World::new();
+    world.search(1, BASE);
+    let asked = world.at_directory();
+    // A sync info message (RFC 4533): nothing that is let through asks for it.
+    let mut frame = Vec::new();
+    let body = b"\x80\x181.3.6.1.4.1.4203.1.9.1.4\x81\x06secret";
+    message::write_message(&mut frame, asked[0].id, tag::INTERMEDIATE_RESPONSE, body, None);
+    world.upstream(&frame);
+    world.result(asked[0].id, tag::SEARCH_RESULT_DONE, 0);
+    let seen: Vec<_> = world.at_client().iter().map(|seen| (seen.id, seen.tag)).collect();
+    assert_eq!(seen, [(1, tag::SEARCH_RESULT_DONE)]);
+    assert_eq!(world.records()[0]["withheld"], 1);
+}
+
 #[test]
 fn hidden_entries_and_references_are_dropped_and_counted() {
     let mut world = World::new();
