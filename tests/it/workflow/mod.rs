@@ -1,4 +1,5 @@
 //! From request to end: asked for and decided on the command line, felt in LDAP.
 
+mod reload;
 mod rules;
 mod scenario;
