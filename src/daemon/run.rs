@@ -73,6 +73,8 @@ pub struct Running {
     ldap: Option<SocketAddr>,
     control: PathBuf,
     accepting: JoinSet<()>,
+    /// Without them their threads end, and the sessions on them in the middle of a word.
+    workers: Workers,
     background: JoinSet<()>,
     stop: CancellationToken,
 }
@@ -136,7 +138,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     let (ldaps, ldap) =
         (accept(&mut accepting, ldaps, Kind::Ldaps, &workers), accept(&mut accepting, ldap, Kind::Ldap, &workers));
     gate.audit.event(json!({ "event": "started", "ldaps": ldaps, "ldap": ldap }));
-    Ok(Running { gate, reloader, ldaps, ldap, control: path, accepting, background, stop })
+    Ok(Running { gate, reloader, ldaps, ldap, control: path, accepting, workers, background, stop })
 }
 
 impl Running {
@@ -172,6 +174,7 @@ impl Running {
         if tokio::time::timeout(DRAIN, drained).await.is_err() {
             tracing::warn!(sessions = self.gate.registry.len(), "sessions that did not end in time are cut");
         }
+        drop(self.workers);
         self.stop.cancel();
         self.gate.audit.event(json!({ "event": "stopped" }));
         let audit = self.gate.audit.clone();
