@@ -94,12 +94,20 @@ impl Source for OwnQuestions {
 
     fn publish(&mut self, reading: Reading) {
         let configured = self.config.load().directory.naming_contexts.clone();
+        let wanted = self.groups();
         self.gate.shared.update(|snapshot| {
+            let mut groups = reading.groups;
+            // One that could not be read this time is believed for as long as it is fresh.
+            for (group, membership) in &snapshot.groups.members {
+                if wanted.contains(group) {
+                    groups.members.entry(group.clone()).or_insert_with(|| membership.clone());
+                }
+            }
             let mut facts = reading.facts;
             if let Some(naming_contexts) = configured {
                 facts.naming_contexts = naming_contexts;
             }
-            Snapshot { directory: Arc::new(facts), groups: Arc::new(reading.groups), ..snapshot.clone() }
+            Snapshot { directory: Arc::new(facts), groups: Arc::new(groups), ..snapshot.clone() }
         });
         self.read.send_replace(true);
     }
