@@ -18,10 +18,11 @@ impl Session {
         self.identity.permit.is_some() || self.outstanding.iter().any(|o| !o.permit.rests_on().is_empty())
     }
 
-    /// The earliest moment, on either clock, at which something that is rested on ends.
+    /// The earliest moment, on either clock, at which something ends that [`Session::on_change`] cuts.
     pub fn next_end(&self) -> Option<(DateTime<Utc>, Duration)> {
         let identity = self.identity.permit.iter().filter_map(Permit::ends);
-        let operations = self.outstanding.iter().filter_map(|operation| operation.permit.ends());
+        let cut = self.outstanding.iter().filter(|operation| operation.is_cut());
+        let operations = cut.filter_map(|operation| operation.permit.ends());
         identity.chain(operations).reduce(|a, b| (a.0.min(b.0), a.1.min(b.1)))
     }
 
@@ -30,19 +31,17 @@ impl Session {
         if self.closed {
             return;
         }
-        if self.identity.permit.as_ref().is_some_and(|permit| !permit.still_holds(snapshot, now)) {
+        if self.identity.permit.as_mut().is_some_and(|permit| !permit.renew(snapshot, now)) {
             let text = "the grant that this session's bind rested on has ended";
             return self.disconnect(ResultCode::INSUFFICIENT_ACCESS_RIGHTS, text, now, fx);
         }
         let ended: Vec<_> = self
             .outstanding
-            .iter()
-            .filter(|operation| match operation.purpose {
-                Purpose::Search { .. } => !operation.permit.still_holds(snapshot, now),
-                // A write cannot be called back; a bind is looked at when it is answered.
-                Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify { .. } => false,
+            .iter_mut()
+            .filter_map(|operation| {
+                let ended = operation.is_cut() && !operation.permit.renew(snapshot, now);
+                ended.then_some(operation.upstream_id)
             })
-            .map(|operation| operation.upstream_id)
             .collect();
         for id in ended {
             let Some(mut operation) = self.outstanding.take(id) else { continue };

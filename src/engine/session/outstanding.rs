@@ -50,6 +50,17 @@ pub(super) struct Operation {
     pub(super) bytes: u64,
 }
 
+impl Operation {
+    /// Whether it is cut when a grant that it rests on ends. A write cannot be called back; a bind is looked at
+    /// when it is answered.
+    pub(super) fn is_cut(&self) -> bool {
+        match self.purpose {
+            Purpose::Search { .. } => true,
+            Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify { .. } => false,
+        }
+    }
+}
+
 /// All of a session's forwarded operations.
 #[derive(Debug, Default)]
 pub(super) struct Outstanding {
@@ -88,6 +99,10 @@ impl Outstanding {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Operation> {
         self.operations.iter()
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Operation> {
+        self.operations.iter_mut()
     }
 
     pub(super) fn uses(&self, id: ClientMessageId) -> bool {

@@ -84,12 +84,36 @@ impl Permit {
     /// Whether what it rests on is still there and active, or another grant of the same role that
     /// opens the same has taken over (an extension leaves no gap).
     pub fn still_holds(&self, snapshot: &Snapshot, now: Now) -> bool {
-        let same_policy = self.policy.as_ref().is_some_and(|policy| Arc::ptr_eq(policy, &snapshot.policy));
-        self.rests_on.iter().all(|grant| {
-            snapshot.grants.get(&grant.subject).any(|other| {
-                let takes_over = same_policy && other.role == grant.role && other.opens == grant.opens;
-                other.is_active(now) && (other.id == grant.id || takes_over)
-            })
+        let policy = self.policy.as_ref();
+        self.rests_on.iter().all(|grant| successor(grant, policy, snapshot, now).is_some())
+    }
+
+    /// As [`Permit::still_holds`]; and what has taken over is what it rests on from now on, so that the
+    /// end of that is waited for, not one that has passed.
+    pub fn renew(&mut self, snapshot: &Snapshot, now: Now) -> bool {
+        let policy = self.policy.as_ref();
+        self.rests_on.iter_mut().all(|grant| {
+            let successor = successor(grant, policy, snapshot, now);
+            if let Some(other) = successor.filter(|other| !Arc::ptr_eq(other, grant)) {
+                *grant = Arc::clone(other);
+            }
+            successor.is_some()
         })
     }
+}
+
+/// The grant itself as it is now, or of those that have taken over the one that lasts longest.
+/// `policy` is the one that was decided by: what is opened means nothing in another.
+fn successor<'s>(
+    grant: &ActiveGrant,
+    policy: Option<&Arc<Policy>>,
+    snapshot: &'s Snapshot,
+    now: Now,
+) -> Option<&'s Arc<ActiveGrant>> {
+    let same_policy = policy.is_some_and(|policy| Arc::ptr_eq(policy, &snapshot.policy));
+    let stands_for = |other: &&Arc<ActiveGrant>| {
+        other.id == grant.id || same_policy && other.role == grant.role && other.opens == grant.opens
+    };
+    let active = snapshot.grants.get(&grant.subject).filter(|other| other.is_active(now));
+    active.filter(stands_for).max_by_key(|other| (other.id == grant.id, other.until))
 }

@@ -50,6 +50,44 @@ fn either_clock_ends_a_grant() {
 }
 
 #[test]
+fn what_took_over_is_waited_for_from_then_on() {
+    let mut world = World::new();
+    world.grant("g1", ROBOT, 1);
+    world.grant("g2", ROBOT, 0);
+    world.bound(1, ROBOT);
+    world.search(2, PAYROLL);
+    world.at_directory();
+    let pass = |world: &mut World, seconds| {
+        world.now.wall += TimeDelta::seconds(seconds);
+        world.now.monotonic += Duration::from_secs(seconds.unsigned_abs());
+        world.session.on_change(&world.snapshot, world.now, &mut world.fx);
+    };
+    pass(&mut world, 1800);
+    // Extensions of both.
+    world.grant("g3", ROBOT, 1);
+    world.grant("g4", ROBOT, 0);
+    pass(&mut world, 1800);
+    assert_eq!(world.at_client(), Vec::new());
+    // An end that has passed would be waited for again and again.
+    let (until, until_monotonic) = world.session.next_end().unwrap();
+    assert_eq!(until, world.now.wall + TimeDelta::seconds(1800));
+    assert_eq!(until_monotonic, world.now.monotonic + Duration::from_secs(1800));
+    pass(&mut world, 1800);
+    assert!(world.fx.close);
+}
+
+#[test]
+fn nothing_is_waited_for_that_the_end_of_a_grant_does_not_cut() {
+    let mut world = World::new();
+    world.grant("g1", ALICE, 0);
+    world.bound(1, ALICE);
+    world.client(2, &Request::Delete(dn(&format!("cn=1,{PAYROLL}"))));
+    assert_eq!(world.at_directory().len(), 1);
+    assert!(world.session.rests_on_grants());
+    assert_eq!(world.session.next_end(), None);
+}
+
+#[test]
 fn a_session_whose_bind_rested_on_a_grant_ends_with_it() {
     let mut world = World::new();
     world.grant("g1", ROBOT, 1);
