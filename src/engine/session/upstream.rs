@@ -9,7 +9,8 @@ use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
 use crate::engine::ldap::request::{ExtendedRequest, Request};
 use crate::engine::ldap::response::{self, ResultView};
 use crate::engine::ldap::{ResultCode, tag};
-use crate::engine::policy::Subject;
+use crate::engine::policy::resource::ResourceScope;
+use crate::engine::policy::{Mode, OperationKind, Subject};
 use crate::engine::redaction;
 use crate::engine::time::Now;
 use std::sync::Arc;
@@ -275,6 +276,15 @@ impl Session {
         use crate::engine::ldap::filter::Filter;
         use crate::engine::ldap::request::{DerefAliases, SearchRequest, SearchScope};
         let Ok(base) = Dn::parse(name) else { return false };
+        // Were the next entry below there, its name would be in the place of this one. Where that may
+        // be hidden while what lies below it is not, this one would say that it is not there.
+        let hides_one_below = |at| snapshot.policy.resource(at).is_some_and(|r| r.scope != ResourceScope::Subtree);
+        let policy = &*snapshot.policy;
+        if policy.mode == Mode::Enforce
+            && policy.reached(&base, SearchScope::One, Some(OperationKind::Search)).any(hides_one_below)
+        {
+            return false;
+        }
         let search = Request::Search(SearchRequest {
             base,
             scope: SearchScope::Base,

@@ -276,3 +276,27 @@ fn every_operation_is_recorded_once() {
     assert_eq!(records[1]["resources"], serde_json::json!(["payroll"]));
     assert_eq!(records[4]["result"], serde_json::Value::Null, "it was never answered");
 }
+
+/// `cn=1` below a base entry, or below one of several entries, that is hidden while what lies below is not.
+#[test]
+fn a_matched_name_does_not_tell_that_the_next_one_is_not_there() {
+    let people = "ou=people,dc=example,dc=com";
+    for (scope, base, matched) in [(ResourceScope::One, people, people), (ResourceScope::Base, people, BASE)] {
+        let target = format!("cn=1,{}", if scope == ResourceScope::One { ALICE } else { people });
+        let mut answers = Vec::new();
+        // Alice, or all people, are not there; and they are.
+        for matched in [matched, target.strip_prefix("cn=1,").unwrap()] {
+            let mut world = World::new();
+            let hidden = Resource { scope, ..resource("hidden", base, OperationSet::all()) };
+            let policy = Policy::new(Mode::Enforce, RefusalStyle::Explain, vec![hidden], Vec::new(), Vec::new());
+            world.snapshot.policy = policy.into();
+            world.search(1, &target);
+            let id = ClientMessageId(world.at_directory()[0].id);
+            let mut frame = Vec::new();
+            response::write_result(&mut frame, id, tag::SEARCH_RESULT_DONE, ResultCode::NO_SUCH_OBJECT, matched, "");
+            world.upstream(&frame);
+            answers.push(world.at_client());
+        }
+        assert_eq!(answers[0], answers[1], "{scope:?}");
+    }
+}
