@@ -9,6 +9,8 @@
 pub enum Rule {
     /// Case and insignificant space are ignored (RFC 4517 4.2.11; ASCII-only syntaxes included).
     CaseIgnore,
+    /// Some directories tell case apart (RFC 2307, RFC 4517 4.2.3), others do not.
+    CaseExact,
     /// As [`Rule::CaseIgnore`]; spaces and hyphens are ignored (RFC 4517 4.2.20 and 4.2.22).
     Compact,
     /// An integer: leading zeros are ignored.
@@ -138,9 +140,9 @@ attribute_types! {
     // RFC 2307.
     Integer "uidnumber" "1.3.6.1.1.1.1.0";
     Integer "gidnumber" "1.3.6.1.1.1.1.1";
-    CaseIgnore "memberuid" "1.3.6.1.1.1.1.12";
-    CaseIgnore "membernisnetgroup" "1.3.6.1.1.1.1.13";
-    CaseIgnore "nisnetgrouptriple" "1.3.6.1.1.1.1.14";
+    CaseExact "memberuid" "1.3.6.1.1.1.1.12";
+    CaseExact "membernisnetgroup" "1.3.6.1.1.1.1.13";
+    CaseExact "nisnetgrouptriple" "1.3.6.1.1.1.1.14";
     Integer "ipserviceport" "1.3.6.1.1.1.1.15";
     CaseIgnore "ipserviceprotocol" "1.3.6.1.1.1.1.16";
     Integer "ipprotocolnumber" "1.3.6.1.1.1.1.17";
@@ -148,11 +150,11 @@ attribute_types! {
     CaseIgnore "iphostnumber" "1.3.6.1.1.1.1.19";
     CaseIgnore "ipnetworknumber" "1.3.6.1.1.1.1.20";
     CaseIgnore "macaddress" "1.3.6.1.1.1.1.22";
-    CaseIgnore "nismapname" "1.3.6.1.1.1.1.26";
-    CaseIgnore "nismapentry" "1.3.6.1.1.1.1.27";
-    CaseIgnore "automountmapname" "1.3.6.1.1.1.1.31";
-    CaseIgnore "automountkey" "1.3.6.1.1.1.1.32";
-    CaseIgnore "automountinformation" "1.3.6.1.1.1.1.33";
+    CaseExact "nismapname" "1.3.6.1.1.1.1.26";
+    CaseExact "nismapentry" "1.3.6.1.1.1.1.27";
+    CaseExact "automountmapname" "1.3.6.1.1.1.1.31";
+    CaseExact "automountkey" "1.3.6.1.1.1.1.32";
+    CaseExact "automountinformation" "1.3.6.1.1.1.1.33";
     // RFC 4530, RFC 5020.
     CaseIgnore "entryuuid" "1.3.6.1.1.16.4";
     Dn "entrydn" "1.3.6.1.1.20";

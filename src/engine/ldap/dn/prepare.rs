@@ -40,7 +40,7 @@ pub(super) fn comparable(value: &str, rule: Option<Rule>, out: &mut Vec<u8>) {
     }
     match rule {
         // RFC 4517 4.2.11; collapse has done it.
-        Some(Rule::CaseIgnore | Rule::Dn) => {}
+        Some(Rule::CaseIgnore | Rule::CaseExact | Rule::Dn) => {}
         Some(Rule::Integer) => strip_zeros(out, start),
         // RFC 4518 2.6.2 and 2.6.3; and what is not known may be such a type.
         Some(Rule::Compact) | None => remove_from(out, start, |octet| matches!(octet, b' ' | b'-')),
@@ -53,7 +53,7 @@ pub(super) fn certain(value: &str, rule: Option<Rule>, out: &mut Vec<u8>) {
         out.extend(value.bytes().map(|octet| octet.to_ascii_lowercase()));
         return;
     }
-    let fold = rule.is_some();
+    let fold = !matches!(rule, None | Some(Rule::CaseExact));
     let mut buffer = [0; 4];
     for c in value.chars() {
         let c = if fold { simple_lower(c) } else { c };

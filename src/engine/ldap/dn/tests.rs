@@ -155,6 +155,7 @@ fn only_what_every_directory_takes_for_one_name_opens() {
         ("ou=löhne,dc=x", "OU=LÖHNE,DC=X"),
         ("cn=иван", "cn=ИВАН"),
         ("site1=a,dc=x", "SITE1=a,dc=x"),
+        ("automountKey=Home,dc=x", "1.3.6.1.1.1.1.32 = Home,DC=X"),
     ];
     for (a, b) in same {
         assert!(dn(a).is_surely(&dn(b)), "{a:?} {b:?}");
@@ -174,6 +175,8 @@ fn only_what_every_directory_takes_for_one_name_opens() {
         ("site1=a", "site2=a"),
         ("site1=a", "site1=A"),
         ("uidNumber=7", "uidNumber=07"),
+        ("automountKey=home", "automountKey=Home"),
+        ("memberUid=anna", "MEMBERUID=Anna"),
     ];
     for (a, b) in doubtful {
         assert_eq!(dn(a), dn(b), "{a:?} is protected as {b:?}");
