@@ -21,6 +21,18 @@ pub struct Opening {
     pub base: Option<Dn>,
 }
 
+impl Opening {
+    /// Whether every directory takes what the two open for the same.
+    pub fn is_surely(&self, other: &Opening) -> bool {
+        let same_base = match (&self.base, &other.base) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.is_surely(other),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        self.resource == other.resource && self.operations == other.operations && same_base
+    }
+}
+
 /// One grant, as decisions need it.
 #[derive(Debug, Clone)]
 pub struct ActiveGrant {

@@ -111,8 +111,11 @@ fn successor<'s>(
     now: Now,
 ) -> Option<&'s Arc<ActiveGrant>> {
     let same_policy = policy.is_some_and(|policy| Arc::ptr_eq(policy, &snapshot.policy));
+    let opens_the_same = |other: &ActiveGrant| {
+        other.opens.len() == grant.opens.len() && other.opens.iter().zip(&grant.opens).all(|(a, b)| a.is_surely(b))
+    };
     let stands_for = |other: &&Arc<ActiveGrant>| {
-        other.id == grant.id || same_policy && other.role == grant.role && other.opens == grant.opens
+        other.id == grant.id || same_policy && other.role == grant.role && opens_the_same(other)
     };
     let active = snapshot.grants.get(&grant.subject).filter(|other| other.is_active(now));
     active.filter(stands_for).max_by_key(|other| (other.id == grant.id, other.until))
