@@ -123,3 +123,23 @@ impl Source for OwnQuestions {
 pub(super) fn first_facts(config: &config::Directory) -> DirectoryFacts {
     DirectoryFacts { naming_contexts: config.naming_contexts.clone().unwrap_or_default(), subschema: None }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DirectoryUrl;
+
+    #[test]
+    fn what_is_to_go_over_tls_never_goes_in_clear() {
+        for (transport, taken) in [(Transport::Plain, true), (Transport::Tls, false), (Transport::StartTls, false)] {
+            let config = config::Directory {
+                urls: vec![DirectoryUrl { transport, host: "localhost".to_owned(), port: 389 }],
+                ca: None,
+                naming_contexts: None,
+                service: None,
+                connect_timeout: Duration::from_secs(1),
+            };
+            assert_eq!(upstream(&config).is_ok(), taken, "{transport:?}");
+        }
+    }
+}
