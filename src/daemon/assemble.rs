@@ -62,6 +62,8 @@ pub(super) struct OwnQuestions {
     pub(super) config: Arc<ArcSwap<Config>>,
     /// A new configuration may ask for other groups.
     pub(super) reloads: watch::Receiver<u64>,
+    /// The server that was connected to, until it has answered.
+    pub(super) unheard: Option<Arc<str>>,
     /// Whether the directory was read once.
     pub(super) read: watch::Sender<bool>,
 }
@@ -71,7 +73,12 @@ impl Source for OwnQuestions {
 
     async fn connect(&mut self) -> Result<UpstreamStream, String> {
         let directory = self.gate.directory.load_full();
-        directory.connect().await.map(|(stream, _)| stream).map_err(|error| error.to_string())
+        if let Some(server) = self.unheard.take() {
+            directory.set_back(&server);
+        }
+        let (stream, server) = directory.connect().await.map_err(|error| error.to_string())?;
+        self.unheard = Some(server);
+        Ok(stream)
     }
 
     fn account(&mut self) -> ServiceAccount {
@@ -93,6 +100,7 @@ impl Source for OwnQuestions {
     }
 
     fn publish(&mut self, reading: Reading) {
+        self.unheard = None;
         let configured = self.config.load().directory.naming_contexts.clone();
         let wanted = self.groups();
         self.gate.shared.update(|snapshot| {

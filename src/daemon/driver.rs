@@ -82,6 +82,8 @@ pub(super) struct Driver {
     /// A whole message may be in `client_in`.
     client_ready: bool,
     upstream: Upstream,
+    /// The server that was connected to, until it has said something.
+    unheard: Option<Arc<str>>,
     upstream_sent: Sent,
     upstream_in: Vec<u8>,
     commands: mpsc::Receiver<SessionCommand>,
@@ -120,6 +122,7 @@ impl Driver {
             client_in: Vec::new(),
             client_ready: false,
             upstream: Upstream::None,
+            unheard: None,
             upstream_sent: Sent::default(),
             upstream_in: Vec::new(),
             commands,
@@ -260,6 +263,7 @@ impl Driver {
         match result {
             Ok((stream, server)) => {
                 self.upstream = Upstream::Open(stream);
+                self.unheard = Some(server.clone());
                 self.session.on_upstream_connected(server);
             }
             Err(error) => {

@@ -72,12 +72,24 @@ impl Directory {
         Directory { servers, connect_timeout, start: Instant::now() }
     }
 
+    /// Milliseconds since the start, never 0.
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX - 1).saturating_add(1)
+    }
+
+    /// A server that took a connection and ended it without a word is tried after the others, too.
+    pub fn set_back(&self, url: &str) {
+        for (_, failed) in self.servers.iter().filter(|(server, _)| *server.url == *url) {
+            failed.store(self.now(), Ordering::Relaxed);
+        }
+    }
+
     /// Connects to the first server that answers; those that failed lately come last.
     ///
     /// # Errors
     /// When none answers; says why for each.
     pub async fn connect(&self) -> Result<(UpstreamStream, Arc<str>), ConnectError> {
-        let now = self.start.elapsed().as_millis() as u64 + 1;
+        let now = self.now();
         let set_back = SET_BACK.as_millis() as u64;
         let failed_lately = |failed: &AtomicU64| {
             let at = failed.load(Ordering::Relaxed);

@@ -68,6 +68,19 @@ fn urls_are_tried_in_order() {
 }
 
 #[test]
+fn one_that_hangs_up_without_a_word_is_not_asked_again_and_again() {
+    let slapd = Slapd::start();
+    let rude = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = rude.local_addr().unwrap().port();
+    std::thread::spawn(move || rude.incoming().for_each(drop));
+    let urls = format!("urls = [\"ldap://127.0.0.1:{port}\", \"ldap://127.0.0.1:{}\"]", slapd.ldap);
+    let gate = Setup::default().directory(urls).start(&slapd);
+    // Whoever met it first, the gate itself or this client, was told; the next is served.
+    gate.client().bind(&person("alice"), "alice-secret");
+    gate.client_as("alice");
+}
+
+#[test]
 fn one_that_does_not_answer_is_given_up_in_time() {
     let slapd = Slapd::start();
     // Listens, but never answers; a full queue of connections does not even shake hands.

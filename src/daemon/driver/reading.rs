@@ -23,10 +23,16 @@ impl Driver {
             let mut read = ReadBuf::new(scratch);
             let Poll::Ready(result) = Pin::new(stream).poll_read(cx, &mut read) else { return false };
             let octets = read.filled();
+            if !octets.is_empty() {
+                self.unheard = None;
+            }
             if result.is_err() || octets.is_empty() {
                 self.upstream = Upstream::None;
                 self.upstream_sent = Sent::default();
                 self.upstream_in.clear();
+                if let Some(server) = self.unheard.take() {
+                    self.gate.directory.load().set_back(&server);
+                }
                 self.session.on_upstream_lost(self.gate.clock.now(), &mut self.fx);
             } else if self.upstream_in.is_empty() {
                 let used = self.feed_upstream(octets);
