@@ -135,6 +135,11 @@ impl Driver {
             if self.session.is_closed() || self.fx.start_tls {
                 break;
             }
+            // How large the next message may be depends on who the bind makes of the client.
+            if self.session.is_binding() && !rest.is_empty() {
+                self.client_ready = true;
+                break;
+            }
             let now = self.gate.clock.now();
             match frame_length(rest, self.session.message_limit(self.gate.limits.max_message_bytes)) {
                 Ok(Some(length)) => {

@@ -126,6 +126,11 @@ impl Session {
         !self.binding && !self.closed && self.outstanding.len() < MAX_OUTSTANDING
     }
 
+    /// Whether a bind is in flight: nothing that comes behind it is looked at until it is answered.
+    pub fn is_binding(&self) -> bool {
+        self.binding
+    }
+
     /// The largest message that is taken from the client now: who has no name yet gets less, as
     /// from most directories, so that strangers cannot fill the memory.
     pub fn message_limit(&self, configured: usize) -> usize {

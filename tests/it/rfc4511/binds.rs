@@ -2,7 +2,7 @@
 
 use crate::support::ber::{integer, octets, tlv};
 use crate::support::gate::Setup;
-use crate::support::ldap::{SCOPE_BASE, Search, tag};
+use crate::support::ldap::{SCOPE_BASE, Search, bind_request, modify_request, tag};
 use crate::support::slapd::{BASE, DAVE_PASSWORD, Extra, Slapd, password, person};
 use crate::support::target::{Target, same};
 
@@ -115,4 +115,22 @@ default_duration = "1h"
     assert_ne!(right.code, 0);
     assert_eq!((&right, &right), (&wrong, &absent), "the answer tells whether the password was right");
     assert!(!target.slapd().log().contains("dn=\"cn=app"), "the directory was asked");
+}
+
+#[test]
+fn what_comes_behind_a_bind_is_measured_when_the_bind_is_answered() {
+    let target = Target::gated(Extra::default(), Setup::default());
+    let large = vec![b'x'; 300 * 1024];
+    // More than a stranger may send, right behind the bind that makes somebody of the stranger.
+    let mut client = target.client();
+    let bind = client.send(&bind_request(&person("alice"), password("alice").as_bytes()), &[]);
+    let modify = client.send(&modify_request(&person("alice"), 2, "description", &[&large]), &[]);
+    assert_eq!(client.receive_for(bind).answer().code, 0);
+    assert_ne!(client.receive_for(modify).answer().code, 2);
+    assert_eq!(client.who_am_i(), format!("dn:{}", person("alice")));
+    // Behind one that fails it is still too much.
+    let bind = client.send(&bind_request(&person("alice"), b"wrong"), &[]);
+    client.send_raw(b"\x30\x83\x04\xb0\x00");
+    assert_eq!(client.receive_for(bind).answer().code, 49);
+    assert_eq!(client.receive().and_then(|message| message.notice_of_disconnection()), Some(2));
 }
