@@ -21,6 +21,8 @@ pub struct Listen {
     pub max_message_bytes: usize,
     /// How many clients are served at once; more are closed at once.
     pub max_connections: usize,
+    /// Who is connected in clear and says nothing for this long is closed.
+    pub start_tls_timeout: Duration,
     /// A session in which nothing happens for this long is closed; `None`: never.
     pub idle_timeout: Option<Duration>,
 }
@@ -82,6 +84,9 @@ pub struct Runtime {
 
 const MIB: u64 = 1024 * 1024;
 
+/// Clients that mean to use StartTLS do so at once.
+const START_TLS_TIMEOUT: Duration = Duration::from_secs(30);
+
 pub(super) fn listen(root: &Section<'_>) -> Option<Listen> {
     let section = root.section("listen");
     let ldaps = section.optional::<SocketAddr>("ldaps");
@@ -98,6 +103,7 @@ pub(super) fn listen(root: &Section<'_>) -> Option<Listen> {
     }
     let max_message_bytes = section.number("max_message_bytes", 16 * MIB, 16 * 1024..=1024 * MIB);
     let max_connections = section.number("max_connections", 10_000, 1..=1_000_000);
+    let start_tls_timeout = section.optional::<Duration>("start_tls_timeout");
     let idle_timeout = section.optional::<Duration>("idle_timeout");
     section.finish();
     Some(Listen {
@@ -105,6 +111,7 @@ pub(super) fn listen(root: &Section<'_>) -> Option<Listen> {
         ldap: ldap.map(|found| found.value),
         max_message_bytes: usize::try_from(max_message_bytes).ok()?,
         max_connections: usize::try_from(max_connections).ok()?,
+        start_tls_timeout: start_tls_timeout.map_or(START_TLS_TIMEOUT, |found| found.value),
         idle_timeout: idle_timeout.map(|found| found.value),
     })
 }

@@ -22,6 +22,7 @@ pub(super) fn limits(config: &config::Listen) -> Limits {
     Limits {
         max_message_bytes: config.max_message_bytes,
         max_connections: config.max_connections,
+        start_tls_timeout: config.start_tls_timeout,
         idle_timeout: config.idle_timeout,
         handshake_timeout: HANDSHAKE_TIMEOUT,
     }

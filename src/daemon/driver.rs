@@ -3,6 +3,7 @@
 //! One task and one loop for both directions, so that nothing is handed between tasks. Reads go
 //! through a buffer of the thread; a session keeps octets only while a message is incomplete.
 
+mod idling;
 mod reading;
 mod viewing;
 mod writing;
@@ -13,6 +14,7 @@ use super::registry::SessionCommand;
 use super::upstream::{ConnectError, UpstreamStream};
 use crate::engine::session::{Effects, Session};
 use chrono::{DateTime, Utc};
+use idling::Idle;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -89,7 +91,7 @@ pub(super) struct Driver {
     commands: mpsc::Receiver<SessionCommand>,
     news: News,
     deadline: Option<Deadline>,
-    idle: Option<Pin<Box<Sleep>>>,
+    idle: Option<Idle>,
 }
 
 fn next_news(mut receiver: watch::Receiver<u64>) -> News {
@@ -110,7 +112,10 @@ impl Driver {
     ) -> Driver {
         let news = next_news(gate.shared.watch());
         let since = gate.clock.now().wall;
-        let idle = gate.limits.idle_timeout.map(|after| Box::pin(tokio::time::sleep(after)));
+        let idle = match client {
+            ClientStream::Plain(_) => Some(gate.limits.start_tls_timeout),
+            ClientStream::Tls(_) => gate.limits.idle_timeout,
+        };
         Driver {
             gate,
             audit,
@@ -128,7 +133,7 @@ impl Driver {
             commands,
             news,
             deadline: None,
-            idle,
+            idle: idle.map(Idle::new),
         }
     }
 
@@ -147,14 +152,20 @@ impl Driver {
         let last = self.fx.to_upstream.split_off(self.upstream_sent.written.min(self.fx.to_upstream.len()));
         // Who does not take their last octets is left to themselves.
         let _ = tokio::time::timeout(CLOSING, async {
-            if let Upstream::Open(stream) = &mut self.upstream {
-                // Either way the connection ends here.
-                let _ = finish(stream, &last).await;
-            }
-            match &mut self.client {
-                ClientStream::Plain(stream) => finish(stream, &rest).await,
-                ClientStream::Tls(stream) => finish(stream.as_mut(), &rest).await,
-            }
+            let towards_directory = async {
+                match &mut self.upstream {
+                    Upstream::Open(stream) => finish(stream, &last).await,
+                    Upstream::None | Upstream::Opening(_) => Ok(()),
+                }
+            };
+            let towards_client = async {
+                match &mut self.client {
+                    ClientStream::Plain(stream) => finish(stream, &rest).await,
+                    ClientStream::Tls(stream) => finish(stream.as_mut(), &rest).await,
+                }
+            };
+            // Neither waits for the other.
+            tokio::join!(towards_directory, towards_client)
         })
         .await;
     }
@@ -167,6 +178,7 @@ impl Driver {
         let tls = tokio::time::timeout(self.gate.limits.handshake_timeout, acceptor.accept(tcp)).await.ok()?.ok()?;
         self.session.tls_established(super::tls::describe(tls.get_ref().1));
         self.client = ClientStream::Tls(Box::new(tls));
+        self.idle = self.gate.limits.idle_timeout.map(Idle::new);
         Some(self)
     }
 
@@ -216,9 +228,7 @@ impl Driver {
                 SessionCommand::End(reason) => self.session.on_kill(&reason, self.gate.clock.now(), &mut self.fx),
             }
         }
-        if let Some(idle) = &mut self.idle
-            && idle.as_mut().poll(cx).is_ready()
-        {
+        if self.idle_for_too_long(cx) {
             heard = true;
             self.session.on_kill("idle for too long", self.gate.clock.now(), &mut self.fx);
         }

@@ -17,6 +17,8 @@ pub struct Limits {
     pub max_message_bytes: usize,
     /// Sessions at once.
     pub max_connections: usize,
+    /// A client in clear that says nothing for this long is let go.
+    pub start_tls_timeout: Duration,
     /// A session in which nothing happens for this long is ended.
     pub idle_timeout: Option<Duration>,
     /// TLS handshakes must be done within this.

@@ -124,6 +124,7 @@ fn a_configuration_becomes_values() {
     assert_eq!(config.listen.ldaps, Some("127.0.0.1:1636".parse().expect("an address")));
     assert_eq!(config.listen.ldap, None);
     assert_eq!(config.listen.max_message_bytes, 16 * 1024 * 1024);
+    assert_eq!(config.listen.start_tls_timeout, Duration::from_secs(30));
     assert_eq!(config.listen.idle_timeout, None);
     assert_eq!(config.tls.certificate, folder.path().join("certs/server.pem"));
     let url = &config.directory.urls[0];

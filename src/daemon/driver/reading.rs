@@ -7,7 +7,6 @@ use std::cell::RefCell;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::time::Instant;
 
 thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into_boxed_slice());
@@ -110,9 +109,7 @@ impl Driver {
                 self.session.on_client_lost(self.gate.clock.now(), &mut self.fx);
                 return true;
             }
-            if let (Some(idle), Some(after)) = (&mut self.idle, self.gate.limits.idle_timeout) {
-                idle.as_mut().reset(Instant::now() + after);
-            }
+            self.not_idle();
             if self.client_in.is_empty() {
                 let used = self.feed_client(octets);
                 self.client_in.extend_from_slice(octets.get(used..).unwrap_or_default());

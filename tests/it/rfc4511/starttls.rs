@@ -6,6 +6,8 @@ use crate::support::ldap::{
     modify_request, tag,
 };
 use crate::support::slapd::{BASE, Slapd, password, person};
+use crate::support::wire::Wire;
+use std::time::Duration;
 
 #[test]
 fn before_it_only_the_root_dse_is_served() {
@@ -45,6 +47,34 @@ fn a_password_sent_in_the_clear_is_recorded_without_it() {
     let record = gate.audit.wait_for("the refused bind", |r| r["operation"] == "bind" && r["result"] == 13);
     assert_eq!(record["tls"], "none", "{record}");
     assert!(!gate.audit.text().contains("clear-and-wrong"));
+}
+
+#[test]
+fn who_does_not_begin_it_is_let_go() {
+    let slapd = Slapd::start();
+    let gate = Setup::default().listen_lines("start_tls_timeout = \"1s\"").start(&slapd);
+    let mut silent = Client::plain(gate.ldap);
+    let mut busy = Client::plain(gate.ldap);
+    busy.start_tls(&gate.authority.ca);
+    assert_eq!(silent.receive().and_then(|message| message.notice_of_disconnection()), Some(52));
+    assert_eq!(silent.receive(), None);
+    busy.bind_as("alice");
+}
+
+#[test]
+fn an_idle_session_is_ended_and_a_busy_one_is_not() {
+    let slapd = Slapd::start();
+    let wire = Wire::to(slapd.ldap);
+    let gate = Setup::default().listen_lines("idle_timeout = \"1s\"").plain_directory(wire.port).start(&slapd);
+    let (mut idle, mut busy) = (gate.client_as("bob"), gate.client_as("alice"));
+    wire.slow_entries(Duration::from_millis(300));
+    let id = busy.send(&Search::new(format!("ou=people,{BASE}")).encoded(), &[]);
+    assert_eq!(idle.receive().and_then(|message| message.notice_of_disconnection()), Some(52));
+    let mut last = busy.receive_for(id);
+    while last.tag == tag::ENTRY {
+        last = busy.receive_for(id);
+    }
+    assert_eq!(last.tag, tag::SEARCH_DONE, "{last:?}");
 }
 
 #[test]

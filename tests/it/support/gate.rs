@@ -103,6 +103,11 @@ impl Setup {
         self.directory(format!("urls = [\"ldap://127.0.0.1:{port}\"]"))
     }
 
+    /// Lines for `[listen]`.
+    pub(crate) fn listen_lines(self, lines: &str) -> Setup {
+        Setup { listen_lines: lines.to_owned(), ..self }
+    }
+
     /// Lines for `[audit]`.
     pub(crate) fn audit_lines(self, lines: &str) -> Setup {
         Setup { audit_lines: lines.to_owned(), ..self }
