@@ -50,6 +50,12 @@ impl Redaction {
         !self.hides && self.trees.is_none()
     }
 
+    /// Whether entries are dropped because they are protected, and not only because they lie in no tree that is
+    /// served.
+    pub fn hides_protected(&self) -> bool {
+        self.hides
+    }
+
     /// Whether the answer is the rootDSE, to be sent through [`rewrite_root_dse`].
     pub fn is_root_dse(&self) -> bool {
         self.root_dse

@@ -44,7 +44,7 @@ pub struct RecordContext<'a> {
     pub tls: &'a str,
     /// Who the session was when the operation was decided.
     pub subject: &'a Subject,
-    /// How that was shown: `anonymous`, `simple`, or a SASL mechanism.
+    /// How that was shown: `anonymous`, `simple` or `sasl`. In the record of a bind: how it is to be shown.
     pub authentication: &'a str,
     /// The id the client gave; `None` when it could not be read.
     pub message_id: Option<ClientMessageId>,
@@ -102,7 +102,19 @@ pub fn begin<'a, R, G>(
     R: IntoIterator<Item = &'a str>,
     G: IntoIterator<Item: Borrow<ActiveGrant>, IntoIter: Clone>,
 {
-    write_context(out, context);
+    let authentication = match request {
+        Request::Bind(bind) => bind.method(),
+        Request::Unbind
+        | Request::Search(_)
+        | Request::Modify(_)
+        | Request::Add(_)
+        | Request::Delete(_)
+        | Request::Rename(_)
+        | Request::Compare(_)
+        | Request::Abandon(_)
+        | Request::Extended(_) => context.authentication,
+    };
+    write_context(out, &RecordContext { authentication, ..*context });
     write_request(out, request);
     out.extend_from_slice(b",\"controls\":");
     write_controls(out, controls);

@@ -89,6 +89,18 @@ pub struct BindRequest<'a> {
     pub authentication: Authentication<'a>,
 }
 
+impl BindRequest<'_> {
+    /// A word for how: `anonymous` (RFC 4513 5.1.1, without a name), `simple`, `sasl` or `other`.
+    pub fn method(&self) -> &'static str {
+        match (&self.authentication, &self.name) {
+            (Authentication::Simple(_), BindName::Dn(name)) if name.is_root() => "anonymous",
+            (Authentication::Simple(_), BindName::Dn(_) | BindName::Other(_)) => "simple",
+            (Authentication::Sasl { .. }, _) => "sasl",
+            (Authentication::Other(_), _) => "other",
+        }
+    }
+}
+
 /// The name in a bind: usually a DN, but Active Directory takes `user@domain` and `DOMAIN\user`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BindName<'a> {

@@ -381,6 +381,8 @@ impl Session {
         let (decision, reason) = match monitored {
             Some(refusal) => ("monitored", refusal.reason),
             None if !permit.rests_on().is_empty() => ("permitted", "grant"),
+            // Nothing need be held of what is taken out of the answer.
+            None if permit.redaction().hides_protected() => ("permitted", "redacted"),
             None => ("permitted", "standing access"),
         };
         let verdict = Verdict {
@@ -426,11 +428,7 @@ fn served_in_clear(request: &Request<'_>) -> bool {
 
 /// Who the session becomes when the directory says success.
 fn bind_purpose(bind: &BindRequest<'_>, was_named: bool) -> Purpose {
-    let authentication = match &bind.authentication {
-        Authentication::Simple(_) => "simple",
-        Authentication::Sasl { .. } => "sasl",
-        Authentication::Other(_) => "other",
-    };
+    let authentication = bind.method();
     let becomes = match (&bind.name, &bind.authentication) {
         // RFC 4513 5.1.1.
         (BindName::Dn(name), Authentication::Simple(_)) if name.is_root() => Some(Subject::Anonymous),

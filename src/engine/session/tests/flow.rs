@@ -300,3 +300,19 @@ fn a_matched_name_does_not_tell_that_the_next_one_is_not_there() {
         assert_eq!(answers[0], answers[1], "{scope:?}");
     }
 }
+
+#[test]
+fn the_record_says_what_a_permit_rests_on() {
+    let mut world = World::new();
+    world.bound(1, ALICE);
+    world.search(2, BASE);
+    let asked = world.at_directory();
+    world.result(asked[0].id, tag::SEARCH_RESULT_DONE, 0);
+    let records = world.records();
+    let (bind, search) = (&records[0], &records[1]);
+    // Who the session was, and how it is to be shown who it becomes.
+    assert_eq!((&bind["subject"], &bind["authentication"]), (&"anonymous".into(), &"simple".into()));
+    assert_eq!((&search["subject"], &search["authentication"]), (&ALICE.into(), &"simple".into()));
+    // She holds nothing: what is protected is left out of the answer.
+    assert_eq!((&search["decision"], &search["reason"]), (&"permitted".into(), &"redacted".into()));
+}
