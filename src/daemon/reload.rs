@@ -18,6 +18,8 @@ pub struct Reloader {
     gate: Arc<Gate>,
     broker: Arc<Broker>,
     config: Arc<ArcSwap<Config>>,
+    /// What the process was started with: what cannot change while it runs is still so.
+    started: Arc<Config>,
     source: Option<PathBuf>,
     reloaded: watch::Sender<u64>,
     one_at_a_time: Mutex<()>,
@@ -31,7 +33,8 @@ impl Reloader {
         source: Option<PathBuf>,
         reloaded: watch::Sender<u64>,
     ) -> Reloader {
-        Reloader { gate, broker, config, source, reloaded, one_at_a_time: Mutex::new(()) }
+        let started = config.load_full();
+        Reloader { gate, broker, config, started, source, reloaded, one_at_a_time: Mutex::new(()) }
     }
 
     /// Reads the file again. Blocks (files, the store): not for the threads that serve sessions.
@@ -64,7 +67,7 @@ impl Reloader {
         let tls = assemble::server_tls(&config.tls).map_err(|error| vec![error.to_string()])?;
         let upstream = assemble::upstream(&config.directory).map_err(|error| vec![error.to_string()])?;
         let old = self.config.load_full();
-        let needs_restart = needs_restart(&old, &config);
+        let needs_restart = needs_restart(&self.started, &config);
         self.gate.tls.store(Arc::new(tls));
         if old.directory != config.directory {
             self.gate.directory.store(Arc::new(upstream));
@@ -72,7 +75,7 @@ impl Reloader {
         let revoked = self.broker.install(Arc::new(config.policy.clone()), assemble::authority(&config.control));
         self.config.store(Arc::new(config));
         self.reloaded.send_modify(|count| *count += 1);
-        let reloaded = ["policy", "certificates", "directory servers", "control port's administrators and auditors"];
+        let reloaded = ["policy", "certificates", "directory servers", "who may do what at the control port"];
         Ok(ReloadView { reloaded: reloaded.map(str::to_owned).to_vec(), needs_restart, revoked })
     }
 }

@@ -47,6 +47,21 @@ fn a_wrong_configuration_changes_nothing_and_is_told_in_full() {
 }
 
 #[test]
+fn what_needs_a_restart_is_told_until_there_was_one_or_it_is_taken_back() {
+    let slapd = Slapd::start();
+    let gate = Setup::default().start(&slapd);
+    let needed = || gate.json("root-admin", &["reload"])["needs_restart"].as_array().cloned().unwrap_or_default();
+    assert!(needed().is_empty());
+    let was = std::fs::read_to_string(&gate.configuration).unwrap();
+    rewrite(&gate, |text| text + "\n[runtime]\nthreads = 3\n");
+    for _ in 0..2 {
+        assert_eq!(needed(), ["[runtime]"]);
+    }
+    rewrite(&gate, |_| was.clone());
+    assert!(needed().is_empty());
+}
+
+#[test]
 fn a_grant_ends_when_its_role_is_gone() {
     let slapd = Slapd::start();
     let gate = Setup::default().start(&slapd);
