@@ -60,11 +60,13 @@ impl Grants {
 
 fn table(grants: &[GrantView], now: DateTime<Utc>, width: Option<usize>) -> String {
     if grants.is_empty() {
-        return "There are none.\n".to_owned();
+        return "There is no such grant that you may see.\n".to_owned();
     }
     let mut table = Table::new(&["grant", "state", "role", "subject", "from", "until", "opens"]);
     for grant in grants {
-        let [from, until] = [grant.from, grant.until].map(|at| view::distance(at, now));
+        // Of one that was ended early, when that was.
+        let until = grant.ended.map_or(grant.until, |ended| ended.min(grant.until));
+        let [from, until] = [grant.from, until].map(|at| view::distance(at, now));
         let opens = view::scope_cell(&grant.scope);
         let state = view::grant_state(grant.state);
         table.row([&grant.id, state, &grant.role, &grant.subject, &from, &until, &opens]);

@@ -84,7 +84,7 @@ fn path(query: &RequestQuery) -> String {
 
 fn table(requests: &[RequestView], now: DateTime<Utc>, width: Option<usize>) -> String {
     if requests.is_empty() {
-        return "There are none.\n".to_owned();
+        return "There is no such request that you may see.\n".to_owned();
     }
     let mut table = Table::new(&["request", "state", "role", "for", "duration", "made", "lapses", "reason"]);
     for request in requests {

@@ -3,7 +3,7 @@
 use super::Outcome;
 use crate::config::Config;
 use crate::daemon::{self, Running};
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -56,6 +56,7 @@ pub(super) fn log_to_stderr(level: &str) {
     // A full disk under standard error must not end a thread: what cannot be said is not said.
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).log_internal_errors(false);
     // Fails only when logging was set up before: then it is.
+    let subscriber = subscriber.with_ansi(std::io::stderr().is_terminal());
     let _ = subscriber.with_writer(std::io::stderr).try_init();
 }
 
@@ -78,6 +79,11 @@ fn reload(running: &Running) {
         Ok(view) => {
             tracing::info!(revoked = ?view.revoked, needs_restart = ?view.needs_restart, "configuration reloaded");
         }
-        Err(errors) => tracing::error!(?errors, "the configuration was not taken over"),
+        Err(errors) => {
+            for error in errors {
+                tracing::error!("{error}");
+            }
+            tracing::error!("the configuration was not taken over: the one before stays in force");
+        }
     });
 }

@@ -27,7 +27,7 @@ impl Sessions {
 
 fn table(sessions: &[SessionView], now: DateTime<Utc>, width: Option<usize>) -> String {
     if sessions.is_empty() {
-        return "Nobody is connected.\n".to_owned();
+        return "There is no session that you may see.\n".to_owned();
     }
     let mut table = Table::new(&["session", "from", "tls", "subject", "authentication", "since", "doing"]);
     for session in sessions {

@@ -17,7 +17,7 @@ pub(super) fn request(view: &RequestView, now: DateTime<Utc>, width: Option<usiz
     details.line("reason", &view.reason);
     details.line("ticket", view.ticket.as_deref().unwrap_or_default());
     details.line("duration", view.duration.to_string());
-    details.line("from", view.start.map_or("when it is approved".to_owned(), |start| moment(start, now)));
+    details.line("from", from(view, now));
     details.line("waits for", view.waiting_for.join(", "));
     details.line("grant", view.grant.as_deref().unwrap_or_default());
     let mut text = details.render(width);
@@ -52,7 +52,13 @@ pub(super) fn scope(lines: &[ScopeView], permanent: bool, width: Option<usize>) 
         table.row([&line.resource, &entries(line), &line.operations.join(", ")]);
     }
     let mut text = format!("\n{}", table.render(width));
-    let marks: Vec<&String> = lines.iter().flat_map(|line| &line.permanent).collect();
+    // Several lines may open the same operation: it is told once.
+    let mut marks: Vec<&String> = Vec::new();
+    for mark in lines.iter().flat_map(|line| &line.permanent) {
+        if !marks.contains(&mark) {
+            marks.push(mark);
+        }
+    }
     if permanent || !marks.is_empty() {
         text.push_str("\n! Part of this outlasts the grant:\n");
         let mut details = Details::default();
@@ -116,6 +122,17 @@ fn by(who: &str, really: Option<&str>) -> String {
     match really {
         Some(really) => format!("{who} (really {really})"),
         None => who.to_owned(),
+    }
+}
+
+/// From when access is asked for. Once it is decided, only a moment that was asked for says anything.
+fn from(view: &RequestView, now: DateTime<Utc>) -> String {
+    match (view.start, view.state) {
+        (Some(start), _) => moment(start, now),
+        (None, RequestState::Pending) => "when it is approved".to_owned(),
+        (None, RequestState::Approved | RequestState::Denied | RequestState::Cancelled | RequestState::Lapsed) => {
+            String::new()
+        }
     }
 }
 

@@ -166,13 +166,34 @@ fn lists_ask_for_what_they_show() {
     assert!(ask(&gate, "requests").expect(0).stdout.contains("pending 0/2"));
     assert!(ask(&gate, "requests --all").expect(0).stdout.contains("denied"));
     for empty in ["requests --mine", "requests --to-review"] {
-        assert_eq!(ask(&gate, empty).expect(0).stdout, "There are none.\n");
+        assert_eq!(ask(&gate, empty).expect(0).stdout, "There is no such request that you may see.\n");
     }
     assert_eq!(ask(&gate, "grants --active --output json").expect(0).json(), json!([both[0]]));
     assert_eq!(ask(&gate, "grants --output json").expect(0).json(), json!([both[0], both[1]]));
     assert_eq!(ask(&gate, "grants --all --output json").expect(0).json(), both);
-    assert_eq!(ask(&gate, "sessions").expect(0).stdout, "Nobody is connected.\n");
+    assert_eq!(ask(&gate, "sessions").expect(0).stdout, "There is no session that you may see.\n");
     assert_eq!(ask(&gate, "roles").expect(0).stdout, "There is no role that you may request.\n");
+}
+
+#[test]
+fn what_is_over_is_not_shown_as_if_it_were_to_come() {
+    let mut ended = grant("grant-1", "revoked");
+    ended["until"] = json!("2999-03-31T09:00:00Z");
+    ended["ended"] = json!("2026-03-31T08:10:00Z");
+    let mut denied = request("denied");
+    let scope = denied["scope"][0].clone();
+    denied["scope"] = json!([scope.clone(), scope]);
+    let gate = Canned::start([
+        ("GET /v1/grants", 200, json!([ended])),
+        ("GET /v1/requests/req-1", 200, denied),
+        ("GET /v1/requests/req-1", 200, request("pending")),
+    ]);
+    let table = ask(&gate, "grants --all").expect(0);
+    assert!(table.stdout.contains("grant-1  revoked") && !table.stdout.contains("  in "), "{table:#?}");
+    let shown = ask(&gate, "show req-1").expect(0).stdout;
+    assert!(!shown.contains("when it is approved"), "{shown}");
+    assert_eq!(shown.matches("modify can change member").count(), 1, "{shown}");
+    assert!(ask(&gate, "show req-1").expect(0).stdout.contains("when it is approved"));
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn from_request_to_release() {
     assert!(released.stdout.contains("released"), "{released:#?}");
     gate.cli("alice", &["release", grant]).expect(1);
     assert_eq!(gate.json("alice", &["explain", "search", &archive])["decision"], "refused");
-    assert_eq!(gate.cli("alice", &["grants"]).expect(0).stdout, "There are none.\n");
+    assert_eq!(gate.cli("alice", &["grants"]).expect(0).stdout, "There is no such grant that you may see.\n");
     assert!(gate.cli("alice", &["grants", "--all"]).expect(0).stdout.contains("released"));
 }
 
@@ -111,7 +111,7 @@ fn sessions_are_listed() {
     assert!(listed.stdout.contains(&person("alice")), "{listed:#?}");
     drop(client);
     eventually("nobody is connected", || {
-        gate.cli("root-admin", &["sessions"]).stdout.contains("Nobody is connected.").then_some(())
+        gate.cli("root-admin", &["sessions"]).stdout.contains("There is no session that you may see.").then_some(())
     });
 }
 
