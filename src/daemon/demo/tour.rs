@@ -111,6 +111,9 @@ fn steps() -> Vec<Step> {
 /// When it cannot be written.
 pub fn print(out: &mut dyn Write, place: &Place, program: &Path) -> std::io::Result<()> {
     writeln!(out, "\nIn another terminal, first:\n")?;
+    if place.directory.is_relative() {
+        writeln!(out, "  cd {}", quoted(&std::env::current_dir()?.to_string_lossy()))?;
+    }
     writeln!(out, "  export LDAPTLS_CACERT={}", quoted(&place.ca().to_string_lossy()))?;
     writeln!(out, "  export TIDEGATE_CONTROL={}", quoted(&place.socket().to_string_lossy()))?;
     writeln!(out, "  tidegate() {{ {} \"$@\"; }}", quoted(&program.to_string_lossy()))?;
