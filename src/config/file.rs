@@ -2,6 +2,7 @@
 //! wrong content is an error with a line, not a failure later.
 
 use super::raw::{Located, Section};
+use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::os::unix::fs::PermissionsExt;
@@ -60,16 +61,37 @@ pub(super) fn optional_certificates(section: &Section<'_>, key: &'static str) ->
     }
 }
 
-/// A file with a private key (PEM) that must be there.
-pub(super) fn private_key(section: &Section<'_>, key: &'static str, example: &str) -> Option<PathBuf> {
+/// A file with a private key (PEM) that must be there, and must be that of the first of `certificates`.
+pub(super) fn private_key(
+    section: &Section<'_>,
+    key: &'static str,
+    example: &str,
+    certificates: Option<&Path>,
+) -> Option<PathBuf> {
     let written = section.required::<String>(key, example)?;
     let (path, content) = read(section, key, &written)?;
     private(section, key, written.at, &path);
-    if PrivateKeyDer::from_pem_slice(&content).is_ok() {
-        return Some(path);
-    }
-    section.problem(written.at, format!("{key}: {} holds no private key in PEM form", path.display()));
+    let Ok(found) = PrivateKeyDer::from_pem_slice(&content) else {
+        section.problem(written.at, format!("{key}: {} holds no private key in PEM form", path.display()));
+        return None;
+    };
+    let Some(certificates) = certificates else { return Some(path) };
+    let wrong = match fit(certificates, found) {
+        Ok(()) => return Some(path),
+        Err(rustls::Error::InconsistentKeys(_)) => "is not the key of".to_owned(),
+        Err(error) => format!("cannot be used ({error}) with"),
+    };
+    let message = format!("{key}: {} {wrong} the certificate in {}", path.display(), certificates.display());
+    section.problem(written.at, message);
     None
+}
+
+/// Whether a server can show these certificates with this key.
+fn fit(certificates: &Path, key: PrivateKeyDer<'static>) -> Result<(), rustls::Error> {
+    let content = std::fs::read(certificates).map_err(|error| rustls::Error::General(error.to_string()))?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&content).collect();
+    let chain = chain.map_err(|error| rustls::Error::General(error.to_string()))?;
+    CertifiedKey::from_der(chain, key, &rustls::crypto::aws_lc_rs::default_provider()).map(drop)
 }
 
 /// A secret, from the file that `file_key` or the environment variable that `environment_key`

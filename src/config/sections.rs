@@ -119,7 +119,7 @@ pub(super) fn listen(root: &Section<'_>) -> Option<Listen> {
 pub(super) fn tls(root: &Section<'_>) -> Option<Tls> {
     let section = root.section("tls");
     let certificate = file::certificates(&section, "certificate", "\"certs/server.pem\"");
-    let private_key = file::private_key(&section, "private_key", "\"certs/server.key\"");
+    let private_key = file::private_key(&section, "private_key", "\"certs/server.key\"", certificate.as_deref());
     let client_ca = file::optional_certificates(&section, "client_ca");
     let require = section.optional::<bool>("require_client_certificate");
     if let Some(found) = require.as_ref().filter(|found| found.value && !section.has("client_ca")) {

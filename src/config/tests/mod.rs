@@ -14,9 +14,11 @@ fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let (certificate, key) = (certified.cert.pem(), certified.signing_key.serialize_pem());
+    let other = rcgen::KeyPair::generate().expect("a key").serialize_pem();
     for (name, content) in [
         ("certs/server.pem", certificate.as_str()),
         ("certs/server.key", &key),
+        ("certs/other.key", &other),
         ("certs/clients.pem", &certificate),
         ("certs/directory-ca.pem", &certificate),
         ("secrets/directory-password", "öpen\n"),
