@@ -86,6 +86,24 @@ impl Explain {
     }
 }
 
+/// The gate's reason; where it permits without one, what that means.
+fn why(view: &ExplainView) -> &str {
+    match view.decision {
+        ExplainDecision::Permitted if view.reason.is_empty() => {
+            if view.resources.is_empty() {
+                "nothing that is protected is touched"
+            } else if !view.redacted.is_empty() {
+                "what is protected and not held is left out of the answer"
+            } else if view.rests_on.is_empty() {
+                "standing access"
+            } else {
+                "grant"
+            }
+        }
+        ExplainDecision::Permitted | ExplainDecision::Refused => &view.reason,
+    }
+}
+
 fn text(view: &ExplainView, asked: &ExplainBody, now: DateTime<Utc>, width: Option<usize>) -> String {
     let mut details = Details::default();
     let who = if asked.as_subject.is_empty() { "anonymous" } else { &asked.as_subject };
@@ -97,7 +115,7 @@ fn text(view: &ExplainView, asked: &ExplainBody, now: DateTime<Utc>, width: Opti
         ExplainDecision::Permitted => details.line("decision", "permitted"),
         ExplainDecision::Refused => details.line("decision", format!("refused with result code {}", view.code)),
     }
-    details.line("why", &view.reason);
+    details.line("why", why(view));
     details.line("client is told", &view.message);
     details.line("touches", view.resources.join(", "));
     details.line("not held", view.missing.join(", "));

@@ -218,6 +218,30 @@ fn a_grant_can_be_named_by_its_request() {
 }
 
 #[test]
+fn a_permit_is_explained_too() {
+    let permitted = |rest: Value| {
+        let mut view = json!({
+            "decision": "permitted", "code": 0, "message": "", "reason": "",
+            "resources": [], "missing": [], "roles": [],
+        });
+        view.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        view
+    };
+    let held = json!({ "grant": "grant-1", "request": "req-1", "role": "r", "until": "2026-03-31T09:00:00Z" });
+    for (view, why) in [
+        (json!({}), "nothing that is protected is touched"),
+        (json!({ "resources": ["payroll"] }), "standing access"),
+        (json!({ "resources": ["payroll"], "redacted": ["payroll"] }), "not held is left out of the answer"),
+        (json!({ "resources": ["payroll"], "rests_on": [held] }), "grant\n"),
+    ] {
+        let gate = Canned::start([("POST /v1/explain", 200, permitted(view))]);
+        let ran = ask(&gate, "explain --as uid=bob,dc=x search dc=x").expect(0);
+        let line = ran.stdout.lines().find(|line| line.starts_with("why")).unwrap_or_default();
+        assert!(format!("{line}\n").contains(why), "{ran:#?}");
+    }
+}
+
+#[test]
 fn explaining_is_about_oneself_unless_said() {
     let view = json!({
         "decision": "refused", "code": 50, "message": "ask for it", "reason": "not held",
