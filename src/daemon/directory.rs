@@ -128,7 +128,9 @@ async fn round<C: Source>(source: &mut C, kept: &mut Kept<C::Stream>) -> Result<
     let usable = kept.take().filter(|(bound, _)| bound.dn.is_surely(&account.dn) && bound.password == account.password);
     let mut client = match usable {
         Some((_, client)) => client,
-        None => open(source.connect().await?, &account).await.map_err(|error| error.to_string())?,
+        None => open(source.connect().await?, &account).await.map_err(|error| {
+            format!("as {}: {error}", if account.dn.is_root() { "nobody" } else { account.dn.text() })
+        })?,
     };
     let read_at = source.monotonic();
     let facts = facts(&mut client).await.map_err(|error| error.to_string())?;

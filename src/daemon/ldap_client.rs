@@ -41,8 +41,13 @@ pub enum ClientError {
     #[error("the service account's password is not UTF-8")]
     NotText,
     /// The answer is a failure.
-    #[error("the directory answered {0:?}: {1}")]
+    #[error("the directory answered {0:?}{told}", told = told(.1))]
     Refused(LdapResultCode, String),
+}
+
+/// What a directory adds to a result code, where it does.
+fn told(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(": {message}") }
 }
 
 /// A connection on which the gate is the client.

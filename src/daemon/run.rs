@@ -121,7 +121,9 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     background.spawn(watch_clock(gate.clone()));
     let first = tokio::time::timeout(FIRST_READING, was_read.wait_for(|read| *read)).await;
     if !matches!(first, Ok(Ok(_))) {
-        tracing::warn!("the directory does not answer yet; what needs it is refused until it does");
+        tracing::warn!(
+            "the directory cannot be read yet: until it can, nobody is in a group, and what needs it is refused"
+        );
     }
 
     let stop = CancellationToken::new();
