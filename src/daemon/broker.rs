@@ -17,7 +17,7 @@ pub use events::EventSink;
 use super::clock::Clock;
 use super::state::Shared;
 use super::store::record::Document;
-use super::store::{GrantStore, StoreError};
+use super::store::{GrantStore, MAX_BODY, StoreError};
 use crate::engine::Now;
 use crate::engine::access::Snapshot;
 use crate::engine::grant::history::Actor;
@@ -31,6 +31,10 @@ use live::Live;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
+
+/// The longest document of a new request. The rest of what the store takes is left for reviews, and
+/// for the end of the grant: nobody may ask for something that cannot be revoked for good.
+const MAX_ASKED: usize = MAX_BODY / 2;
 
 /// How often somebody else may win before a transition is given up.
 const ATTEMPTS: usize = 64;
@@ -117,8 +121,12 @@ impl Broker {
             let moment = self.moment();
             let id = if dry_run { String::new() } else { new_id("req")? };
             let request = ask(id, wish.clone(), actor, &moment.context())?;
+            let document = Document::Request(request.clone());
+            if document.to_record()?.body.to_string().len() > MAX_ASKED {
+                return Err(StoreError::TooLarge("of this request".to_owned()).into());
+            }
             if !dry_run {
-                self.commit(vec![Document::Request(request.clone())])?;
+                self.commit(vec![document])?;
             }
             Ok(request)
         })

@@ -33,6 +33,7 @@ impl BrokerError {
             BrokerError::NotFound(_) => "not-found",
             BrokerError::Workflow(error) => error.word(),
             BrokerError::Store(StoreError::Conflict(_)) => "conflict",
+            BrokerError::Store(StoreError::TooLarge(_)) => "too-large",
             BrokerError::Store(_) | BrokerError::EndNotKept(_) => "store-failed",
             BrokerError::NotRecording => "not-recording",
             BrokerError::Random(_) => "no-randomness",

@@ -10,6 +10,7 @@ use crate::engine::grant::fixture::{
 };
 use crate::engine::grant::index::ActiveGrants;
 use crate::engine::grant::lifecycle::GrantState;
+use crate::engine::ldap::Dn;
 use crate::engine::policy::role::Role;
 use crate::engine::workflow::RequestState;
 use chrono::TimeDelta;
@@ -28,6 +29,11 @@ impl EventSink for Sink {
 impl Sink {
     fn take(&self) -> Vec<Value> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What was recorded last.
+    pub(in crate::daemon) fn last(&self) -> Value {
+        self.take().pop().unwrap_or_default()
     }
 
     /// What happened since the last look, in words.
@@ -169,6 +175,48 @@ fn nothing_is_approved_while_operations_cannot_be_recorded() {
     assert_eq!(house.approve(&request, "lars").expect_err("refused"), BrokerError::NotRecording);
     assert!(house.open().is_empty());
     assert_eq!(house.word(&request, "lars", Verdict::Deny).expect("a no is fine").state, RequestState::Denied);
+}
+
+#[test]
+fn nothing_is_kept_that_a_restart_could_not_read() {
+    let (house, store) = House::new();
+    let sync = "dn:cn=sync,dc=x";
+    let role = Role { beneficiaries: selectors(&["subtree:dc=x", sync]), ..editor() };
+    house.broker.install(Arc::new(policy_of(resources(), vec![role])), authority());
+    let calendar_end = chrono::DateTime::<chrono::Utc>::MAX_UTC - TimeDelta::days(1);
+    for (what, wish) in [
+        ("a start at the end of the calendar", Wish { start: Some(calendar_end), ..wish() }),
+        ("a start in a year of five digits", Wish { start: "+12026-06-30T23:59:60Z".parse().ok(), ..wish() }),
+        // Read as given, this would be three times as long when it is written out.
+        (
+            "a name that grows",
+            Wish { subject: Dn::parse(format!("cn={},dc=x", "\u{1}".repeat(5_000)).as_bytes()).ok(), ..wish() },
+        ),
+    ] {
+        // Refused or not: what there is afterwards can be read.
+        let _ = house.broker.ask(&wish, &person("anna"), false);
+        house.broker.requests(&person("root"), |_| true).unwrap_or_else(|error| panic!("{what}: {error}"));
+    }
+    House::on(store);
+}
+
+/// What is left of a record's bound is for those who decide, revoke and sign off.
+#[test]
+fn a_request_leaves_room_for_its_end() {
+    let (house, _) = House::new();
+    let lines = (0..20).map(|_| editor().allow.remove(0)).collect();
+    house.broker.install(Arc::new(policy_of(resources(), vec![Role { allow: lines, ..editor() }])), authority());
+    let mut kept = 0;
+    for length in (100..6_200).step_by(100) {
+        let base = format!("cn={},ou=payroll,dc=x", "a".repeat(length)).parse().ok();
+        let narrowing = crate::engine::grant::scope::Narrowing { base, operations: None };
+        let Ok(request) = house.broker.ask(&Wish { narrowing, ..wish() }, &person("anna"), false) else { continue };
+        kept += 1;
+        let grant = house.approve(&request, "lars").expect("approved").grant.expect("a grant");
+        let longest = "\u{10348}".repeat(2_000);
+        house.broker.revoke(&grant, &longest, &person("lars")).expect("its end is kept");
+    }
+    assert!(kept > 10, "{kept}");
 }
 
 #[test]

@@ -72,6 +72,7 @@ fn status_of(error: &BrokerError) -> StatusCode {
         BrokerError::NotFound(_) => StatusCode::NOT_FOUND,
         BrokerError::Workflow(error) => status_of_workflow(error),
         BrokerError::Store(StoreError::Conflict(_)) => StatusCode::CONFLICT,
+        BrokerError::Store(StoreError::TooLarge(_)) => StatusCode::UNPROCESSABLE_ENTITY,
         BrokerError::Store(_) | BrokerError::EndNotKept(_) | BrokerError::NotRecording | BrokerError::Random(_) => {
             StatusCode::SERVICE_UNAVAILABLE
         }

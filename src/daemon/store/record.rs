@@ -36,10 +36,15 @@ impl Document {
     /// As a record to commit.
     ///
     /// # Errors
-    /// It has no JSON form.
+    /// It has no JSON form, or none that says the same when it is read: one record that cannot be
+    /// read keeps the whole store from being taken over.
     pub fn to_record(&self) -> Result<Record, StoreError> {
         let body = serde_json::to_value(self).map_err(|error| corrupt(self.id(), &error.to_string()))?;
-        Ok(Record { id: self.id().to_owned(), revision: self.revision(), body })
+        let record = Record { id: self.id().to_owned(), revision: self.revision(), body };
+        if Document::from_record(record.clone())? != *self {
+            return Err(corrupt(self.id(), "it would be read as something else"));
+        }
+        Ok(record)
     }
 
     /// From a record that was read.

@@ -41,7 +41,7 @@ impl Dn {
 
     /// Reads a name. Refused besides what RFC 4514 does not allow: forms of older RFCs (semicolons,
     /// quotes, `OID.`), options, `<GUID=…>` and its like, NUL, values in `#hex` that are not strings,
-    /// more than [`MAX_LENGTH`] octets or [`MAX_RDNS`] RDNs.
+    /// more than [`MAX_LENGTH`] octets (as given or written out again) or [`MAX_RDNS`] RDNs.
     pub fn parse(octets: &[u8]) -> Result<Dn, DnError> {
         parse::parse(octets, 0)
     }

@@ -153,7 +153,9 @@ fn parse_general(text: &str, nesting: usize) -> Result<Dn, DnError> {
             return Err(DnError);
         }
     }
-    Ok(assemble(rdns))
+    let name = assemble(rdns);
+    // Escapes make it longer. It will be read again where it is sent or kept, with the same bounds.
+    if name.text.len() > MAX_LENGTH { Err(DnError) } else { Ok(name) }
 }
 
 fn assemble(mut rdns: Vec<Vec<Ava<'_>>>) -> Dn {

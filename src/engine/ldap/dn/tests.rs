@@ -240,6 +240,19 @@ fn names_have_bounds() {
 }
 
 /// A value of any characters, written in one of the ways that RFC 4514 allows.
+/// What is kept or sent is read again: by a store, by the directory.
+#[test]
+fn a_name_that_grows_by_being_written_out_has_the_same_bounds() {
+    for (count, fits) in [(MAX_LENGTH / 3 - 3, true), (MAX_LENGTH / 3 + 1, false), (MAX_LENGTH - 3, false)] {
+        let written = format!("cn={}", "\u{1}".repeat(count));
+        let read = Dn::parse(written.as_bytes());
+        assert_eq!(read.is_ok(), fits, "{count}");
+        if let Ok(name) = read {
+            assert!(Dn::parse(name.text().as_bytes()).is_ok_and(|again| again.is_surely(&name)), "{count}");
+        }
+    }
+}
+
 fn written_value() -> impl Strategy<Value = String> {
     let character = prop_oneof![
         4 => proptest::char::range(' ', '~'),
