@@ -245,6 +245,11 @@ impl Broker {
         }
     }
 
+    /// Records that somebody tried what they may not and what is not the broker's to do.
+    pub fn record_refusal(&self, attempt: &str, about: &str, actor: &Actor, reason: &str, detail: &str) {
+        self.events.event(events::of_refusal(attempt, about, actor, reason, detail));
+    }
+
     /// Records that somebody called for something that is not the broker's to do.
     pub fn record_call(&self, event: &str, actor: &Actor) {
         self.events.event(events::of_call(event, actor));
@@ -372,7 +377,7 @@ impl Broker {
         result: Result<T, BrokerError>,
     ) -> Result<T, BrokerError> {
         if let Err(error) = &result {
-            self.events.event(events::of_refusal(attempt, about, actor, error));
+            self.record_refusal(attempt, about, actor, error.word(), &error.to_string());
         }
         result
     }

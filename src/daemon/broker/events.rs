@@ -1,6 +1,5 @@
 //! What the broker tells the log: one object for each thing that happened and each that was refused.
 
-use super::BrokerError;
 use crate::daemon::store::record::Document;
 use crate::engine::grant::history::{Actor, Entry};
 use serde_json::{Value, json};
@@ -57,7 +56,7 @@ fn describe(entry: &Entry, event: &mut Value) {
 }
 
 /// Somebody tried what they may not, or what does not fit.
-pub(super) fn of_refusal(attempt: &str, about: &str, actor: &Actor, error: &BrokerError) -> Value {
+pub(super) fn of_refusal(attempt: &str, about: &str, actor: &Actor, reason: &str, detail: &str) -> Value {
     json!({
         "event": "refused",
         "attempt": attempt,
@@ -65,8 +64,8 @@ pub(super) fn of_refusal(attempt: &str, about: &str, actor: &Actor, error: &Brok
         "by": actor.by(),
         "acting_as": actor.acting_as(),
         "connection_from": actor.from,
-        "reason": error.word(),
-        "detail": error.to_string(),
+        "reason": reason,
+        "detail": detail,
     })
 }
 

@@ -42,7 +42,8 @@ pub(super) async fn explain(
         Subject::Dn(dn) => caller.actor.acts.is_surely(dn),
     };
     if !own && !caller.owns_process && !sees_everything(&control, &caller) {
-        return Err(Failure::forbidden("not-yours", "only administrators and auditors see what others may do"));
+        let why = "only administrators and auditors see what others may do";
+        return Err(caller.refused(&control, "explain", &body.as_subject, "not-yours", why));
     }
     let filter = parse_filter(body.filter.as_deref())?;
     let request = operation(&body, &filter)?;

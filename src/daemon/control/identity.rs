@@ -37,7 +37,8 @@ impl Peer {
 pub(super) struct Caller {
     /// Under which name they act.
     pub(super) actor: Actor,
-    /// Whether the process is theirs to stop and start anyway: the user it runs as, or root.
+    /// Whether the process is theirs to stop and start anyway: the user it runs as, or root, under
+    /// their own name.
     pub(super) owns_process: bool,
 }
 
@@ -49,17 +50,26 @@ impl FromRequestParts<Arc<Control>> for Caller {
         let peer = parts.extensions.get::<Peer>().ok_or_else(|| unknown("nobody is known to call".to_owned()))?;
         let user = peer.user.clone().ok_or_else(|| unknown(format!("no user of this machine has id {}", peer.uid)))?;
         let own = Identity { dn: control.shared.authority.load().subject_of(&user), local_user: Some(user) };
-        let owns_process = peer.uid == 0 || Uid::from_raw(peer.uid) == nix::unistd::geteuid();
-        let actor = match acted_as(parts)? {
-            None => Actor::own(own, LOCAL),
-            Some(subject) => {
-                if !control.broker.with_context(|context| context.is(&context.authority.act_as, &own)) {
-                    return Err(Failure::forbidden("may-not-act-as", "you may not act as somebody else (act_as)"));
-                }
-                Actor { acts: Identity::of_dn(subject), really: Some(own), from: LOCAL.to_owned() }
-            }
+        let Some(subject) = acted_as(parts)? else {
+            let owns_process = peer.uid == 0 || Uid::from_raw(peer.uid) == nix::unistd::geteuid();
+            return Ok(Caller { actor: Actor::own(own, LOCAL), owns_process });
         };
-        Ok(Caller { actor, owns_process })
+        if !control.broker.with_context(|context| context.is(&context.authority.act_as, &own)) {
+            let (word, why) = ("may-not-act-as", "you may not act as somebody else (act_as)");
+            let caller = Caller { actor: Actor::own(own, LOCAL), owns_process: false };
+            return Err(caller.refused(control, "act as", subject.text(), word, why));
+        }
+        let actor = Actor { acts: Identity::of_dn(subject), really: Some(own), from: LOCAL.to_owned() };
+        // Under somebody else's name: with that name's rights, and no others.
+        Ok(Caller { actor, owns_process: false })
+    }
+}
+
+impl Caller {
+    /// The answer to what the caller may not; it is recorded that they tried.
+    pub(super) fn refused(&self, control: &Control, attempt: &str, about: &str, word: &str, why: &str) -> Failure {
+        control.broker.record_refusal(attempt, about, &self.actor, word, why);
+        Failure::forbidden(word, why)
     }
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn reload(State(control): State<Arc<Control>>, caller: Caller) 
     let administers = control.broker.with_context(|context| context.is_administrator(&caller.actor));
     // Who runs the process could restart it as well.
     if !administers && !caller.owns_process {
-        return Err(Failure::forbidden("not-administrator", "only an administrator can reload"));
+        return Err(caller.refused(&control, "reload", "", "not-administrator", "only an administrator can reload"));
     }
     control.broker.record_call("reload", &caller.actor);
     match control.hooks.reload().await {

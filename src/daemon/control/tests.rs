@@ -371,6 +371,9 @@ async fn explaining_decides_on_the_snapshot_of_the_moment() {
         json!({ "as": "", "operation": "fly", "target": "" }),
         json!({ "as": "nobody", "operation": "search", "target": "" }),
         json!({ "as": "", "operation": "search", "target": "", "filter": "(cn=" }),
+        json!({ "as": "", "operation": "search", "target": "", "filter": "(!".repeat(30_000) }),
+        json!({ "as": "", "operation": "search", "target": "",
+            "filter": format!("{}(cn=a){}", "(!".repeat(20_000), ")".repeat(20_000)) }),
         json!({ "as": "", "operation": "search", "target": "", "scope": "all" }),
         json!({ "as": "", "operation": "rename", "target": "cn=a,dc=x" }),
         json!({ "as": "", "operation": "search" }),
@@ -407,6 +410,39 @@ async fn sessions_reload_and_readiness() {
     *door.hooks.not_ready.lock().unwrap() = Some("no directory".to_owned());
     let (status, problem) = door.get("", routes::READYZ).await;
     assert_eq!((status, &problem["detail"]), (503, &json!("no directory")));
+}
+
+/// Whoever runs these tests runs the process as well.
+#[tokio::test]
+async fn who_acts_as_somebody_has_that_somebodys_rights_and_no_others() {
+    let door = Door::open();
+    let explain = json!({ "as": as_name("anna"), "operation": "delete", "target": "dc=x" });
+    assert_eq!(door.post("", routes::EXPLAIN, &explain).await.0, 200);
+    assert_eq!(door.post("rita", routes::EXPLAIN, &explain).await.0, 200);
+    for (path, body, expected) in
+        [(routes::RELOAD, json!({}), "not-administrator"), (routes::EXPLAIN, explain, "not-yours")]
+    {
+        let (status, problem) = door.post("bert", path, &body).await;
+        assert_eq!((status, word(&problem)), (403, expected), "{path}");
+    }
+    assert_eq!(
+        door.house.sink.last(),
+        json!({
+            "event": "refused", "attempt": "explain", "about": as_name("anna"),
+            "by": format!("uid={},ou=operators,dc=x", me()), "acting_as": as_name("bert"), "connection_from": "local",
+            "reason": "not-yours", "detail": "only administrators and auditors see what others may do",
+        })
+    );
+    door.house.shared.authority.store(Arc::new(Authority::default()));
+    assert_eq!(door.post("bert", routes::RELOAD, &json!({})).await.0, 403);
+    assert_eq!(
+        door.house.sink.last(),
+        json!({
+            "event": "refused", "attempt": "act as", "about": as_name("bert"),
+            "by": format!("local:{}", me()), "acting_as": null, "connection_from": "local",
+            "reason": "may-not-act-as", "detail": "you may not act as somebody else (act_as)",
+        })
+    );
 }
 
 #[tokio::test]
