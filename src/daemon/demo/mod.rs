@@ -37,6 +37,9 @@ pub enum DemoError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// Another demo serves from the same directory, with the certificates in it.
+    #[error("a demo is running in {0} already: end it first, or give another --directory")]
+    Running(PathBuf),
     /// Certificates.
     #[error("development certificates: {0}")]
     Certificate(#[from] rcgen::Error),

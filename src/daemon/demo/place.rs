@@ -8,6 +8,7 @@ use nix::unistd::{Uid, User};
 use std::fs::DirBuilder;
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 /// The configuration that a demo's own is made from.
@@ -56,6 +57,10 @@ impl Place {
         let made = DirBuilder::new().recursive(given.is_some()).mode(0o700).create(&directory);
         made.map_err(|source| DemoError::Io { path: directory.clone(), source })?;
         let place = Place { directory, ports, temporary: given.is_none() };
+        // New certificates would be other ones than those that it shows.
+        if UnixStream::connect(place.socket()).is_ok() {
+            return Err(DemoError::Running(place.directory.clone()));
+        }
         for name in ["certs", "secrets", "run", "data"] {
             let path = place.directory.join(name);
             let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
@@ -153,5 +158,20 @@ mod tests {
             crate::daemon::tls::client_config(&place.ca()).unwrap();
         }
         assert!(given.join("demo.toml").exists());
+    }
+
+    #[test]
+    fn a_directory_that_a_demo_serves_from_is_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let behind = SocketAddr::from(([127, 0, 0, 1], 2003));
+        let prepare = || Place::prepare(Some(directory.path()), Ports::default(), behind, Clock::new().now());
+        let place = prepare().unwrap();
+        let certificate = std::fs::read(place.ca()).unwrap();
+        let served = std::os::unix::net::UnixListener::bind(place.socket()).unwrap();
+        assert!(matches!(prepare(), Err(DemoError::Running(_))));
+        assert_eq!(std::fs::read(place.ca()).unwrap(), certificate);
+        // What a demo that was killed left behind is in nobody's way.
+        drop(served);
+        assert!(prepare().is_ok());
     }
 }
