@@ -43,7 +43,8 @@ fn names() -> Vec<(&'static str, String)> {
         ("name-zeros-8k", format!("uidNumber={}", "0".repeat(8_182))),
         ("name-spaces-8k", format!("ou=a{}", r"\20".repeat(2_729))),
         ("name-rdns-8k", vec!["1.2.3.4.5.6.7.8.9=\u{f6}"; 100].join(",")),
-        ("name-hidden-8k", format!("ou={}", "\u{200b}".repeat(2_729))),
+        // Three times as long when written out.
+        ("name-hidden-3k", format!("ou={}", "\u{200b}".repeat(909))),
         ("name-nested-8k", format!(r"member=member\=cn\\\={}", "\u{1e9e}".repeat(2_720))),
     ]
 }

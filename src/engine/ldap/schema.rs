@@ -167,6 +167,30 @@ attribute_types! {
     CaseIgnore "jurisdictioncountryname" "1.3.6.1.4.1.311.60.2.1.3" "jurisdictionc";
 }
 
+/// Looks up a name in any case, or a numeric OID.
+pub(super) fn known_type(name: &[u8]) -> Option<&'static AttributeType> {
+    // Nearly all names there are. Setting the bit makes lower case of upper case, and a letter of nothing else.
+    let usual = match *name {
+        [a, b] => match [a | 0x20, b | 0x20] {
+            [b'd', b'c'] => "dc",
+            [b'o', b'u'] => "ou",
+            [b'c', b'n'] => "cn",
+            _ => "",
+        },
+        [a, b, c] if [a | 0x20, b | 0x20, c | 0x20] == *b"uid" => "uid",
+        _ => "",
+    };
+    if !usual.is_empty() {
+        return attribute_type(usual);
+    }
+    // No known name is longer.
+    let mut lower = [0; 32];
+    let lower = lower.get_mut(..name.len())?;
+    lower.copy_from_slice(name);
+    lower.make_ascii_lowercase();
+    attribute_type(std::str::from_utf8(lower).ok()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +202,7 @@ mod tests {
         for (canonical, names) in NAMES {
             for name in *names {
                 assert_eq!(attribute_type(name).map(|t| t.name), Some(*canonical), "{name}");
+                assert_eq!(known_type(name.to_ascii_uppercase().as_bytes()), attribute_type(name), "{name}");
                 assert_eq!(*name, name.to_ascii_lowercase(), "names are looked up in lower case");
                 assert!(seen.insert(*name), "{name} is listed twice");
             }

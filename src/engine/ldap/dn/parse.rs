@@ -3,9 +3,11 @@
 //! Two ways in: one for names of plain ASCII with nothing to escape, in one pass, and one for
 //! everything else. A property test holds them to the same answer.
 
-use super::prepare::{certain, comparable, invisible};
+use super::fold::invisible;
+use super::prepare::{certain, comparable};
 use super::{Dn, DnError};
-use crate::engine::ldap::schema::{Rule, attribute_type};
+use crate::engine::ldap::schema::{AttributeType, Rule, known_type};
+use std::borrow::Cow;
 
 /// The longest name that is read, in octets.
 pub const MAX_LENGTH: usize = 8 * 1024;
@@ -25,10 +27,11 @@ const PLUS: u8 = 0x01;
 struct Ava<'a> {
     /// The type as it was written.
     written: &'a str,
+    known: Option<&'static AttributeType>,
     /// The decoded value.
-    value: String,
-    key: Vec<u8>,
-    certain: Vec<u8>,
+    value: Cow<'a, str>,
+    /// Whether the next one belongs to the same RDN.
+    joined: bool,
 }
 
 pub(super) fn parse(octets: &[u8], nesting: usize) -> Result<Dn, DnError> {
@@ -71,150 +74,175 @@ const CLASSES: [Class; 256] = {
     classes
 };
 
-/// The common case: known attribute types, one value an RDN, plain ASCII, nothing escaped, no space
+/// The common case: known attribute types, few RDNs of one value, plain ASCII, nothing escaped, no space
 /// but single ones inside of values.
 fn parse_plain(text: &str) -> Option<Dn> {
-    let mut before = Class::Comma;
+    let mut starts = [0; 16];
     let mut rdns = 1;
-    for octet in text.bytes() {
+    let mut before = Class::Comma;
+    for (at, octet) in text.bytes().enumerate() {
         let class = CLASSES[usize::from(octet)];
         match (before, class) {
             (_, Class::Special) | (Class::Comma | Class::Space, Class::Space | Class::Comma) => return None,
-            (_, Class::Comma) => rdns += 1,
+            (_, Class::Comma) => {
+                *starts.get_mut(rdns)? = at + 1;
+                rdns += 1;
+            }
             (_, Class::Ordinary | Class::Space) => {}
         }
         before = class;
     }
-    if before != Class::Ordinary || rdns > MAX_RDNS {
+    if before != Class::Ordinary {
         return None;
     }
     let mut key = Vec::with_capacity(text.len() + 1);
     let mut ends = Vec::with_capacity(rdns);
-    for rdn in text.as_bytes().rsplit(|octet| *octet == b',') {
+    let mut end = text.len();
+    for start in starts.get(..rdns)?.iter().rev() {
+        let rdn = text.as_bytes().get(*start..end)?;
         let (name, value) = rdn.split_at_checked(rdn.iter().position(|octet| *octet == b'=')?)?;
-        let value = value.get(1..)?;
-        if matches!(value.first(), None | Some(b' ' | b'#')) {
+        if matches!(value.get(1), None | Some(b' ' | b'#')) {
             return None;
         }
-        key.extend_from_slice(plain_type(name)?.as_bytes());
-        key.push(b'=');
-        let start = key.len();
+        let known = known_type(name).filter(|known| known.rule == Rule::CaseIgnore)?;
+        key.extend_from_slice(known.name.as_bytes());
         key.extend_from_slice(value);
-        key.get_mut(start..)?.make_ascii_lowercase();
         key.push(END);
         ends.push(u32::try_from(key.len()).ok()?);
+        end = start.saturating_sub(1);
     }
+    key.make_ascii_lowercase();
     Some(Dn { text: text.into(), key: key.into(), ends: ends.into(), certain: None })
-}
-
-/// The canonical name of a type whose values compare without regard to case.
-fn plain_type(name: &[u8]) -> Option<&'static str> {
-    // Setting the bit makes lower case of upper case, and a letter of nothing else.
-    match *name {
-        [a, b] => match [a | 0x20, b | 0x20] {
-            [b'd', b'c'] => return Some("dc"),
-            [b'o', b'u'] => return Some("ou"),
-            [b'c', b'n'] => return Some("cn"),
-            _ => {}
-        },
-        [a, b, c] if [a | 0x20, b | 0x20, c | 0x20] == *b"uid" => return Some("uid"),
-        _ => {}
-    }
-    let mut lower = [0u8; 32];
-    let lower = lower.get_mut(..name.len())?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    let known = attribute_type(std::str::from_utf8(lower).ok()?)?;
-    (known.rule == Rule::CaseIgnore).then_some(known.name)
 }
 
 fn parse_general(text: &str, nesting: usize) -> Result<Dn, DnError> {
     let mut cursor = Cursor { text, at: 0 };
-    let mut rdns: Vec<Vec<Ava<'_>>> = Vec::new();
+    let mut avas: Vec<Ava<'_>> = Vec::with_capacity(8);
+    let (mut rdns, mut in_rdn) = (1, 1);
     loop {
-        let mut rdn = Vec::new();
-        loop {
-            rdn.push(cursor.ava(nesting)?);
-            if rdn.len() > MAX_AVAS {
-                return Err(DnError);
-            }
-            if !cursor.eat(b'+') {
-                break;
-            }
-        }
-        rdns.push(rdn);
-        if rdns.len() > MAX_RDNS {
+        let joined = cursor.ava(&mut avas)?;
+        if joined {
+            in_rdn += 1;
+        } else if cursor.is_at_end() {
+            break;
+        } else if cursor.eat(b',') {
+            (rdns, in_rdn) = (rdns + 1, 1);
+        } else {
             return Err(DnError);
         }
-        if cursor.is_at_end() {
-            break;
-        }
-        if !cursor.eat(b',') {
+        if rdns > MAX_RDNS || in_rdn > MAX_AVAS {
             return Err(DnError);
         }
     }
-    let name = assemble(rdns);
-    // Escapes make it longer. It will be read again where it is sent or kept, with the same bounds.
-    if name.text.len() > MAX_LENGTH { Err(DnError) } else { Ok(name) }
+    assemble(&avas, text.len(), nesting)
 }
 
-fn assemble(mut rdns: Vec<Vec<Ava<'_>>>) -> Dn {
-    let mut text = String::new();
-    for (i, rdn) in rdns.iter().enumerate() {
-        for (j, ava) in rdn.iter().enumerate() {
-            if j > 0 {
-                text.push('+');
-            } else if i > 0 {
-                text.push(',');
-            }
-            text.push_str(ava.written);
-            text.push('=');
-            escape(&ava.value, &mut text);
-        }
+fn assemble(avas: &[Ava<'_>], length: usize, nesting: usize) -> Result<Dn, DnError> {
+    let mut text = String::with_capacity(length);
+    for ava in avas {
+        text.push_str(ava.written);
+        text.push('=');
+        escape(&ava.value, &mut text);
+        text.push(if ava.joined { '+' } else { ',' });
     }
-    let (mut key, mut fine, mut ends) = (Vec::new(), Vec::new(), Vec::new());
-    for rdn in rdns.iter_mut().rev() {
-        // The order inside an RDN means nothing (RFC 4512 2.3.2); a value twice is the value once to
-        // what is protected, and something else to what is opened.
-        rdn.sort_by(|a, b| a.certain.cmp(&b.certain));
-        join(rdn.iter().map(|ava| &ava.certain), &mut fine);
-        rdn.sort_by(|a, b| a.key.cmp(&b.key));
-        rdn.dedup_by(|a, b| a.key == b.key);
-        join(rdn.iter().map(|ava| &ava.key), &mut key);
-        ends.push(key.len() as u32);
+    text.pop();
+    // Escapes make it longer. It will be read again where it is sent or kept, with the same bounds.
+    if text.len() > MAX_LENGTH {
+        return Err(DnError);
+    }
+    let (mut key, mut fine) = (Vec::with_capacity(length + 1), Vec::with_capacity(length + 1));
+    let mut ends = Vec::with_capacity(avas.len());
+    for rdn in avas.chunk_by(|ava, _| ava.joined).rev() {
+        if let [ava] = rdn {
+            ava.comparable(nesting, &mut key)?;
+            ava.certain(&mut fine);
+        } else {
+            join(rdn, nesting, &mut key, &mut fine)?;
+        }
+        key.push(END);
+        fine.push(END);
+        ends.push(u32::try_from(key.len()).map_err(|_| DnError)?);
     }
     let certain = (fine != key).then(|| fine.into());
-    Dn { text: text.into(), key: key.into(), ends: ends.into(), certain }
+    Ok(Dn { text: text.into(), key: key.into(), ends: ends.into(), certain })
 }
 
-fn join<'a>(avas: impl Iterator<Item = &'a Vec<u8>>, out: &mut Vec<u8>) {
-    for (i, ava) in avas.enumerate() {
-        if i > 0 {
-            out.push(PLUS);
-        }
-        out.extend_from_slice(ava);
+/// The values of one RDN. Their order means nothing (RFC 4512 2.3.2); a value twice is the value once to
+/// what is protected, and something else to what is opened.
+fn join(rdn: &[Ava<'_>], nesting: usize, key: &mut Vec<u8>, fine: &mut Vec<u8>) -> Result<(), DnError> {
+    let (mut keys, mut fines) = (Vec::with_capacity(rdn.len()), Vec::with_capacity(rdn.len()));
+    for ava in rdn {
+        let (mut key, mut fine) = (Vec::new(), Vec::new());
+        ava.comparable(nesting, &mut key)?;
+        ava.certain(&mut fine);
+        keys.push(key);
+        fines.push(fine);
     }
-    out.push(END);
+    keys.sort_unstable();
+    keys.dedup();
+    fines.sort_unstable();
+    key.extend_from_slice(&keys.join(&PLUS));
+    fine.extend_from_slice(&fines.join(&PLUS));
+    Ok(())
+}
+
+impl Ava<'_> {
+    /// Appends the coarse form.
+    fn comparable(&self, nesting: usize, out: &mut Vec<u8>) -> Result<(), DnError> {
+        // A type that is not in the table may be another's alias, so to what is protected all of
+        // them are one.
+        out.extend_from_slice(self.known.map_or("?", |known| known.name).as_bytes());
+        out.push(b'=');
+        let rule = self.known.map(|known| known.rule);
+        if rule == Some(Rule::Dn) {
+            // A DN inside a key must not delimit: its delimiters are raised out of the way.
+            let inner = parse(self.value.as_bytes(), nesting + 1)?;
+            out.extend(inner.key().iter().map(|octet| if *octet <= PLUS { octet + 0x10 } else { *octet }));
+        } else {
+            comparable(&self.value, rule, out);
+        }
+        Ok(())
+    }
+
+    /// Appends the fine form.
+    fn certain(&self, out: &mut Vec<u8>) {
+        match self.known {
+            Some(known) => out.extend_from_slice(known.name.as_bytes()),
+            None => out.extend(self.written.bytes().map(|octet| octet.to_ascii_lowercase())),
+        }
+        out.push(b'=');
+        certain(&self.value, self.known.map(|known| known.rule), out);
+    }
 }
 
 /// Appends a value with what RFC 4514 2.4 demands escaped, and what would not show besides.
 fn escape(value: &str, out: &mut String) {
     let last = value.len().saturating_sub(1);
-    let mut buffer = [0; 4];
+    // What stands for itself is appended in runs.
+    let mut run = 0;
     for (at, c) in value.char_indices() {
-        match c {
-            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => out.extend(['\\', c]),
-            '#' if at == 0 => out.push_str("\\#"),
-            ' ' if at == 0 || at == last => out.push_str("\\ "),
-            c if c.is_control() || invisible(c) || matches!(c, '\u{2028}' | '\u{2029}') => {
-                for octet in c.encode_utf8(&mut buffer).bytes() {
-                    out.push('\\');
-                    out.extend([octet >> 4, octet & 15].map(|n| char::from_digit(u32::from(n), 16).unwrap_or('0')));
-                }
+        let by_itself = match c {
+            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => false,
+            '#' => at != 0,
+            ' ' => at != 0 && at != last,
+            '!'..='~' => true,
+            _ => !(c.is_control() || invisible(c) || matches!(c, '\u{2028}' | '\u{2029}')),
+        };
+        if by_itself {
+            continue;
+        }
+        out.push_str(value.get(run..at).unwrap_or_default());
+        run = at + c.len_utf8();
+        if matches!(c, ' '..='~') {
+            out.extend(['\\', c]);
+        } else {
+            for octet in c.encode_utf8(&mut [0; 4]).bytes() {
+                let digit = |n: u8| char::from(b"0123456789abcdef"[usize::from(n & 15)]);
+                out.extend(['\\', digit(octet >> 4), digit(octet)]);
             }
-            c => out.push(c),
         }
     }
+    out.push_str(value.get(run..).unwrap_or_default());
 }
 
 struct Cursor<'a> {
@@ -247,7 +275,8 @@ impl<'a> Cursor<'a> {
         while self.eat(b' ') {}
     }
 
-    fn ava(&mut self, nesting: usize) -> Result<Ava<'a>, DnError> {
+    /// Reads a type and value, and a `+` behind it; whether there is one.
+    fn ava(&mut self, avas: &mut Vec<Ava<'a>>) -> Result<bool, DnError> {
         self.skip_spaces();
         let written = self.attribute_type()?;
         self.skip_spaces();
@@ -255,26 +284,10 @@ impl<'a> Cursor<'a> {
             return Err(DnError);
         }
         self.skip_spaces();
-        let value = if self.eat(b'#') { self.hex_value()? } else { self.string_value()? };
-        let lower = written.to_ascii_lowercase();
-        let known = attribute_type(&lower);
-        let rule = known.map(|t| t.rule);
-        let mut key = Vec::with_capacity(lower.len() + value.len() + 1);
-        // A type that is not in the table may be another's alias, so to what is protected all of
-        // them are one.
-        key.extend_from_slice(known.map_or("?", |t| t.name).as_bytes());
-        key.push(b'=');
-        if rule == Some(Rule::Dn) {
-            // A DN inside a key must not delimit: its delimiters are raised out of the way.
-            let inner = parse(value.as_bytes(), nesting + 1)?;
-            key.extend(inner.key().iter().map(|octet| if *octet <= PLUS { octet + 0x10 } else { *octet }));
-        } else {
-            comparable(&value, rule, &mut key);
-        }
-        let mut fine = known.map_or(lower.as_str(), |t| t.name).as_bytes().to_vec();
-        fine.push(b'=');
-        certain(&value, rule, &mut fine);
-        Ok(Ava { written, value, key, certain: fine })
+        let value = if self.eat(b'#') { self.hex_value()?.into() } else { self.string_value()? };
+        let joined = self.eat(b'+');
+        avas.push(Ava { written, known: known_type(written.as_bytes()), value, joined });
+        Ok(joined)
     }
 
     /// RFC 4512 1.4: `descr` or `numericoid`; no options, no `OID.` prefix.
@@ -296,30 +309,30 @@ impl<'a> Cursor<'a> {
     }
 
     /// RFC 4514 3, `string`; unescaped spaces at both ends mean nothing.
-    fn string_value(&mut self) -> Result<String, DnError> {
-        let mut value = Vec::new();
-        let mut solid = 0;
-        loop {
-            match self.peek() {
-                None | Some(b',' | b'+') => break,
-                // Separators and quotes of RFC 1779, which some directories still read as such.
-                Some(b';' | b'"' | b'<' | b'>') => return Err(DnError),
-                Some(b'\\') => {
-                    self.at += 1;
-                    value.push(self.escaped()?);
-                    solid = value.len();
-                }
-                Some(octet) => {
-                    self.at += 1;
-                    value.push(octet);
-                    if octet != b' ' {
-                        solid = value.len();
-                    }
-                }
-            }
+    fn string_value(&mut self) -> Result<Cow<'a, str>, DnError> {
+        let plain = self.run();
+        if self.peek() != Some(b'\\') {
+            return if plain.contains('\0') { Err(DnError) } else { Ok(plain.trim_end_matches(' ').into()) };
         }
-        value.truncate(solid);
-        readable(value)
+        let mut value = plain.as_bytes().to_vec();
+        let mut solid = 0;
+        while self.eat(b'\\') {
+            value.push(self.escaped()?);
+            solid = value.len();
+            value.extend_from_slice(self.run().as_bytes());
+        }
+        let spaces = value.iter().skip(solid).rev().take_while(|octet| **octet == b' ').count();
+        value.truncate(value.len() - spaces);
+        readable(value).map(Cow::Owned)
+    }
+
+    /// What stands for itself, up to a separator, an escape or a quote.
+    fn run(&mut self) -> &'a str {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let special = |octet: u8| matches!(octet, b',' | b'+' | b'\\' | b';' | b'"' | b'<' | b'>');
+        let end = rest.bytes().position(special).unwrap_or(rest.len());
+        self.at += end;
+        rest.get(..end).unwrap_or_default()
     }
 
     fn escaped(&mut self) -> Result<u8, DnError> {

@@ -4,15 +4,10 @@
 //! it decides what is *protected*. [`certain`] is at least as fine: it decides who and what a
 //! grant *opens*. See [`super::Dn`] for why there are two.
 
+use super::fold::fold;
 use crate::engine::ldap::schema::Rule;
-use stringprep::tables;
-use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::is_combining_mark;
 
-/// Every octet below this is free to delimit: no prepared value contains one.
-const FIRST_VALUE_OCTET: u8 = 0x20;
-
-/// Escapes an octet that delimits, in the certain form.
+/// Escapes an octet below 0x20 in the certain form: those are free to delimit.
 const ESCAPE: u8 = 0x02;
 
 /// Whether the comparable form is what every directory compares: printable ASCII whose only
@@ -33,143 +28,152 @@ fn is_plain(value: &[u8]) -> bool {
 /// Appends the coarse form: what any directory might take for the same value has the same.
 pub(super) fn comparable(value: &str, rule: Option<Rule>, out: &mut Vec<u8>) {
     let start = out.len();
-    if value.is_ascii() {
-        collapse(value.chars().filter(|c| !invisible(*c)), out);
+    if is_plain(value.as_bytes()) {
+        lowercase(value, out);
     } else {
-        collapse(folded(value), out);
+        for c in value.chars() {
+            match c {
+                // RFC 4518 2.2.
+                '\t'..='\r' => out.push(b' '),
+                ' '..='~' => out.push(c.to_ascii_lowercase() as u8),
+                '\0'..='\x7f' => {}
+                _ => fold(c, out),
+            }
+        }
+        collapse(out, start);
     }
     match rule {
         // RFC 4517 4.2.11; collapse has done it.
         Some(Rule::CaseIgnore | Rule::CaseExact | Rule::Dn) => {}
         Some(Rule::Integer) => strip_zeros(out, start),
         // RFC 4518 2.6.2 and 2.6.3; and what is not known may be such a type.
-        Some(Rule::Compact) | None => remove_from(out, start, |octet| matches!(octet, b' ' | b'-')),
+        Some(Rule::Compact) | None => retain(out, start, |octet| !matches!(octet, b' ' | b'-')),
     }
 }
 
 /// Appends the fine form: only what every directory takes for the same value has the same.
 pub(super) fn certain(value: &str, rule: Option<Rule>, out: &mut Vec<u8>) {
     if rule == Some(Rule::CaseIgnore) && is_plain(value.as_bytes()) {
-        out.extend(value.bytes().map(|octet| octet.to_ascii_lowercase()));
-        return;
+        return lowercase(value, out);
     }
-    let fold = !matches!(rule, None | Some(Rule::CaseExact));
-    let mut buffer = [0; 4];
+    let lower = !matches!(rule, None | Some(Rule::CaseExact));
     for c in value.chars() {
-        let c = if fold { simple_lower(c) } else { c };
-        for octet in c.encode_utf8(&mut buffer).bytes() {
-            if octet < FIRST_VALUE_OCTET {
-                out.extend([ESCAPE, octet | 0x40]);
-            } else {
-                out.push(octet);
+        match c {
+            ..='\x1f' => out.extend_from_slice(&[ESCAPE, c as u8 | 0x40]),
+            ..='\x7f' => out.push(if lower { c.to_ascii_lowercase() } else { c } as u8),
+            _ => {
+                let c = if lower { simple_lower(c) } else { c };
+                out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
             }
         }
     }
 }
 
-/// Whether a character is mapped to nothing (RFC 4518 2.2).
-pub(super) fn invisible(c: char) -> bool {
-    if c.is_ascii() {
-        return c.is_ascii_control() && !is_space(c);
-    }
-    match c {
-        // Format characters that are not in the table below.
-        '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => true,
-        '\u{06dd}' | '\u{070f}' | '\u{180e}' | '\u{fff9}'..='\u{fffd}' | '\u{1d173}'..='\u{1d17a}' => true,
-        '\u{e0000}'..='\u{e0fff}' => true,
-        _ => (c.is_control() && !is_space(c)) || tables::commonly_mapped_to_nothing(c),
-    }
-}
-
-/// What RFC 4518 2.4 prohibits: Active Directory skips characters that it gives no weight.
-fn weightless(c: char) -> bool {
-    !c.is_ascii() && (tables::unassigned_code_point(c) || tables::private_use(c) || tables::non_character_code_point(c))
-}
-
-/// RFC 4518 2.2: what is mapped to SPACE.
-fn is_space(c: char) -> bool {
-    matches!(c, '\t'..='\r' | '\u{85}') || tables::x520_mapped_to_space(c)
-}
-
-/// RFC 4518 2.2 to 2.4, then what Active Directory folds besides: marks, strokes, kana, dashes.
-fn folded(value: &str) -> impl Iterator<Item = char> {
-    value
-        .chars()
-        .map(|c| if is_space(c) { ' ' } else { c })
-        .filter(|c| !invisible(*c))
-        .nfkd()
-        .flat_map(tables::case_fold_for_nfkc)
-        .flat_map(char::to_lowercase)
-        .nfkd()
-        .filter(|c| !is_combining_mark(*c))
-        .flat_map(without_stroke)
-        // Last: what a newer Unicode folds to something known is that.
-        .filter(|c| !invisible(*c) && !weightless(*c))
-}
-
-/// Letters that some directories take for others though Unicode does not decompose them.
-fn without_stroke(c: char) -> impl Iterator<Item = char> {
-    let (first, second) = match c {
-        'ø' => ('o', None),
-        'ł' => ('l', None),
-        'đ' | 'ð' => ('d', None),
-        'ħ' => ('h', None),
-        'ŧ' => ('t', None),
-        'ı' => ('i', None),
-        'ß' => ('s', Some('s')),
-        'æ' => ('a', Some('e')),
-        'œ' => ('o', Some('e')),
-        'þ' => ('t', Some('h')),
-        '\u{2010}'..='\u{2015}' | '\u{2212}' => ('-', None),
-        '\u{2018}' | '\u{2019}' => ('\'', None),
-        // Hiragana to katakana.
-        '\u{3041}'..='\u{3096}' => (char::from_u32(c as u32 + 0x60).unwrap_or(c), None),
-        _ => (c, None),
-    };
-    std::iter::once(first).chain(second)
-}
-
-/// Lower case, leading and trailing spaces gone, inner ones single (RFC 4518 2.6.1).
-fn collapse(value: impl Iterator<Item = char>, out: &mut Vec<u8>) {
+fn lowercase(value: &str, out: &mut Vec<u8>) {
     let start = out.len();
-    let mut pending = false;
-    let mut buffer = [0; 4];
-    for c in value {
-        if is_space(c) {
-            pending = true;
-            continue;
-        }
-        if pending && out.len() > start {
-            out.push(b' ');
-        }
-        pending = false;
-        out.extend_from_slice(c.to_ascii_lowercase().encode_utf8(&mut buffer).as_bytes());
+    out.extend_from_slice(value.as_bytes());
+    out[start..].make_ascii_lowercase();
+}
+
+/// Of what came in since `start`: leading and trailing spaces gone, inner ones single (RFC 4518 2.6.1).
+fn collapse(out: &mut Vec<u8>, start: usize) {
+    // As if a space stood in front.
+    let mut before = b' ';
+    retain(out, start, |octet| {
+        let keep = octet != b' ' || before != b' ';
+        before = octet;
+        keep
+    });
+    if out.len() > start && out.last() == Some(&b' ') {
+        out.pop();
     }
 }
 
+/// Takes leading zeros from what came in since `start`, but for the last digit.
 fn strip_zeros(out: &mut Vec<u8>, start: usize) {
     let digits = start + usize::from(out.get(start) == Some(&b'-'));
-    while out.len() > digits + 1 && out.get(digits) == Some(&b'0') {
-        out.remove(digits);
+    let number = out.get(digits..).unwrap_or_default();
+    let zeros = number.iter().take(number.len().saturating_sub(1)).take_while(|octet| **octet == b'0').count();
+    out.drain(digits..digits + zeros);
+}
+
+/// Keeps of what came in since `start` what is wanted, in one pass.
+fn retain(out: &mut Vec<u8>, start: usize, mut wanted: impl FnMut(u8) -> bool) {
+    let mut kept = start;
+    for at in start..out.len() {
+        let octet = out[at];
+        out[kept] = octet;
+        kept += usize::from(wanted(octet));
     }
+    out.truncate(kept);
 }
 
-fn remove_from(out: &mut Vec<u8>, start: usize, unwanted: impl Fn(u8) -> bool) {
-    let tail = out.split_off(start);
-    out.extend(tail.into_iter().filter(|octet| !unwanted(*octet)));
-}
-
-/// The lower case of a letter, where upper and lower case are one pair in every Unicode version
-/// that a directory may follow; else the character itself.
+/// The lower case of a letter that is not ASCII, where upper and lower case are one pair in every
+/// Unicode version that a directory may follow; else the character itself.
 fn simple_lower(c: char) -> char {
-    if c.is_ascii() {
-        return c.to_ascii_lowercase();
+    let by = match c {
+        '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{de}' => 0x20,
+        // Not the dotted and dotless i, which are pairs in Turkish alone.
+        '\u{100}'..='\u{12f}' | '\u{132}'..='\u{137}' | '\u{14a}'..='\u{177}' => 1 - c as u32 % 2,
+        '\u{139}'..='\u{148}' | '\u{179}'..='\u{17e}' => c as u32 % 2,
+        '\u{178}' => return '\u{ff}',
+        '\u{391}'..='\u{3a1}' | '\u{3a3}'..='\u{3a9}' | '\u{410}'..='\u{42f}' => 0x20,
+        '\u{400}'..='\u{40f}' => 0x50,
+        _ => 0,
+    };
+    char::from_u32(c as u32 + by).unwrap_or(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fold::folded;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// As the standard library knows it.
+    fn paired_lower(c: char) -> char {
+        if !matches!(c, '\u{c0}'..='\u{17f}' | '\u{391}'..='\u{3a9}' | '\u{400}'..='\u{42f}') {
+            return c;
+        }
+        let (mut lower, mut upper) = (c.to_lowercase(), c.to_lowercase().flat_map(char::to_uppercase));
+        match (lower.next(), lower.next(), upper.next(), upper.next()) {
+            (Some(lower), None, Some(upper), None) if upper == c => lower,
+            _ => c,
+        }
     }
-    if !matches!(c, '\u{c0}'..='\u{17f}' | '\u{391}'..='\u{3a9}' | '\u{400}'..='\u{42f}') {
-        return c;
+
+    #[test]
+    fn lower_case_is_that_of_the_pairs() {
+        for c in '\u{80}'..=char::MAX {
+            assert_eq!(simple_lower(c), paired_lower(c), "{c:?}");
+        }
     }
-    let mut lower = c.to_lowercase();
-    let (Some(l), None) = (lower.next(), lower.next()) else { return c };
-    let mut upper = l.to_uppercase();
-    if (upper.next(), upper.next()) == (Some(c), None) { l } else { c }
+
+    /// The coarse form, slowly: the whole value at once, then word by word.
+    fn reference(value: &str) -> String {
+        let folded: String = folded(value).collect();
+        folded.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn any_character() -> impl Strategy<Value = char> {
+        prop_oneof![
+            2 => proptest::char::range('\0', '\x7f'),
+            2 => proptest::char::range('\u{80}', '\u{24f}'),
+            // Marks of every class.
+            3 => prop::sample::select(vec!['\u{345}', '\u{301}', '\u{316}', '\u{338}', '\u{20dd}', '\u{5b0}', '\u{3099}', '\u{f71}']),
+            // Letters with marks in them, spaces in what they become, several letters.
+            2 => prop::sample::select(vec!['ᾳ', 'ᾷ', 'Ǟ', '\u{1e9e}', '\u{fdfa}', '¨', '\u{85}', '\u{2028}', '\u{3000}', '\u{ac01}', 'か', '\u{200b}', 'İ', 'ﬃ', '\u{1f19b}']),
+            1 => any::<char>(),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_coarse_form_is_that_of_the_whole_value(value in proptest::collection::vec(any_character(), 0..12)) {
+            let value: String = value.into_iter().collect();
+            let mut out = b"before ".to_vec();
+            comparable(&value, Some(Rule::CaseIgnore), &mut out);
+            prop_assert_eq!(String::from_utf8(out).unwrap(), format!("before {}", reference(&value)));
+        }
+    }
 }
