@@ -369,7 +369,7 @@ mod rules {
             ("src/engine/grant/index.rs", "fn f(_: Vec<crate::engine::audit::Record>) {}"),
             ("src/engine/access.rs", "use super::session::Session;"),
             ("src/engine/access.rs", "use super::redaction::rewrite;"),
-            ("src/engine/redaction.rs", "use super::audit::Record;"),
+            ("src/engine/redaction/mod.rs", "use super::audit::Record;"),
             ("src/engine/audit/record.rs", "use crate::engine::workflow::Review;"),
             ("src/engine/session/mod.rs", "use crate::engine::workflow::step;"),
             ("src/engine/session/mod.rs", "#[cfg(test)] mod tests { use crate::engine::workflow::step; }"),

@@ -12,6 +12,8 @@ use super::policy::resource::ResourceIndex;
 use super::policy::{OperationKind, Policy};
 use std::sync::Arc;
 
+pub mod filter;
+
 /// What is taken out of one search's answer.
 #[derive(Debug, Clone, Default)]
 pub struct Redaction {
