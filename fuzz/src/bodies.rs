@@ -4,11 +4,13 @@
 use tidegate::engine::ldap::ber::{self, BerError, Header, Reader};
 use tidegate::engine::ldap::control::{decode_controls, write_controls};
 use tidegate::engine::ldap::entry::Entry;
+use tidegate::engine::ldap::filter::Filter;
 use tidegate::engine::ldap::frame::{FrameError, frame_length, peek_frame_length};
 use tidegate::engine::ldap::message::{Envelope, UpstreamMessageId, write_message, write_request};
 use tidegate::engine::ldap::request::Request;
 use tidegate::engine::ldap::response::{ResultView, entry_name};
 use tidegate::engine::ldap::{Dn, ResultCode, tag};
+use tidegate::engine::redaction::filter::{Rewritten, rewrite as rewrite_filter};
 
 /// Frames and elements: what was said of a part of a stream stays true of more of it; elements
 /// written again are read as the same, in no more octets.
@@ -163,5 +165,105 @@ pub fn dn(data: &[u8]) {
         assert_eq!(Dn::parse(parent.text().as_bytes()).as_ref(), Ok(&parent));
     } else {
         assert!(dn.is_root());
+    }
+}
+
+/// The values of the attributes `a` to `d` in one entry.
+type Values = [&'static [&'static [u8]]; 4];
+
+/// The entries that rewritten filters are asked about.
+const ENTRIES: [Values; 5] = [
+    [&[], &[], &[], &[]],
+    [&[b"x"], &[b"x"], &[b"x"], &[b"x"]],
+    [&[b"y"], &[b"x", b"y"], &[], &[b"y"]],
+    [&[b"x", b"xy"], &[], &[b"y"], &[b"z"]],
+    [&[b""], &[b"secret"], &[b"\xff\x00"], &[]],
+];
+
+/// Rewritten filters. The first octet says what is hidden: `a` to `d` by the low bits, every other
+/// attribute by the next. What is to be asked has one canonical encoding, which is read as the same
+/// filter and is no longer; it finds an entry exactly where the original does with what is hidden
+/// Undefined; entries that differ only in what is hidden are answered alike.
+pub fn filter_rewrite(data: &[u8]) {
+    let Some((hidden, octets)) = data.split_first() else { return };
+    let Ok(original) = Filter::decode(&mut Reader::new(octets)) else { return };
+    let hides = |leaf: &Filter<'_>| hides(leaf, *hidden);
+    let rewritten = rewrite_filter(&original, &hides);
+    let asked = rewritten.to_ask(&original);
+    if let Some(asked) = asked {
+        let (mut before, mut canonical, mut twice) = (Vec::new(), Vec::new(), Vec::new());
+        original.encode(&mut before);
+        asked.encode(&mut canonical);
+        assert!(canonical.len() <= before.len());
+        let again = Filter::decode(&mut Reader::new(&canonical));
+        assert_eq!(again.as_ref(), Ok(asked));
+        again.iter().for_each(|again| again.encode(&mut twice));
+        assert_eq!(twice, canonical);
+        asked
+            .walk(&mut |part| assert!(matches!(part, Filter::And(_) | Filter::Or(_) | Filter::Not(_)) || !hides(part)));
+        assert_eq!(rewrite_filter(asked, &hides), Rewritten::Unchanged);
+    }
+    let finds = |entry: &Values| asked.and_then(|asked| evaluate(asked, &|leaf| assertion(leaf, entry))) == Some(true);
+    for entry in ENTRIES {
+        let expected = evaluate(&original, &|leaf| if hides(leaf) { None } else { assertion(leaf, &entry) });
+        assert_eq!(finds(&entry), expected == Some(true), "{entry:?}");
+        for other in ENTRIES {
+            let twin = std::array::from_fn(|at| if hidden & 1 << at == 0 { entry[at] } else { other[at] });
+            assert_eq!(finds(&entry), finds(&twin), "{entry:?} and {twin:?}");
+        }
+    }
+}
+
+/// Whether an assertion could tell anything of what is hidden: an extensible match of any attribute,
+/// or of the entry's name, of anything.
+pub fn hides(leaf: &Filter<'_>, hidden: u8) -> bool {
+    match leaf {
+        Filter::Extensible { attribute: None, .. } | Filter::Extensible { dn_attributes: true, .. } => hidden != 0,
+        _ => hidden & known(leaf).map_or(0x10, |at| 1 << at) != 0,
+    }
+}
+
+/// Which of the attributes that entries have an assertion is about.
+fn known(leaf: &Filter<'_>) -> Option<usize> {
+    let name = leaf.attribute()?.attribute_type().to_ascii_lowercase();
+    [b"a", b"b", b"c", b"d"].iter().position(|known| **known == *name)
+}
+
+/// RFC 4511 4.5.1.7: `None` is Undefined.
+fn evaluate(filter: &Filter<'_>, leaf: &dyn Fn(&Filter<'_>) -> Option<bool>) -> Option<bool> {
+    // One part that has the value decides; else it is Undefined if any part is.
+    let decided_by = |value: bool, parts: &[Filter<'_>]| {
+        let parts: Vec<_> = parts.iter().map(|part| evaluate(part, leaf)).collect();
+        match (parts.contains(&Some(value)), parts.contains(&None)) {
+            (true, _) => Some(value),
+            (false, true) => None,
+            (false, false) => Some(!value),
+        }
+    };
+    match filter {
+        Filter::And(parts) => decided_by(false, parts),
+        Filter::Or(parts) => decided_by(true, parts),
+        Filter::Not(part) => evaluate(part, leaf).map(|truth| !truth),
+        assertion => leaf(assertion),
+    }
+}
+
+/// What a directory says that has no schema but for `a` to `d`, and no order for `c`.
+fn assertion(leaf: &Filter<'_>, entry: &Values) -> Option<bool> {
+    let any = |test: &dyn Fn(&[u8]) -> bool| known(leaf).map(|at| entry[at].iter().any(|value| test(value)));
+    match leaf {
+        Filter::Extensible { attribute, value, dn_attributes, .. } => {
+            let everywhere = attribute.is_none() || *dn_attributes;
+            if everywhere { Some(entry.concat().contains(value)) } else { any(&|it| it == *value) }
+        }
+        Filter::GreaterOrEqual { .. } | Filter::LessOrEqual { .. } if known(leaf) == Some(2) => None,
+        Filter::GreaterOrEqual { value, .. } => any(&|it| it >= *value),
+        Filter::LessOrEqual { value, .. } => any(&|it| it <= *value),
+        Filter::Equality { value, .. } | Filter::Approximate { value, .. } => any(&|it| it == *value),
+        Filter::Present(_) => any(&|_| true),
+        Filter::Substrings { initial, last, .. } => {
+            any(&|it| it.starts_with(initial.unwrap_or_default()) && it.ends_with(last.unwrap_or_default()))
+        }
+        Filter::And(_) | Filter::Or(_) | Filter::Not(_) => panic!("not an assertion"),
     }
 }

@@ -11,6 +11,7 @@ mod session_steps;
 use std::fs;
 use std::panic::catch_unwind;
 use std::path::Path;
+use tidegate::engine::ldap::ber::{self, Header};
 use tidegate::engine::ldap::message::{Envelope, write_message};
 
 const MUTATIONS: usize = 20_000;
@@ -84,6 +85,57 @@ fn mutate_inside(octets: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut Random) 
     write_message(octets, id, tag, &body, controls.as_deref());
 }
 
+/// Mutations of a filter behind an octet: one of its parts gets another place, company or neighbour.
+fn mutate_filter(octets: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut Random) {
+    let Some((first, filter)) = octets.split_first() else { return mutate(octets, corpus, random) };
+    let other = &corpus[random.below(corpus.len())];
+    let (list, way, at) = (0xa0 + random.below(2) as u8, random.below(6), random.below(8));
+    let change = &mut |part: &[u8]| {
+        let mut out = Vec::new();
+        let other = other.get(1..).unwrap_or_default();
+        match way {
+            0 => out.extend_from_slice(other),
+            1 => ber::write_element(&mut out, 0xa2, part),
+            2 => ber::write_element(&mut out, list, &[part, other].concat()),
+            3 => ber::write_element(&mut out, list, &[other, part, part].concat()),
+            4 if part.len() > 2 => {
+                out.extend_from_slice(part);
+                let at = random.below(out.len());
+                out[at] = random.octet();
+            }
+            _ => {}
+        }
+        out
+    };
+    let mut changed = vec![*first];
+    changed.extend(change_part(filter, &mut { at }, change));
+    if random.below(3) == 0 {
+        changed[0] = random.below(0x20) as u8;
+    }
+    *octets = changed;
+}
+
+/// The filters in `parts`, of which the `at`th, counted from outside, is changed.
+fn change_part(parts: &[u8], at: &mut usize, change: &mut dyn FnMut(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::new(), parts);
+    while let Ok(Some(Header { tag, header, content })) = Header::read(rest) {
+        let Some((part, after)) = rest.split_at_checked(header + content) else { break };
+        let here = *at == 0;
+        *at = at.wrapping_sub(1);
+        match tag {
+            _ if here => out.extend(change(part)),
+            0xa0..=0xa2 => {
+                let inside = change_part(&part[header..], at, change);
+                ber::write_element(&mut out, tag, &inside);
+            }
+            _ => out.extend_from_slice(part),
+        }
+        rest = after;
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
 fn corpus(target: &str) -> Vec<Vec<u8>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
     let mut files: Vec<_> = fs::read_dir(&folder).expect("a corpus").map(|file| file.expect("a file").path()).collect();
@@ -91,8 +143,12 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
     files.iter().map(|file| fs::read(file).expect("readable")).collect()
 }
 
-/// Runs one body; a failure says which octets did it.
 fn run(target: &str, body: fn(&[u8]), seed: u64) {
+    run_with(target, body, seed, mutate_inside);
+}
+
+/// Runs one body; a failure says which octets did it. Two of three mutations are of `mutate_well`.
+fn run_with(target: &str, body: fn(&[u8]), seed: u64, mutate_well: fn(&mut Vec<u8>, &[Vec<u8>], &mut Random)) {
     let corpus = corpus(target);
     assert!(corpus.len() >= 10, "{target} has hardly a corpus");
     let check = |octets: &[u8]| {
@@ -106,7 +162,7 @@ fn run(target: &str, body: fn(&[u8]), seed: u64) {
         let mut octets = corpus[random.below(corpus.len())].clone();
         match random.below(3) {
             0 => mutate(&mut octets, &corpus, &mut random),
-            _ => mutate_inside(&mut octets, &corpus, &mut random),
+            _ => mutate_well(&mut octets, &corpus, &mut random),
         }
         check(&octets);
     }
@@ -133,6 +189,11 @@ fn dn() {
 }
 
 #[test]
+fn filter_rewrite() {
+    run_with("filter_rewrite", bodies::filter_rewrite, 0x5eed_0006, mutate_filter);
+}
+
+#[test]
 fn session_steps() {
     run("session_steps", session_steps::session_steps, 0x5eed_0005);
 }
@@ -154,4 +215,27 @@ fn mutations_reach_the_inside() {
         }
     }
     assert!(accepted > 100 && refused_inside > 200, "{accepted} accepted, {refused_inside} refused inside");
+}
+
+/// That mutations of filters are filters often enough, and are rewritten in every way.
+#[test]
+fn mutations_of_filters_are_rewritten() {
+    use tidegate::engine::ldap::filter::Filter;
+    use tidegate::engine::redaction::filter::{Rewritten, rewrite};
+    let corpus = corpus("filter_rewrite");
+    let mut random = Random(0x5eed_0006);
+    let (mut unchanged, mut changed, mut nothing) = (0, 0, 0);
+    for _ in 0..2000 {
+        let mut octets = corpus[random.below(corpus.len())].clone();
+        mutate_filter(&mut octets, &corpus, &mut random);
+        let Some(Ok(filter)) = octets.get(1..).map(|octets| Filter::decode(&mut ber::Reader::new(octets))) else {
+            continue;
+        };
+        match rewrite(&filter, &|leaf| bodies::hides(leaf, octets[0])) {
+            Rewritten::Unchanged => unchanged += 1,
+            Rewritten::Changed(_) => changed += 1,
+            Rewritten::Nothing => nothing += 1,
+        }
+    }
+    assert!(unchanged > 150 && changed > 150 && nothing > 150, "{unchanged} {changed} {nothing}");
 }

@@ -1,0 +1,4 @@
+//! See `bodies::filter_rewrite`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tidegate_fuzz::bodies::filter_rewrite(data));
