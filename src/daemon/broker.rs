@@ -98,7 +98,7 @@ impl Broker {
         let mut documents = Vec::new();
         broker.scan(|document| documents.push(document))?;
         broker.live.restore(documents, broker.clock.now());
-        broker.live.install(broker.shared.snapshot.load().policy.clone(), &broker.shared, broker.allows());
+        broker.live.install(broker.shared.snapshot.load().policy.clone(), &broker.shared, broker.clock.now());
         Ok(broker)
     }
 
@@ -195,7 +195,7 @@ impl Broker {
     /// open nothing; they are ended, and their ids returned.
     pub fn install(&self, policy: Arc<Policy>, authority: Authority) -> Vec<String> {
         self.shared.authority.store(Arc::new(authority));
-        self.live.install(policy, &self.shared, self.allows());
+        self.live.install(policy, &self.shared, self.clock.now());
         let doubtful = self.live.due(self.clock.now().wall).doubtful;
         self.settle();
         self.changed.notify_one();
@@ -206,6 +206,7 @@ impl Broker {
     /// Returns how long nothing more is due. The gate compares the time at each decision, so that
     /// being late here opens nothing.
     pub fn settle(&self) -> Duration {
+        self.live.look_again(&self.shared, self.clock.now());
         if self.store.failure().is_some() {
             // Nothing can be written down. What is over opens nothing all the same.
             return LOOK_AGAIN;
@@ -260,15 +261,6 @@ impl Broker {
             snapshot: self.shared.snapshot.load_full(),
             authority: self.shared.authority.load_full(),
             now: self.clock.now(),
-        }
-    }
-
-    /// Whether the policy of a snapshot still allows a grant.
-    fn allows(&self) -> impl Fn(&Grant, &Snapshot) -> bool {
-        let (authority, now) = (self.shared.authority.load_full(), self.clock.now());
-        move |grant, snapshot| {
-            let context = Context { policy: &snapshot.policy, authority: &authority, groups: &snapshot.groups, now };
-            matches!(ending::on_policy(grant, &context), Ok(None))
         }
     }
 

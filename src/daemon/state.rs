@@ -36,11 +36,17 @@ impl Shared {
     /// Replaces the snapshot by what `change` makes of the current one, then moves the
     /// generation on. Whoever sees the new generation sees the new snapshot.
     pub fn update(&self, change: impl FnOnce(&Snapshot) -> Snapshot) {
+        self.update_if(|snapshot| Some(change(snapshot)));
+    }
+
+    /// The same, unless `change` makes nothing of it. No other writer comes in between either way.
+    pub fn update_if(&self, change: impl FnOnce(&Snapshot) -> Option<Snapshot>) {
         // Poisoned means that a `change` panicked: the snapshot it would have replaced is whole.
         let guard = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let next = change(&self.snapshot.load());
-        self.snapshot.store(Arc::new(next));
-        self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
+        if let Some(next) = change(&self.snapshot.load()) {
+            self.snapshot.store(Arc::new(next));
+            self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
+        }
         drop(guard);
     }
 

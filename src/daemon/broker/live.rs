@@ -8,7 +8,7 @@ use crate::engine::access::Snapshot;
 use crate::engine::grant::index::{ActiveGrant, ActiveGrants};
 use crate::engine::grant::lifecycle::{Grant, GrantState};
 use crate::engine::policy::Policy;
-use crate::engine::workflow::RequestState;
+use crate::engine::workflow::{Authority, Context, Match, RequestState, ending};
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -27,6 +27,9 @@ struct Inner {
     grants: BTreeMap<String, LiveGrant>,
     /// Grants that the policy does not allow as they are: kept out of the index, to be ended.
     doubtful: BTreeSet<String>,
+    /// Grants of which the directory has not said yet whether the policy allows them: they stay as
+    /// they are, to be looked at again.
+    unsure: BTreeSet<String>,
 }
 
 #[derive(Debug)]
@@ -89,7 +92,7 @@ impl Live {
             let mut grants = ActiveGrants::clone(&snapshot.grants);
             for document in documents {
                 if let Document::Grant(grant) = document {
-                    grants = inner.take(grant, &grants, &snapshot.policy, now);
+                    grants = inner.take(grant, &grants, snapshot, now);
                 }
             }
             Snapshot { grants: Arc::new(grants), ..snapshot.clone() }
@@ -99,27 +102,52 @@ impl Live {
     /// Closes a grant whose end could not be written down: it opens nothing while this process lives.
     pub(super) fn close(&self, grant: &Grant, shared: &Shared) {
         shared.update(|snapshot| {
-            self.lock().grants.remove(&grant.id);
+            self.lock().forget(&grant.id);
             Snapshot { grants: Arc::new(snapshot.grants.without(&grant.subject, &grant.id)), ..snapshot.clone() }
         });
     }
 
-    /// Replaces the policy and, in the same instant, the index by one that fits it. Grants that
-    /// `allows` does not pass are left out and become doubtful.
-    pub(super) fn install(&self, policy: Arc<Policy>, shared: &Shared, allows: impl Fn(&Grant, &Snapshot) -> bool) {
+    /// Replaces the policy and, in the same instant, the index by one that fits it. Grants that the
+    /// policy does not allow are left out and become doubtful.
+    pub(super) fn install(&self, policy: Arc<Policy>, shared: &Shared, now: Now) {
         shared.update(|snapshot| {
             let mut inner = self.lock();
+            let inner = &mut *inner;
             let next = Snapshot { policy, grants: Arc::new(ActiveGrants::new()), ..snapshot.clone() };
-            let doubtful: BTreeSet<String> = (inner.grants.values())
-                .filter(|live| !allows(&live.grant, &next))
-                .map(|live| live.grant.id.clone())
-                .collect();
-            inner.doubtful = doubtful;
+            (inner.doubtful, inner.unsure) = Default::default();
+            for (id, live) in &inner.grants {
+                match allowed(&live.grant, &next, now) {
+                    Match::Yes => {}
+                    Match::No => _ = inner.doubtful.insert(id.clone()),
+                    Match::Unknown => _ = inner.unsure.insert(id.clone()),
+                }
+            }
             let grants: ActiveGrants = (inner.grants.values())
                 .filter(|live| !inner.doubtful.contains(&live.grant.id))
                 .filter_map(|live| live.active(&next.policy).map(Arc::new))
                 .collect();
             Snapshot { grants: Arc::new(grants), ..next }
+        });
+    }
+
+    /// Looks again at what was unsure: what turns out not to be allowed is closed and doubtful.
+    pub(super) fn look_again(&self, shared: &Shared, now: Now) {
+        shared.update_if(|snapshot| {
+            let mut inner = self.lock();
+            let mut grants = None;
+            for id in std::mem::take(&mut inner.unsure) {
+                let Some(grant) = inner.grants.get(&id).map(|live| live.grant.clone()) else { continue };
+                match allowed(&grant, snapshot, now) {
+                    Match::Yes => {}
+                    Match::Unknown => _ = inner.unsure.insert(id),
+                    Match::No => {
+                        let before = grants.as_ref().unwrap_or(&*snapshot.grants);
+                        grants = Some(before.without(&grant.subject, &id));
+                        inner.doubtful.insert(id);
+                    }
+                }
+            }
+            grants.map(|grants| Snapshot { grants: Arc::new(grants), ..snapshot.clone() })
         });
     }
 
@@ -129,7 +157,7 @@ impl Live {
             let mut inner = self.lock();
             inner.doubtful.remove(id);
             let grants = match inner.grants.get(id).map(|live| live.grant.clone()) {
-                Some(grant) => Arc::new(inner.take(&grant, &snapshot.grants, &snapshot.policy, now)),
+                Some(grant) => Arc::new(inner.take(&grant, &snapshot.grants, snapshot, now)),
                 None => Arc::clone(&snapshot.grants),
             };
             Snapshot { grants, ..snapshot.clone() }
@@ -172,27 +200,36 @@ impl Live {
 
 impl Inner {
     /// Takes over one grant; the index with it or without it.
-    fn take(&mut self, grant: &Grant, index: &ActiveGrants, policy: &Policy, now: Now) -> ActiveGrants {
+    fn take(&mut self, grant: &Grant, index: &ActiveGrants, snapshot: &Snapshot, now: Now) -> ActiveGrants {
+        let before = self.grants.get(&grant.id).and_then(|live| live.until_monotonic);
+        self.forget(&grant.id);
         if grant.state.is_end() {
-            self.grants.remove(&grant.id);
-            self.doubtful.remove(&grant.id);
             return index.without(&grant.subject, &grant.id);
         }
-        let before = self.grants.get(&grant.id).and_then(|live| live.until_monotonic);
-        let until_monotonic = until_monotonic(grant, before, now);
-        let live = LiveGrant { grant: grant.clone(), until_monotonic };
-        let allowed = policy.role(&grant.role).is_some_and(|role| grant.scope.check_within(role, policy).is_ok());
-        let active = if allowed { live.active(policy) } else { None };
-        let next = match active {
+        let live = LiveGrant { grant: grant.clone(), until_monotonic: until_monotonic(grant, before, now) };
+        // The policy may have changed between the decision and now.
+        let active = match allowed(grant, snapshot, now) {
+            Match::Yes => live.active(&snapshot.policy),
+            Match::Unknown => {
+                self.unsure.insert(grant.id.clone());
+                live.active(&snapshot.policy)
+            }
+            Match::No => {
+                self.doubtful.insert(grant.id.clone());
+                None
+            }
+        };
+        self.grants.insert(grant.id.clone(), live);
+        match active {
             Some(active) => index.with(Arc::new(active)),
             None => index.without(&grant.subject, &grant.id),
-        };
-        if !allowed || grant.scope.openings(policy).is_err() {
-            // The policy changed between the decision and now.
-            self.doubtful.insert(grant.id.clone());
         }
-        self.grants.insert(grant.id.clone(), live);
-        next
+    }
+
+    fn forget(&mut self, id: &str) {
+        self.grants.remove(id);
+        self.doubtful.remove(id);
+        self.unsure.remove(id);
     }
 }
 
@@ -213,10 +250,19 @@ impl LiveGrant {
     }
 }
 
-/// The end of an active grant on the monotonic clock; never later than it was `before`.
+/// Whether the snapshot's policy allows the grant. Who administers has no part in that.
+fn allowed(grant: &Grant, snapshot: &Snapshot, now: Now) -> Match {
+    let authority = Authority::default();
+    let context = Context { policy: &snapshot.policy, authority: &authority, groups: &snapshot.groups, now };
+    ending::allowed(grant, &context)
+}
+
+/// The end of an active grant on the monotonic clock; never later than it was `before`. A wall clock
+/// that is behind what happened to the grant last was set back while nothing ran.
 fn until_monotonic(grant: &Grant, before: Option<Duration>, now: Now) -> Option<Duration> {
     (grant.state == GrantState::Active).then(|| {
-        let left = (grant.until - now.wall).to_std().unwrap_or(Duration::ZERO);
+        let wall = grant.history.last().map_or(now.wall, |entry| entry.at.max(now.wall));
+        let left = (grant.until - wall).to_std().unwrap_or(Duration::ZERO);
         let until = now.monotonic.saturating_add(left);
         before.map_or(until, |before| before.min(until))
     })

@@ -12,6 +12,7 @@ use crate::engine::grant::index::ActiveGrants;
 use crate::engine::grant::lifecycle::GrantState;
 use crate::engine::ldap::Dn;
 use crate::engine::policy::role::Role;
+use crate::engine::policy::selector::Membership;
 use crate::engine::workflow::RequestState;
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -57,12 +58,16 @@ impl House {
     }
 
     pub(in crate::daemon) fn on(store: Arc<dyn GrantStore>) -> House {
+        House::with(store, Arc::new(policy()))
+    }
+
+    fn with(store: Arc<dyn GrantStore>, policy: Arc<Policy>) -> House {
         let clock = Clock::new();
         // Who is in which group stays known for as long as the test runs.
         let mut read = clock.now();
         read.monotonic += 100 * HOUR;
         let shared = Arc::new(Shared::new(Snapshot {
-            policy: Arc::new(policy()),
+            policy,
             grants: Arc::new(ActiveGrants::new()),
             groups: Arc::new(groups(read)),
             directory: Arc::new(DirectoryFacts::default()),
@@ -350,6 +355,61 @@ fn a_grant_decided_under_the_configuration_before_opens_nothing() {
 }
 
 #[test]
+fn a_grant_approved_under_the_configuration_before_ends_if_its_holder_may_no_longer_ask() {
+    let (house, store) = House::new();
+    let grant = Grant { id: "grant-late".to_owned(), revision: 1, ..house.granted() };
+    let others = Role { eligible: selectors(&["dn:uid=bert,ou=people,dc=x"]), ..editor() };
+    house.broker.install(Arc::new(policy_of(resources(), vec![others])), authority());
+    let document = Document::Grant(grant.clone());
+    store.commit(vec![document.to_record().expect("json")], Box::new(|| {})).expect("kept");
+    house.broker.live.publish(&[document], &house.shared, house.clock.now());
+    assert!(house.open().is_empty());
+    house.broker.settle();
+    assert_eq!(house.state(&grant), GrantState::Revoked);
+}
+
+#[test]
+fn who_may_ask_is_looked_at_again_once_the_directory_has_said_it() {
+    let (house, _) = House::new();
+    let (annas, store) = (house.granted(), Arc::clone(&house.broker.store));
+    // Nobody has read the new group yet: what it says of the holder is not known.
+    let others = Role { eligible: selectors(&["group:cn=new,dc=x"]), ..editor() };
+    let policy = Arc::new(policy_of(resources(), vec![others]));
+    assert!(house.broker.install(Arc::clone(&policy), authority()).is_empty());
+    house.broker.settle();
+    assert_eq!((house.state(&annas), house.open().len()), (GrantState::Active, 1));
+    let read = |house: &House, names: &[&str]| {
+        let read_at = house.clock.now().monotonic + 100 * HOUR;
+        let members = names.iter().map(|name| uid(name)).collect();
+        house.shared.update(|snapshot| {
+            let mut groups = crate::engine::policy::selector::Groups::clone(&snapshot.groups);
+            groups.members.insert("cn=new,dc=x".parse().expect("a name"), Membership { members, read_at });
+            Snapshot { groups: Arc::new(groups), ..snapshot.clone() }
+        });
+        house.broker.settle();
+    };
+    // The same over a restart, where nothing is known at first.
+    let again = House::with(store, Arc::clone(&policy));
+    assert_eq!(again.open(), std::slice::from_ref(&annas.id));
+    read(&again, &["anna"]);
+    assert_eq!((again.state(&annas), again.open().len()), (GrantState::Active, 1));
+    read(&house, &["bert"]);
+    assert_eq!((house.state(&annas), house.open().len()), (GrantState::Revoked, 0));
+}
+
+#[test]
+fn a_clock_that_went_back_while_nothing_ran_gives_no_more_than_was_approved() {
+    let (house, store) = House::new();
+    house.pass(7_200);
+    let grant = house.granted();
+    let again = House::on(store);
+    let (snapshot, now) = (again.shared.snapshot.load(), again.clock.now());
+    let open = snapshot.grants.get(&uid("anna")).next().expect("anna's");
+    assert!(!open.is_active(now), "it begins in two hours");
+    assert!(open.until_monotonic <= now.monotonic + HOUR, "{:?} {grant:?}", open.until_monotonic);
+}
+
+#[test]
 fn a_restart_finds_what_was_kept() {
     let (house, store) = House::new();
     let (active, ended) = (house.granted(), house.granted());
@@ -397,7 +457,7 @@ fn what_a_new_configuration_does_not_allow_is_closed_in_the_same_instant() {
     let shorter = Role { allow: editor().allow.split_off(1), ..editor() };
     let policy = Arc::new(policy_of(resources(), vec![shorter]));
     // Before its end is written down, and even if that fails.
-    house.broker.live.install(policy, &house.shared, house.broker.allows());
+    house.broker.live.install(policy, &house.shared, house.clock.now());
     assert!(house.open().is_empty());
     assert_eq!(house.state(&grant), GrantState::Active);
     house.broker.settle();

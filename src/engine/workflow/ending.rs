@@ -91,6 +91,11 @@ pub fn on_policy(grant: &Grant, context: &Context<'_>) -> Result<Option<(Grant, 
     grant.step(Event::Disallow(&why.to_string()), context.now.wall).map(Some)
 }
 
+/// Whether the configuration allows the grant, as far as is known of who is in which group.
+pub fn allowed(grant: &Grant, context: &Context<'_>) -> Match {
+    qualifies(grant, context).map_or(Match::No, |(_, found)| found)
+}
+
 /// Whether role, resources and holder still allow the grant.
 fn qualifies<'a>(grant: &Grant, context: &Context<'a>) -> Result<(&'a Role, Match), WorkflowError> {
     let role = context.policy.role(&grant.role).ok_or_else(|| WorkflowError::RoleGone(grant.role.clone()))?;
