@@ -240,7 +240,11 @@ fn named_tests(document: &str, files: &[(String, String)]) -> Vec<String> {
             let path = path.strip_suffix(".rs").unwrap_or_default();
             places.iter().any(|place| path.strip_suffix("/mod").unwrap_or(path) == place)
         };
-        let is_test = |lines: &[&str]| matches!(lines, ["#[test]", line] if line.starts_with(&format!("fn {test}()")));
+        let is_test = |lines: &[&str]| match lines {
+            ["#[test]", line] => line.starts_with(&format!("fn {test}()")),
+            ["#[tokio::test]", line] => line.starts_with(&format!("async fn {test}()")),
+            _ => false,
+        };
         files.iter().filter(|(path, _)| is_place(path)).any(|(_, text)| {
             let lines: Vec<&str> = text.lines().map(str::trim).collect();
             lines.windows(2).any(is_test)
