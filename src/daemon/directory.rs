@@ -107,7 +107,8 @@ pub async fn keep_reading<C: Source>(mut source: C) {
         };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = source.changed() => {}
+            // Perhaps it is another directory that is to be asked now.
+            () = source.changed() => client = None,
         }
     }
 }

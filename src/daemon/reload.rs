@@ -66,12 +66,10 @@ impl Reloader {
         // Everything that can fail comes before anything that is taken over.
         let tls = assemble::server_tls(&config.tls).map_err(|error| vec![error.to_string()])?;
         let upstream = assemble::upstream(&config.directory).map_err(|error| vec![error.to_string()])?;
-        let old = self.config.load_full();
         let needs_restart = needs_restart(&self.started, &config);
         self.gate.tls.store(Arc::new(tls));
-        if old.directory != config.directory {
-            self.gate.directory.store(Arc::new(upstream));
-        }
+        // Even if the section says what it said: the file with the authority may hold another.
+        self.gate.directory.store(Arc::new(upstream));
         let revoked = self.broker.install(Arc::new(config.policy.clone()), assemble::authority(&config.control));
         self.config.store(Arc::new(config));
         self.reloaded.send_modify(|count| *count += 1);

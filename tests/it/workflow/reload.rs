@@ -90,6 +90,18 @@ fn new_certificates_are_used_and_old_connections_go_on() {
     assert_eq!(old.who_am_i(), format!("dn:{}", person("alice")));
 }
 
+/// The file keeps its name when the authority that was in it is not to be trusted any more.
+#[test]
+fn a_directory_whose_authority_was_replaced_is_not_believed() {
+    let slapd = Slapd::start();
+    let gate = Setup::default().start(&slapd);
+    assert_eq!(gate.client().bind(&person("alice"), "alice-secret").code, 0);
+    let other = tempfile::tempdir().unwrap();
+    std::fs::copy(crate::support::certs::Authority::new(other.path()).ca, &slapd.authority.ca).unwrap();
+    gate.cli("root-admin", &["reload"]).expect(0);
+    assert_eq!(gate.client().bind(&person("alice"), "alice-secret").code, 52);
+}
+
 #[test]
 fn it_takes_its_leave_and_ends_well() {
     let slapd = Slapd::start();
