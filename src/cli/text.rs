@@ -22,6 +22,11 @@ pub(super) fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// The characters of the basic plane that turn the direction of writing, or break lines, unseen.
+fn turns_or_hides(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
 /// JSON of the same meaning that a terminal takes for nothing else: control characters can only
 /// stand within its strings, where they may be escaped.
 pub(super) fn visible_json(text: &str) -> String {
@@ -29,7 +34,8 @@ pub(super) fn visible_json(text: &str) -> String {
     for c in text.chars() {
         match c {
             '\n' | '\r' | '\t' => out.push(c),
-            c if c.is_control() => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            // What turns the direction of writing, or does not show, stands in strings only, too.
+            c if c.is_control() || turns_or_hides(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => out.push(c),
         }
     }
@@ -112,9 +118,9 @@ mod tests {
 
     #[test]
     fn json_keeps_its_meaning() {
-        let written = "{\"a\": \"x\u{9b}31m\u{7f}\"}\n";
+        let written = "{\"a\": \"x\u{9b}31m\u{7f}\u{202e}\"}\n";
         let shown = visible_json(written);
-        assert_eq!(shown, "{\"a\": \"x\\u009b31m\\u007f\"}\n");
+        assert_eq!(shown, "{\"a\": \"x\\u009b31m\\u007f\\u202e\"}\n");
         let [before, after] =
             [written, &shown].map(|text| serde_json::from_str::<serde_json::Value>(text).expect("JSON"));
         assert_eq!(before, after);

@@ -75,7 +75,7 @@ pub(super) fn resume(directory: &Path) -> std::io::Result<Resumed> {
     Ok(Resumed { file, length, next_seq: last.map_or(first_seq, |last| last + 1).max(first_seq), torn })
 }
 
-/// The number of the last complete line that has one, and the length of what follows the last line end.
+/// The number of the last whole line that has one, and the length of what follows the last line end.
 /// Reads backwards, further and further, so that a large file costs no more than a small one.
 fn last_seq(file: &mut File, length: u64) -> std::io::Result<(Option<u64>, u64)> {
     let mut window = 64 * 1024;
@@ -86,8 +86,8 @@ fn last_seq(file: &mut File, length: u64) -> std::io::Result<(Option<u64>, u64)>
         Read::by_ref(file).take(length - start).read_to_end(&mut tail)?;
         let complete = tail.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let torn = (tail.len() - complete) as u64;
-        let (lines, _) = tail.split_at(complete);
-        let seq = lines.split(|byte| *byte == b'\n').rev().find_map(seq_of);
+        // A last line that only lacks its end has its number.
+        let seq = tail.split(|byte| *byte == b'\n').rev().find_map(seq_of);
         if seq.is_some() || start == 0 {
             return Ok((seq, torn));
         }

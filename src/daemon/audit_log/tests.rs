@@ -112,6 +112,8 @@ fn a_torn_last_line_is_kept_and_ended() {
         ("{\"seq\":1}\n{\"seq\":2}\n{\"seq\":3,\"ti", 3),
         ("{\"seq\":1}\n{\"seq\":2,\"ti\n{\"se", 2),
         ("{\"se", 1),
+        // Only its end is missing: it has its number all the same.
+        ("{\"seq\":1}\n{\"seq\":2}", 3),
         (torn_long.as_str(), 2),
     ] {
         let directory = tempfile::tempdir().unwrap();

@@ -14,8 +14,8 @@ use nix::fcntl::Flock;
 use place::{beside, check_format, lock, read_marker, refuse_foreign_files, sync_directory, write_marker};
 use serde::{Deserialize, Serialize};
 use sled::transaction::{ConflictableTransactionError, TransactionError};
-use std::fs::File;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, mpsc};
 
@@ -77,6 +77,8 @@ impl SledStore {
             .open()
             .map_err(|error| StoreError::Failed(format!("{}: {error}", path.display())))?;
         let file = File::open(path.join("db")).map_err(failed(path))?;
+        // sled leaves it to the umask, and the directory may have been made by somebody else.
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(failed(path))?;
         let format = check_format(&db, path, &marker, known.as_ref())?;
         if known.is_none() {
             // Durable before the marker says so, and the marker before anything is acknowledged.

@@ -33,6 +33,18 @@ fn comes_back_as_it_was() {
 }
 
 #[test]
+fn nobody_else_reads_it_even_where_others_may_look() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (_directory, path) = place();
+    std::fs::create_dir_all(&path).expect("made by somebody before");
+    std::fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("for all to enter");
+    let store = SledStore::open(&path).expect("create");
+    commit(&store, vec![record("a", 1, "one")]).expect("commit");
+    let mode = std::fs::metadata(path.join("db")).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
 fn a_second_opening_gets_a_clear_error() {
     let (_directory, path) = place();
     let store = SledStore::open(&path).expect("create");
