@@ -11,11 +11,32 @@ const HEX: &[u8; 16] = b"0123456789abcdef";
 /// What cut texts end with.
 pub(super) const CUT: &str = "… (cut)";
 
-/// Whether every octet stands for itself inside a JSON string. Looks at all of them, without a way out
-/// in between: that can be done many at a time.
+/// Whether every octet stands for itself inside a JSON string: printable ASCII but `"` and `\`.
 fn is_plain(octets: &[u8]) -> bool {
-    let special = |octet: u8| !(0x20..0x7f).contains(&octet) | (octet == b'"') | (octet == b'\\');
-    !octets.iter().fold(false, |found, octet| found | special(*octet))
+    // Eight at a time, the last eight perhaps looked at twice: this sees every octet of every record.
+    match octets.last_chunk() {
+        Some(last) => {
+            let eights = octets.as_chunks().0.iter().chain([last]);
+            eights.fold(0, |found, eight| found | special(u64::from_ne_bytes(*eight))) == 0
+        }
+        None => {
+            let mut eight = [b' '; 8];
+            eight.iter_mut().zip(octets).for_each(|(to, octet)| *to = *octet);
+            special(u64::from_ne_bytes(eight)) == 0
+        }
+    }
+}
+
+/// Not zero exactly if one of the eight octets does not stand for itself.
+fn special(eight: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    // Borrows leave the lowest zero octet where it is, so whether there is one is certain.
+    let has_zero = |octets: u64| octets.wrapping_sub(ONES) & !octets;
+    let below_space = eight.wrapping_sub(ONES * 0x20) & !eight;
+    let delete_or_above = eight | (eight & ONES * 0x7f).wrapping_add(ONES);
+    let quote = has_zero(eight ^ ONES * u64::from(b'"'));
+    let backslash = has_zero(eight ^ ONES * u64::from(b'\\'));
+    (below_space | delete_or_above | quote | backslash) & ONES * 0x80
 }
 
 /// Writes octets as the inside of a JSON string (no quotes).
@@ -181,6 +202,22 @@ mod tests {
             assert_eq!(quoted(octets, 100), json);
         }
         assert_eq!(quoted(b"0123456789", 4), format!("\"01{CUT}89\""));
+    }
+
+    /// Wherever it stands, and whatever stands beside it.
+    #[test]
+    fn every_octet_is_told_apart() {
+        for octet in 0..=u8::MAX {
+            let plain = matches!(octet, b' '..=b'~') && !matches!(octet, b'"' | b'\\');
+            for length in 1..20 {
+                for (at, beside) in (0..length).flat_map(|at| [b' ', b'!', b'#', b'[', b']', b'~'].map(|o| (at, o))) {
+                    let mut octets = vec![beside; length];
+                    octets[at] = octet;
+                    assert_eq!(is_plain(&octets), plain, "{octets:?}");
+                }
+            }
+        }
+        assert!(is_plain(b""));
     }
 
     #[test]

@@ -33,6 +33,15 @@ impl fmt::Write for Limited<'_> {
         json::text(self.out, text.get(..cut.unwrap_or(0)).unwrap_or_default().as_bytes());
         Err(fmt::Error)
     }
+
+    fn write_char(&mut self, character: char) -> fmt::Result {
+        // Most are brackets.
+        if matches!(character, '#'..='[') && self.out.len() < self.end {
+            self.out.push(character as u8);
+            return Ok(());
+        }
+        self.write_str(character.encode_utf8(&mut [0; 4]))
+    }
 }
 
 /// Writes a name as a JSON string: a DN, or what a client gave in its place.
@@ -47,18 +56,17 @@ pub(super) fn distinguished_name(out: &mut Vec<u8>, octets: &[u8], limit: usize)
 /// Whether any attribute type in the name is long enough to be a sensitive one. Says yes too often, when
 /// separators are escaped; then a closer look is taken.
 fn may_be_sensitive(octets: &[u8]) -> bool {
-    let (mut length, mut in_value) = (0, false);
-    for octet in octets {
-        match octet {
-            b',' | b'+' => (length, in_value) = (0, false),
-            // Before the `=` it is an option's.
-            b';' if in_value => (length, in_value) = (0, false),
-            b'=' if !in_value && length >= SHORTEST => return true,
-            b'=' => in_value = true,
-            _ => length += 1,
+    let mut rest = octets.iter();
+    loop {
+        // A `;` before the `=` is an option's.
+        let before = rest.len();
+        match rest.find(|octet| matches!(octet, b',' | b'+' | b'=')) {
+            None => return false,
+            Some(b'=') if before - rest.len() > SHORTEST => return true,
+            Some(b'=') if !rest.any(|octet| matches!(octet, b',' | b'+' | b';')) => return false,
+            Some(_) => {}
         }
     }
-    false
 }
 
 #[cold]

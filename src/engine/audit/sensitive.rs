@@ -75,15 +75,21 @@ const SENSITIVE: &[&str] = &[
 /// The shortest of the above: what is shorter needs no comparing.
 pub(super) const SHORTEST: usize = 7;
 
-/// A bit for each length that a name in the list has: most names are told apart by that alone.
-const LENGTHS: u64 = {
-    let (mut lengths, mut at) = (0, 0);
+/// For each length the last octets of names that long, a bit for each (by their lower five bits, so in
+/// any case): most names are told apart by that alone.
+const ENDINGS: [u32; 64] = {
+    let (mut endings, mut at) = ([0; 64], 0);
     while at < SENSITIVE.len() {
-        lengths |= 1 << SENSITIVE[at].len();
+        let name = SENSITIVE[at].as_bytes();
+        endings[name.len()] |= ending(name[name.len() - 1]);
         at += 1;
     }
-    lengths
+    endings
 };
+
+const fn ending(octet: u8) -> u32 {
+    1 << (octet & 31)
+}
 
 /// Whether an attribute description (RFC 4512 2.5: name or OID, in any case, with any options) names a
 /// sensitive attribute. What is not of that form is taken to: nobody knows what a directory makes of it.
@@ -101,7 +107,7 @@ pub(super) fn is_sensitive(description: &[u8]) -> bool {
         Some((prefix, oid)) if prefix.eq_ignore_ascii_case(b"oid.") => oid,
         _ => name,
     };
-    if name.len() >= 64 || LENGTHS & 1 << name.len() == 0 {
+    if !name.last().zip(ENDINGS.get(name.len())).is_some_and(|(last, endings)| endings & ending(*last) != 0) {
         return false;
     }
     SENSITIVE.iter().any(|sensitive| sensitive.len() == name.len() && sensitive.as_bytes().eq_ignore_ascii_case(name))
@@ -133,6 +139,16 @@ mod tests {
             ("a-name-that-is-far-longer-than-any-of-those-that-are-in-the-list-of-secrets", false),
         ] {
             assert_eq!(is_sensitive(description.as_bytes()), sensitive, "{description:?}");
+        }
+    }
+
+    #[test]
+    fn every_one_in_the_list_in_any_case() {
+        for name in SENSITIVE {
+            for name in [name.to_string(), name.to_ascii_uppercase(), name.to_ascii_lowercase()] {
+                assert!(is_sensitive(name.as_bytes()), "{name}");
+                assert!(!is_sensitive(format!("{name}-").as_bytes()), "{name}");
+            }
         }
     }
 
