@@ -88,7 +88,9 @@ impl<'a> Deciding<'a> {
         let around = if aliases { Spot::Everywhere } else { Spot::Tree(base) };
         // Those around the base are in the list already; those below it come once each.
         let at_base = self.permit.resources.len();
-        for resource in policy.reached(base, scope, Some(OperationKind::Search)) {
+        let reached = policy.reached(base, scope, Some(OperationKind::Search));
+        self.permit.resources.reserve(reached.size_hint().0);
+        for resource in reached {
             if !self.permit.resources.iter().take(at_base).any(|other| *other == resource) {
                 self.permit.resources.push(resource);
             }
@@ -116,6 +118,10 @@ impl<'a> Deciding<'a> {
     fn is_shown(&mut self, resource: ResourceIndex, around: Spot<'a>) -> bool {
         let Some(protected) = self.snapshot.policy.resource(resource) else { return false };
         let openings = || self.holder.openings(resource, searching);
+        // Of most resources most hold nothing, and a search may reach many.
+        if openings().next().is_none() {
+            return false;
+        }
         if let Some(held) = longest(openings().filter(|held| held.spans(around, &protected.base))) {
             rest_on(&mut self.permit.rests_on, held);
             // It spans all that is reached, so nothing narrower needs to be asked of each entry.
