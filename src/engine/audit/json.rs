@@ -33,10 +33,10 @@ fn special(eight: u64) -> u64 {
     // Borrows leave the lowest zero octet where it is, so whether there is one is certain.
     let has_zero = |octets: u64| octets.wrapping_sub(ONES) & !octets;
     let below_space = eight.wrapping_sub(ONES * 0x20) & !eight;
-    let delete_or_above = eight | (eight & ONES * 0x7f).wrapping_add(ONES);
-    let quote = has_zero(eight ^ ONES * u64::from(b'"'));
-    let backslash = has_zero(eight ^ ONES * u64::from(b'\\'));
-    (below_space | delete_or_above | quote | backslash) & ONES * 0x80
+    let delete_or_above = eight | (eight & (ONES * 0x7f)).wrapping_add(ONES);
+    let quote = has_zero(eight ^ (ONES * u64::from(b'"')));
+    let backslash = has_zero(eight ^ (ONES * u64::from(b'\\')));
+    (below_space | delete_or_above | quote | backslash) & (ONES * 0x80)
 }
 
 /// Writes octets as the inside of a JSON string (no quotes).
