@@ -107,7 +107,7 @@ pub(super) fn is_sensitive(description: &[u8]) -> bool {
         Some((prefix, oid)) if prefix.eq_ignore_ascii_case(b"oid.") => oid,
         _ => name,
     };
-    if !name.last().zip(ENDINGS.get(name.len())).is_some_and(|(last, endings)| endings & ending(*last) != 0) {
+    if name.last().zip(ENDINGS.get(name.len())).is_none_or(|(last, endings)| endings & ending(*last) == 0) {
         return false;
     }
     SENSITIVE.iter().any(|sensitive| sensitive.len() == name.len() && sensitive.as_bytes().eq_ignore_ascii_case(name))
