@@ -1,6 +1,7 @@
 //! What holds for any octets whatever, one function for each parser: they panic where it does not.
 //! Plain functions, so that libFuzzer and the tests on stable call the same.
 
+use tidegate::engine::ldap::attribute::AttributeDescription;
 use tidegate::engine::ldap::ber::{self, BerError, Header, Reader};
 use tidegate::engine::ldap::control::{decode_controls, write_controls};
 use tidegate::engine::ldap::entry::Entry;
@@ -9,6 +10,7 @@ use tidegate::engine::ldap::frame::{FrameError, frame_length, peek_frame_length}
 use tidegate::engine::ldap::message::{Envelope, UpstreamMessageId, write_message, write_request};
 use tidegate::engine::ldap::request::Request;
 use tidegate::engine::ldap::response::{ResultView, entry_name};
+use tidegate::engine::ldap::schema::{Schema, parse};
 use tidegate::engine::ldap::{Dn, ResultCode, tag};
 use tidegate::engine::redaction::filter::{Rewritten, rewrite as rewrite_filter};
 
@@ -265,5 +267,59 @@ fn assertion(leaf: &Filter<'_>, entry: &Values) -> Option<bool> {
             any(&|it| it.starts_with(initial.unwrap_or_default()) && it.ends_with(last.unwrap_or_default()))
         }
         Filter::And(_) | Filter::Or(_) | Filter::Not(_) => panic!("not an assertion"),
+    }
+}
+
+/// Schema definitions, one a line: what is read is written so that it is read as the same; names lead
+/// to their types, with the built-in table as without it; subtypes are what supertypes say.
+pub fn schema(data: &[u8]) {
+    let lines = || data.split(|octet| *octet == b'\n');
+    let mut classes = Vec::new();
+    for line in lines() {
+        if let Ok(read) = parse::attribute_type(line) {
+            let text = read.to_string();
+            assert_eq!(parse::attribute_type(text.as_bytes()), Ok(read));
+        }
+        if let Ok(read) = parse::object_class(line) {
+            let text = read.to_string();
+            assert_eq!(parse::object_class(text.as_bytes()), Ok(read.clone()));
+            classes.extend(read.names.iter().chain(&read.oid).map(|name| format!("@{name}")));
+        }
+    }
+    let alone = Schema::from_subschema_alone(lines(), lines());
+    check_schema(&alone, &classes);
+    // Costs a hundred times as much.
+    if data.len().is_multiple_of(128) {
+        let filled = Schema::from_subschema(lines(), lines());
+        check_schema(&filled, &classes);
+        for (_, facts) in alone.types() {
+            for name in facts.names.iter().chain(&facts.oid).map(|name| AttributeDescription(name.as_bytes())) {
+                assert_eq!(alone.canonical(name), filled.canonical(name), "{name:?}");
+            }
+        }
+    }
+}
+
+fn check_schema(schema: &Schema, classes: &[String]) {
+    for (id, facts) in schema.types() {
+        for name in facts.names.iter().chain(&facts.oid) {
+            let found = schema.canonical(AttributeDescription(name.as_bytes()));
+            assert!(found == Some(id) || found.is_none() && !schema.problems().is_empty(), "{name}");
+        }
+        let subtypes = schema.subtypes(id);
+        assert_eq!(subtypes.first(), Some(&id));
+        assert!(subtypes.iter().all(|subtype| schema.is_subtype(*subtype, id)));
+        if let Some(supertype) = facts.supertype {
+            assert!(schema.is_subtype(id, supertype) && !schema.is_subtype(supertype, id));
+            assert!(schema.subtypes(supertype).len() > subtypes.len());
+        }
+    }
+    for class in classes {
+        let Some(class) = schema.class_attributes(AttributeDescription(class.as_bytes())) else {
+            assert!(!schema.problems().is_empty(), "{class}");
+            continue;
+        };
+        assert!(class.must.is_sorted() && class.may.is_sorted());
+        assert!(class.may.iter().all(|id| schema.facts(*id).is_some() && !class.must.contains(id)));
     }
 }

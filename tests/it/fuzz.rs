@@ -198,6 +198,11 @@ fn session_steps() {
     run("session_steps", session_steps::session_steps, 0x5eed_0005);
 }
 
+#[test]
+fn schema() {
+    run("schema", bodies::schema, 0x5eed_0007);
+}
+
 /// That the mutations reach what they are for: some are accepted, some are refused only deep inside.
 #[test]
 fn mutations_reach_the_inside() {

@@ -17,6 +17,7 @@ mod readme;
 mod records;
 mod rfc4511;
 mod running;
+mod schema;
 mod support;
 mod upstream;
 mod workflow;

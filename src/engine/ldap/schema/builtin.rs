@@ -2,7 +2,8 @@
 //! RFC 2798, RFC 2307, and the naming attributes of Active Directory), and how their values compare.
 //!
 //! What is not in the table is not unknown to the directory: it may be an alias of anything else
-//! that is not in it. [`super::dn`] says what follows. The directory's own subschema comes later.
+//! that is not in it. [`crate::engine::ldap::dn`] says what follows. What the directory itself says is
+//! [`super::Schema`]'s; a test holds the two tables together.
 
 /// How values of an attribute type compare, as far as naming needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +48,7 @@ macro_rules! attribute_types {
         }
 
         #[cfg(test)]
-        const NAMES: &[(&str, &[&str])] = &[$( ($name, &[$name, $oid $(, $alias)*]) ),*];
+        pub(super) const NAMES: &[(&str, &[&str])] = &[$( ($name, &[$name, $oid $(, $alias)*]) ),*];
     };
 }
 
@@ -168,7 +169,7 @@ attribute_types! {
 }
 
 /// Looks up a name in any case, or a numeric OID.
-pub(super) fn known_type(name: &[u8]) -> Option<&'static AttributeType> {
+pub(in crate::engine::ldap) fn known_type(name: &[u8]) -> Option<&'static AttributeType> {
     // Nearly all names there are. Setting the bit makes lower case of upper case, and a letter of nothing else.
     let usual = match *name {
         [a, b] => match [a | 0x20, b | 0x20] {
