@@ -141,25 +141,17 @@ impl Session {
         fx: &mut Effects,
     ) {
         let mut code = view.code;
-        let before = fx.to_client.len();
         let hides_match = !view.matched_dn.is_empty() && !self.may_see(view.matched_dn, snapshot, now);
         if view.code == ResultCode::REFERRAL || view.referrals.is_some() {
             // A referral would lead the client around the gate.
             code = if view.code == ResultCode::REFERRAL { ResultCode::UNWILLING_TO_PERFORM } else { code };
             let text = "the directory refers to another server, which is not reachable through here";
-            Session::respond(fx, operation.client_id, operation.response_tag, code, text);
+            operation.bytes += Session::respond(fx, operation.client_id, operation.response_tag, code, text);
         } else if hides_match {
-            Session::respond(fx, operation.client_id, operation.response_tag, code, "");
+            operation.bytes += Session::respond(fx, operation.client_id, operation.response_tag, code, "");
         } else {
-            message::write_message(
-                &mut fx.to_client,
-                operation.client_id.0,
-                envelope.tag,
-                envelope.body,
-                envelope.controls,
-            );
+            pass(&mut operation, envelope, fx);
         }
-        operation.bytes += (fx.to_client.len() - before) as u64;
         self.finish(&mut operation, Some(code), now, fx);
     }
 
@@ -193,15 +185,7 @@ impl Session {
             self.outstanding.push_again(operation);
             return self.disconnect(ResultCode::INSUFFICIENT_ACCESS_RIGHTS, "the grant has ended", now, fx);
         }
-        let before = fx.to_client.len();
-        message::write_message(
-            &mut fx.to_client,
-            operation.client_id.0,
-            envelope.tag,
-            envelope.body,
-            envelope.controls,
-        );
-        operation.bytes += (fx.to_client.len() - before) as u64;
+        pass(&mut operation, envelope, fx);
         self.finish_bind(operation, subject, authentication, now, fx);
     }
 
@@ -334,8 +318,8 @@ fn entry_found(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut Effe
     if redacts.size_limit > 0 && operation.entries >= redacts.size_limit {
         return Counted::OverTheLimit;
     }
-    operation.entries += 1;
     if !redaction.is_root_dse() {
+        operation.entries += 1;
         pass(operation, envelope, fx);
         return Counted::Within;
     }
@@ -346,6 +330,7 @@ fn entry_found(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut Effe
     redaction::rewrite_root_dse(&mut found, &redacts.directory);
     let mut body = Vec::new();
     found.write_body(&mut body);
+    operation.entries += 1;
     pass(operation, &Envelope { body: &body, ..*envelope }, fx);
     Counted::Within
 }
