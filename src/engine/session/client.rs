@@ -25,6 +25,14 @@ pub enum Flow {
     Wait,
 }
 
+/// A message that was read, as one thing.
+#[derive(Clone, Copy)]
+struct Message<'m> {
+    id: ClientMessageId,
+    request: &'m Request<'m>,
+    controls: &'m [Control<'m>],
+}
+
 impl Session {
     /// One message of the client. `followed`: octets of the client wait behind it.
     pub fn on_client(&mut self, frame: &[u8], followed: bool, snapshot: &Snapshot, now: Now, fx: &mut Effects) -> Flow {
@@ -77,7 +85,9 @@ impl Session {
             }
         };
         match Request::decode(envelope) {
-            Ok(request) => self.decided(id, envelope.tag, &request, &controls, followed, snapshot, now, fx),
+            Ok(request) => {
+                self.decided(Message { id, request: &request, controls: &controls }, followed, snapshot, now, fx)
+            }
             Err(error) => self.refuse_unread(id, envelope.tag, error.code, error.message, now, fx),
         }
     }
@@ -89,18 +99,8 @@ impl Session {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one message's parts, handed on once")]
-    fn decided(
-        &mut self,
-        id: ClientMessageId,
-        request_tag: u8,
-        request: &Request<'_>,
-        controls: &[Control<'_>],
-        followed: bool,
-        snapshot: &Snapshot,
-        now: Now,
-        fx: &mut Effects,
-    ) {
+    fn decided(&mut self, sent: Message<'_>, followed: bool, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
+        let Message { request, controls, .. } = sent;
         if matches!(request, Request::Bind(_)) {
             // RFC 4511 4.2.1: from here until the directory's success the session is nobody. What
             // the directory's connection is bound as ends with the bind that goes over it, or with it.
@@ -113,23 +113,23 @@ impl Session {
                 reason: "no TLS",
                 missing: Vec::new(),
             };
-            return self.refuse(id, request_tag, request, controls, &refusal, snapshot, now, fx);
+            return self.refuse(sent, &refusal, snapshot, now, fx);
         }
         if let Request::Extended(ExtendedRequest::StartTls) = request {
-            return self.start_tls(id, request, controls, followed, now, fx);
+            return self.start_tls(sent, followed, now, fx);
         }
         let asked = Asked { subject: &self.identity.subject, request, controls, now };
         match access::decide(snapshot, &asked) {
-            Decision::Refused(refusal) => self.refuse(id, request_tag, request, controls, &refusal, snapshot, now, fx),
+            Decision::Refused(refusal) => self.refuse(sent, &refusal, snapshot, now, fx),
             Decision::Permitted(permit) => match request {
                 Request::Unbind => {
-                    let line = self.begin(id, request, controls, &permit, snapshot, now);
+                    let line = self.begin(sent, &permit, snapshot, now);
                     self.finish_here(line, None, 0, fx);
                     self.end(now, fx);
                 }
-                Request::Abandon(target) => self.abandon(id, *target, request, permit, snapshot, now, fx),
+                Request::Abandon(target) => self.abandon(sent, *target, permit, snapshot, now, fx),
                 Request::Extended(ExtendedRequest::Cancel(target)) => {
-                    self.cancel(id, *target, request, controls, permit, snapshot, now, fx);
+                    self.cancel(sent, *target, permit, snapshot, now, fx);
                 }
                 Request::Bind(_)
                 | Request::Search(_)
@@ -138,24 +138,14 @@ impl Session {
                 | Request::Delete(_)
                 | Request::Rename(_)
                 | Request::Compare(_)
-                | Request::Extended(_) => self.forward(id, request_tag, request, controls, permit, snapshot, now, fx),
+                | Request::Extended(_) => self.forward(sent, permit, snapshot, now, fx),
             },
         }
     }
 
     /// The only way to the directory: what is encoded is what was decided upon.
-    #[expect(clippy::too_many_arguments, reason = "one message's parts, handed on once")]
-    fn forward(
-        &mut self,
-        id: ClientMessageId,
-        request_tag: u8,
-        request: &Request<'_>,
-        controls: &[Control<'_>],
-        permit: Permit,
-        snapshot: &Snapshot,
-        now: Now,
-        fx: &mut Effects,
-    ) {
+    fn forward(&mut self, sent: Message<'_>, permit: Permit, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
+        let Message { request, controls, .. } = sent;
         let upstream_id = self.outstanding.next_id();
         let forwarded: Vec<_> = permit.controls(controls).copied().collect();
         // The directory would count entries that are dropped here: those that are shown are counted here instead.
@@ -167,24 +157,21 @@ impl Session {
         };
         let forwarded_request = unlimited.as_ref().unwrap_or(request);
         message::write_request(&mut fx.to_upstream, upstream_id, forwarded_request, &forwarded);
-        self.track(upstream_id, id, request_tag, request, controls, permit, snapshot, now, fx);
+        self.track(upstream_id, sent, permit, snapshot, now, fx);
     }
 
     /// Keeps what is needed for the answer.
-    #[expect(clippy::too_many_arguments, reason = "one message's parts, handed on once")]
     fn track(
         &mut self,
         upstream_id: UpstreamMessageId,
-        client_id: ClientMessageId,
-        request_tag: u8,
-        request: &Request<'_>,
-        controls: &[Control<'_>],
+        sent: Message<'_>,
         permit: Permit,
         snapshot: &Snapshot,
         now: Now,
         fx: &mut Effects,
     ) {
-        let record = self.begin(client_id, request, controls, &permit, snapshot, now);
+        let Message { id, request, .. } = sent;
+        let record = self.begin(sent, &permit, snapshot, now);
         let purpose = match request {
             Request::Bind(bind) => {
                 self.binding = true;
@@ -201,8 +188,8 @@ impl Session {
         }
         self.outstanding.push(Operation {
             upstream_id,
-            client_id,
-            response_tag: tag::response_to(request_tag).unwrap_or(tag::EXTENDED_RESPONSE),
+            client_id: id,
+            response_tag: tag::response_to(request.tag()).unwrap_or(tag::EXTENDED_RESPONSE),
             purpose,
             permit,
             record,
@@ -214,18 +201,16 @@ impl Session {
     }
 
     /// RFC 4511 4.11: no answer. A bind cannot be abandoned: nothing is read while one is in flight.
-    #[expect(clippy::too_many_arguments, reason = "one message's parts, handed on once")]
     fn abandon(
         &mut self,
-        id: ClientMessageId,
+        sent: Message<'_>,
         target: ClientMessageId,
-        request: &Request<'_>,
         permit: Permit,
         snapshot: &Snapshot,
         now: Now,
         fx: &mut Effects,
     ) {
-        let line = self.begin(id, request, &[], &permit, snapshot, now);
+        let line = self.begin(sent, &permit, snapshot, now);
         self.finish_here(line, None, 0, fx);
         let Some(upstream_target) = self.outstanding.find_client(target) else { return };
         let Some(mut operation) = self.outstanding.take(upstream_target) else { return };
@@ -234,18 +219,16 @@ impl Session {
     }
 
     /// RFC 3909. The directory answers both the cancel and what it cancels.
-    #[expect(clippy::too_many_arguments, reason = "one message's parts, handed on once")]
     fn cancel(
         &mut self,
-        id: ClientMessageId,
+        sent: Message<'_>,
         target: ClientMessageId,
-        request: &Request<'_>,
-        controls: &[Control<'_>],
         permit: Permit,
         snapshot: &Snapshot,
         now: Now,
         fx: &mut Effects,
     ) {
+        let Message { controls, .. } = sent;
         let Some(upstream_target) = self.outstanding.find_client(target) else {
             let refusal = Refusal {
                 code: ResultCode::NO_SUCH_OPERATION,
@@ -253,12 +236,12 @@ impl Session {
                 reason: "nothing to cancel",
                 missing: Vec::new(),
             };
-            return self.refuse(id, tag::EXTENDED_REQUEST, request, controls, &refusal, snapshot, now, fx);
+            return self.refuse(sent, &refusal, snapshot, now, fx);
         };
         let upstream_id = self.outstanding.next_id();
         let forwarded: Vec<_> = permit.controls(controls).copied().collect();
         message::write_cancel(&mut fx.to_upstream, upstream_id, upstream_target, &forwarded);
-        self.track(upstream_id, id, tag::EXTENDED_REQUEST, request, controls, permit, snapshot, now, fx);
+        self.track(upstream_id, sent, permit, snapshot, now, fx);
     }
 
     /// Tells the directory to stop; its late answers will meet an id that is gone.
@@ -268,15 +251,8 @@ impl Session {
     }
 
     /// RFC 4511 4.14. Octets behind the request came in clear and would be taken for TLS: close.
-    fn start_tls(
-        &mut self,
-        id: ClientMessageId,
-        request: &Request<'_>,
-        controls: &[Control<'_>],
-        followed: bool,
-        now: Now,
-        fx: &mut Effects,
-    ) {
+    fn start_tls(&mut self, sent: Message<'_>, followed: bool, now: Now, fx: &mut Effects) {
+        let Message { id, request, controls } = sent;
         let (code, message) = if self.origin.tls.is_some() {
             (ResultCode::OPERATIONS_ERROR, "TLS is already established")
         } else if !self.outstanding.is_empty() {
@@ -308,24 +284,14 @@ impl Session {
     }
 
     /// Answers an operation that has no permit.
-    #[expect(clippy::too_many_arguments, reason = "one message's parts, handed on once")]
-    fn refuse(
-        &mut self,
-        id: ClientMessageId,
-        request_tag: u8,
-        request: &Request<'_>,
-        controls: &[Control<'_>],
-        refusal: &Refusal,
-        snapshot: &Snapshot,
-        now: Now,
-        fx: &mut Effects,
-    ) {
+    fn refuse(&mut self, sent: Message<'_>, refusal: &Refusal, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
+        let Message { id, request, controls } = sent;
         let mut line = self.line();
         let resources = names(&refusal.missing, snapshot);
         let grants = std::iter::empty::<&ActiveGrant>();
         let verdict = Verdict { decision: "refused", reason: Some(refusal.reason), resources, grants };
         record::begin(&mut line, &self.context(now, id), request, controls, verdict);
-        let (code, bytes) = match tag::response_to(request_tag) {
+        let (code, bytes) = match tag::response_to(request.tag()) {
             Some(response_tag) => {
                 (Some(refusal.code), Session::respond(fx, id, response_tag, refusal.code, &refusal.message))
             }
@@ -359,15 +325,8 @@ impl Session {
         }
     }
 
-    fn begin(
-        &mut self,
-        id: ClientMessageId,
-        request: &Request<'_>,
-        controls: &[Control<'_>],
-        permit: &Permit,
-        snapshot: &Snapshot,
-        now: Now,
-    ) -> Vec<u8> {
+    fn begin(&mut self, sent: Message<'_>, permit: &Permit, snapshot: &Snapshot, now: Now) -> Vec<u8> {
+        let Message { id, request, controls } = sent;
         let mut line = self.line();
         let context = self.context(now, id);
         let monitored = permit.monitored();
