@@ -13,6 +13,9 @@ use super::policy::{OperationKind, Policy};
 use std::sync::Arc;
 
 pub mod filter;
+mod stages;
+
+pub use stages::{Cut, Look, Stage, Stages};
 
 /// What is taken out of one search's answer.
 #[derive(Debug, Clone, Default)]

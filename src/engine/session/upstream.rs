@@ -11,7 +11,7 @@ use crate::engine::ldap::response::{self, ResultView};
 use crate::engine::ldap::{ResultCode, tag};
 use crate::engine::policy::resource::ResourceScope;
 use crate::engine::policy::{Mode, OperationKind, Subject};
-use crate::engine::redaction;
+use crate::engine::redaction::Look;
 use crate::engine::time::Now;
 use std::sync::Arc;
 
@@ -307,27 +307,32 @@ fn entry_found(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut Effe
     };
     let redaction = operation.permit.redaction();
     // What cannot be read cannot be shown to be open.
-    let hidden = match response::entry_name(envelope.body) {
-        Ok(name) => redaction.hides_name(&redacts.policy, name),
-        Err(_) => true,
+    let look = match response::entry_name(envelope.body) {
+        Ok(name) => redaction.look(&redacts.policy, &redacts.directory, 0, name),
+        Err(_) => Look::Hidden,
     };
-    if hidden {
-        operation.withheld += 1;
-        return Counted::Within;
-    }
+    let cut = match look {
+        Look::Hidden => {
+            operation.withheld += 1;
+            return Counted::Within;
+        }
+        Look::Elsewhere => return Counted::Within,
+        Look::Whole => None,
+        Look::Cut(cut) => Some(cut),
+    };
     if redacts.size_limit > 0 && operation.entries >= redacts.size_limit {
         return Counted::OverTheLimit;
     }
-    if !redaction.is_root_dse() {
+    let Some(cut) = cut else {
         operation.entries += 1;
         pass(operation, envelope, fx);
         return Counted::Within;
-    }
+    };
     let Ok(mut found) = Entry::decode(envelope.body) else {
         operation.withheld += 1;
         return Counted::Within;
     };
-    redaction::rewrite_root_dse(&mut found, &redacts.directory);
+    cut.apply(&mut found);
     let mut body = Vec::new();
     found.write_body(&mut body);
     operation.entries += 1;

@@ -1,0 +1,92 @@
+//! One search of a client as one or more searches of the directory, run one after the other: what each
+//! asks for, and what becomes of an entry that it brings. Knows nothing of how they are sent.
+//!
+//! Where an attribute is hidden in only a part of what a search reaches, its filter is right as it is for
+//! entries outside of that part and has to be [rewritten](super::filter) for those inside. So each is asked
+//! for by itself, and of each answer only the entries that belong to it are passed on.
+
+use super::Redaction;
+use crate::engine::access::DirectoryFacts;
+use crate::engine::ldap::Dn;
+use crate::engine::ldap::entry::Entry;
+use crate::engine::ldap::filter::Filter;
+use crate::engine::ldap::request::SearchRequest;
+use crate::engine::policy::Policy;
+
+/// What the directory is asked instead of one search.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "the search as it was may tell of what is hidden"]
+pub enum Stages<'a> {
+    /// One search, with the filter as the client wrote it.
+    AsAsked,
+    /// These, in this order and numbered from 0. Never empty; one alone is a filter that was rewritten.
+    Several(Vec<Stage<'a>>),
+}
+
+/// One of several searches, with the base, scope, attributes and controls of the client's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage<'a> {
+    /// Its filter. `None`: nothing can match. Where that is so for every stage, the directory is asked
+    /// only whether the base is there.
+    pub filter: Option<Filter<'a>>,
+}
+
+/// What becomes of one entry that a stage brings.
+#[derive(Debug)]
+pub enum Look<'r> {
+    /// Dropped, and counted as withheld.
+    Hidden,
+    /// Dropped here: another stage decides whether it is shown.
+    Elsewhere,
+    /// Passed on as it came.
+    Whole,
+    /// Passed on with something taken out.
+    Cut(Cut<'r>),
+}
+
+/// What is taken out of an entry.
+#[derive(Debug, Clone, Copy)]
+pub enum Cut<'r> {
+    /// What the rootDSE should not say.
+    RootDse(&'r DirectoryFacts),
+}
+
+impl Cut<'_> {
+    /// Takes it out; how many attributes are gone.
+    pub fn apply(&self, entry: &mut Entry<'_>) -> u64 {
+        let before = entry.attributes.len();
+        match self {
+            Cut::RootDse(directory) => super::rewrite_root_dse(entry, directory),
+        }
+        before.saturating_sub(entry.attributes.len()) as u64
+    }
+}
+
+impl Redaction {
+    /// What to ask the directory for a search that [is redacted](Redaction::is_empty). The same permit and
+    /// the same search give the same stages.
+    pub fn stages<'a>(&self, _policy: &Policy, _search: &SearchRequest<'a>) -> Stages<'a> {
+        Stages::AsAsked
+    }
+
+    /// What becomes of an entry that a stage brought, by the name that the directory sent: one that is no
+    /// name could be any. `policy` is the one that was decided by.
+    pub fn look<'r>(
+        &'r self,
+        policy: &'r Policy,
+        directory: &'r DirectoryFacts,
+        _stage: usize,
+        name: &[u8],
+    ) -> Look<'r> {
+        if !self.is_empty() {
+            let Ok(name) = Dn::parse(name) else { return Look::Hidden };
+            if self.hides(policy, &name) {
+                return Look::Hidden;
+            }
+        }
+        if self.is_root_dse() {
+            return Look::Cut(Cut::RootDse(directory));
+        }
+        Look::Whole
+    }
+}
