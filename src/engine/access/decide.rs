@@ -9,6 +9,8 @@ use super::{Asked, Decision, Refusal, Snapshot, understood};
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::ResultCode;
+use crate::engine::ldap::attribute::AttributeDescription;
+use crate::engine::ldap::filter::Filter;
 use crate::engine::ldap::request::{Request, SearchScope};
 use crate::engine::policy::requirement::{Need, Requirement, Spot, Touches};
 use crate::engine::policy::resource::ResourceIndex;
@@ -197,6 +199,29 @@ impl Openness for Deciding<'_> {
         policy
             .protecting(OperationKind::Search)
             .all(|resource| self.is_open(Need { resource, spot: Spot::Everywhere, leaving: false }))
+    }
+
+    // A resource is entries as a whole: what is shown of one hides no attribute.
+    fn attribute_is_open(&mut self, _attribute: AttributeDescription<'_>) -> bool {
+        true
+    }
+
+    fn list_is_open(&mut self, attributes: &[AttributeDescription<'_>]) -> bool {
+        attributes.iter().all(|attribute| self.attribute_is_open(*attribute))
+    }
+
+    fn filter_is_open(&mut self, filter: &Filter<'_>) -> bool {
+        let mut open = true;
+        filter.walk(&mut |part| open &= part.attribute().is_none_or(|attribute| self.attribute_is_open(attribute)));
+        open
+    }
+
+    fn attribute_is_open_anywhere(&mut self, _attribute: AttributeDescription<'_>) -> bool {
+        self.all_is_open()
+    }
+
+    fn list_is_open_anywhere(&mut self, attributes: &[AttributeDescription<'_>]) -> bool {
+        attributes.iter().all(|attribute| self.attribute_is_open_anywhere(*attribute))
     }
 }
 

@@ -3,7 +3,9 @@
 
 use super::Refusal;
 use crate::engine::ldap::ResultCode;
+use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::control::{Control, MAX_CONTROLS, oid};
+use crate::engine::ldap::filter::Filter;
 use crate::engine::ldap::request::Request;
 
 /// What a control means to a decision.
@@ -82,11 +84,27 @@ impl Forwarded {
 }
 
 /// Whether the operation may be told more than it says itself, asked where a control would tell it.
+///
+/// "Reached" is everything that the operation can touch: of a search its base too, of a rename both names.
+/// Of an attribute description every type counts that it covers: subtypes, `*`, `+`, `@class`; an empty list is
+/// all user attributes (RFC 4511 4.5.1.8).
+#[expect(dead_code, reason = "controls that carry attributes are not read yet")]
 pub(super) trait Openness {
-    /// Nothing that the operation reaches is hidden from its subject.
+    /// Nothing that the operation reaches is hidden from its subject: neither an entry nor an attribute.
     fn reach_is_open(&mut self) -> bool;
     /// Nothing is hidden from its subject anywhere.
     fn all_is_open(&mut self) -> bool;
+    /// Whether no entry that is reached *and shown* hides this attribute. Entries that are hidden as a whole
+    /// do not count: they are dropped. (Who reads the target itself asks [`Openness::reach_is_open`] too.)
+    fn attribute_is_open(&mut self, attribute: AttributeDescription<'_>) -> bool;
+    /// As [`Openness::attribute_is_open`], for each.
+    fn list_is_open(&mut self, attributes: &[AttributeDescription<'_>]) -> bool;
+    /// As [`Openness::attribute_is_open`], for everything that a filter asserts something about.
+    fn filter_is_open(&mut self, filter: &Filter<'_>) -> bool;
+    /// Whether this attribute may be read of every entry that there is.
+    fn attribute_is_open_anywhere(&mut self, attribute: AttributeDescription<'_>) -> bool;
+    /// As [`Openness::attribute_is_open_anywhere`], for each.
+    fn list_is_open_anywhere(&mut self, attributes: &[AttributeDescription<'_>]) -> bool;
 }
 
 /// Decides upon each control.
