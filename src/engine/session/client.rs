@@ -363,7 +363,7 @@ fn redaction_of(permit: &Permit, search: &SearchRequest<'_>, snapshot: &Snapshot
     needed.then(|| Redacts { policy: snapshot.policy.clone(), directory: snapshot.directory.clone(), size_limit })
 }
 
-fn names<'a>(
+pub(super) fn names<'a>(
     resources: impl IntoIterator<Item = &'a ResourceIndex>,
     snapshot: &'a Snapshot,
 ) -> impl Iterator<Item = &'a str> {
@@ -394,5 +394,9 @@ fn bind_purpose(bind: &BindRequest<'_>, was_named: bool) -> Purpose {
         (BindName::Dn(name), Authentication::Simple(_)) => Some(Subject::Dn(name.clone())),
         (BindName::Dn(_) | BindName::Other(_), _) => None,
     };
-    Purpose::Bind { becomes, authentication, was_named }
+    let name = match bind.name {
+        BindName::Other(name) => name.to_vec(),
+        BindName::Dn(_) => Vec::new(),
+    };
+    Purpose::Bind { becomes, authentication, was_named, name }
 }

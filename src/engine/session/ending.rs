@@ -106,7 +106,7 @@ impl Session {
         self.binding = false;
         while let Some(mut operation) = self.outstanding.take_first() {
             let tag = match operation.purpose {
-                Purpose::Identify { .. } => tag::BIND_RESPONSE,
+                Purpose::Identify(_) => tag::BIND_RESPONSE,
                 Purpose::Relay | Purpose::Search { .. } | Purpose::Bind { .. } => operation.response_tag,
             };
             operation.bytes += Session::respond(fx, operation.client_id, tag, code, text);

@@ -7,6 +7,7 @@
 mod client;
 mod effects;
 mod ending;
+mod identify;
 mod outstanding;
 mod upstream;
 

@@ -1,5 +1,6 @@
 //! The operations that were forwarded and have no final answer yet, in the order of their upstream ids.
 
+use super::identify::Identifying;
 use crate::engine::access::{DirectoryFacts, Permit};
 use crate::engine::ldap::message::{ClientMessageId, UpstreamMessageId};
 use crate::engine::policy::{Policy, Subject};
@@ -15,10 +16,10 @@ pub(super) enum Purpose {
     /// Passes entries on; `None`: byte for byte, nothing is hidden from this one.
     Search { redacts: Option<Redacts> },
     /// Takes over the identity on success; `becomes` is `None`: asks the directory first who that is.
-    /// `was_named`: the connection had a name before.
-    Bind { becomes: Option<Subject>, authentication: &'static str, was_named: bool },
-    /// The session's own question after a bind whose name was not a DN; the client's answer waits.
-    Identify { answer: Vec<u8>, authentication: &'static str },
+    /// `was_named`: the connection had a name before. `name`: what was bound with, where it is not a DN.
+    Bind { becomes: Option<Subject>, authentication: &'static str, was_named: bool, name: Vec<u8> },
+    /// Asks who that is.
+    Identify(Box<Identifying>),
 }
 
 /// By what a search's entries are redacted.
@@ -56,7 +57,7 @@ impl Operation {
     pub(super) fn is_cut(&self) -> bool {
         match self.purpose {
             Purpose::Search { .. } => true,
-            Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify { .. } => false,
+            Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify(_) => false,
         }
     }
 }

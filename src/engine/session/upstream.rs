@@ -1,16 +1,17 @@
 //! What the directory sends: matched to its operation, redacted, passed on under the client's id.
 
+use super::identify::Identifying;
 use super::outstanding::{Operation, Purpose};
 use super::{Effects, Identity, Link, Session};
 use crate::engine::access::{self, Asked, Decision, Snapshot};
 use crate::engine::ldap::dn::Dn;
 use crate::engine::ldap::entry::Entry;
 use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
-use crate::engine::ldap::request::{ExtendedRequest, Request};
+use crate::engine::ldap::request::Request;
 use crate::engine::ldap::response::{self, ResultView};
 use crate::engine::ldap::{ResultCode, tag};
 use crate::engine::policy::resource::ResourceScope;
-use crate::engine::policy::{Mode, OperationKind, Subject};
+use crate::engine::policy::{Mode, OperationKind};
 use crate::engine::redaction::Look;
 use crate::engine::time::Now;
 use std::sync::Arc;
@@ -65,13 +66,14 @@ impl Session {
         // An id that is not there was abandoned.
         let Some(operation) = self.outstanding.find(id) else { return };
         match envelope.tag {
-            tag::SEARCH_RESULT_ENTRY => match operation.purpose {
+            tag::SEARCH_RESULT_ENTRY => match &mut operation.purpose {
+                Purpose::Identify(asking) => asking.entry(envelope.body),
                 Purpose::Search { .. } => {
                     if entry_found(operation, &envelope, fx) == Counted::OverTheLimit {
                         self.limit_reached(id, now, fx);
                     }
                 }
-                Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify { .. } => self.on_upstream_garbage(now, fx),
+                Purpose::Relay | Purpose::Bind { .. } => self.on_upstream_garbage(now, fx),
             },
             // A continuation reference would lead the client around the gate. No control and no extended
             // operation that is let through has intermediate responses: what one says is not understood.
@@ -127,11 +129,11 @@ impl Session {
         match operation.purpose {
             Purpose::Relay | Purpose::Search { .. } => self.answered(operation, envelope, &view, snapshot, now, fx),
             Purpose::Bind { .. } => self.bound(operation, envelope, &view, snapshot, now, fx),
-            Purpose::Identify { .. } => self.identified(operation, &view, snapshot, now, fx),
+            Purpose::Identify(_) => self.identified(operation, envelope, &view, snapshot, now, fx),
         }
     }
 
-    fn answered(
+    pub(super) fn answered(
         &mut self,
         mut operation: Operation,
         envelope: &Envelope<'_>,
@@ -165,7 +167,7 @@ impl Session {
         now: Now,
         fx: &mut Effects,
     ) {
-        let Purpose::Bind { becomes, authentication, was_named } =
+        let Purpose::Bind { becomes, authentication, was_named, name } =
             std::mem::replace(&mut operation.purpose, Purpose::Relay)
         else {
             return;
@@ -179,78 +181,16 @@ impl Session {
             return self.become_nobody(fx);
         }
         let Some(subject) = becomes else {
-            return self.identify(operation, envelope, authentication, fx);
+            let mut answer = Vec::new();
+            let id = operation.client_id.0;
+            message::write_message(&mut answer, id, envelope.tag, envelope.body, envelope.controls);
+            return self.identify(operation, Identifying::new(answer, authentication, name), snapshot, fx);
         };
         if !operation.permit.still_holds(snapshot, now) {
             self.outstanding.push_again(operation);
             return self.disconnect(ResultCode::INSUFFICIENT_ACCESS_RIGHTS, "the grant has ended", now, fx);
         }
         pass(&mut operation, envelope, fx);
-        self.finish_bind(operation, subject, authentication, now, fx);
-    }
-
-    fn finish_bind(
-        &mut self,
-        mut operation: Operation,
-        subject: Subject,
-        authentication: &'static str,
-        now: Now,
-        fx: &mut Effects,
-    ) {
-        let authentication = if subject == Subject::Anonymous { "anonymous" } else { authentication };
-        self.finish(&mut operation, Some(ResultCode::SUCCESS), now, fx);
-        let permit = Some(operation.permit).filter(|permit| !permit.rests_on().is_empty());
-        self.identity = Identity { subject, authentication, permit };
-    }
-
-    /// The bind name was not a DN: only the directory knows whom it stands for (RFC 4532).
-    fn identify(
-        &mut self,
-        mut operation: Operation,
-        envelope: &Envelope<'_>,
-        authentication: &'static str,
-        fx: &mut Effects,
-    ) {
-        let mut answer = Vec::new();
-        message::write_message(&mut answer, operation.client_id.0, envelope.tag, envelope.body, envelope.controls);
-        let own = self.outstanding.next_id();
-        message::write_request(&mut fx.to_upstream, own, &Request::Extended(ExtendedRequest::WhoAmI), &[]);
-        self.binding = true;
-        operation.purpose = Purpose::Identify { answer, authentication };
-        operation.upstream_id = own;
-        operation.response_tag = tag::EXTENDED_RESPONSE;
-        self.outstanding.push(operation);
-    }
-
-    fn identified(
-        &mut self,
-        mut operation: Operation,
-        view: &ResultView<'_>,
-        snapshot: &Snapshot,
-        now: Now,
-        fx: &mut Effects,
-    ) {
-        let Purpose::Identify { answer, authentication } = std::mem::replace(&mut operation.purpose, Purpose::Relay)
-        else {
-            return;
-        };
-        self.binding = false;
-        // RFC 4513 5.2.1.8: `dn:` and a DN, or nothing for nobody. `u:` cannot be matched with a grant.
-        let authorization = view.value.unwrap_or_default();
-        let subject = match authorization.strip_prefix(b"dn:") {
-            _ if view.code != ResultCode::SUCCESS => None,
-            Some(name) => Dn::parse(name).ok().filter(|name| !name.is_root()).map(Subject::Dn),
-            None => None,
-        };
-        let Some(subject) = subject.filter(|_| operation.permit.still_holds(snapshot, now)) else {
-            let text = "the directory does not say who this name is; bind with a DN";
-            let code = ResultCode::INVALID_CREDENTIALS;
-            operation.bytes += Session::respond(fx, operation.client_id, tag::BIND_RESPONSE, code, text);
-            self.finish(&mut operation, Some(code), now, fx);
-            return self.become_nobody(fx);
-        };
-        fx.to_client.extend_from_slice(&answer);
-        operation.bytes += answer.len() as u64;
         self.finish_bind(operation, subject, authentication, now, fx);
     }
 

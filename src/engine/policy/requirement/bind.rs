@@ -1,4 +1,4 @@
-//! Bind: the DN that is bound. Who it stands for is the session's to ask where the name is no DN.
+//! Bind: the DN that is bound. Where the name is no DN, the session asks who it stands for, and decides again.
 
 use super::Touches;
 use crate::engine::ldap::request::{BindName, BindRequest};
@@ -8,6 +8,6 @@ pub(super) fn touches<'a>(request: &'a BindRequest<'_>) -> Option<Touches<'a>> {
     match &request.name {
         BindName::Dn(name) if name.is_root() => None,
         BindName::Dn(name) => Some(Touches::Entry(Cow::Borrowed(name))),
-        BindName::Other(_) => Some(Touches::Unknown),
+        BindName::Other(_) => None,
     }
 }

@@ -1,6 +1,7 @@
 //! Who the session is: RFC 4511 4.2, RFC 4513 5, and the traps around them.
 
 use super::*;
+use crate::engine::ldap::request::Attribute;
 
 #[test]
 fn a_bind_makes_the_subject_only_when_the_directory_says_so() {
@@ -125,44 +126,131 @@ fn a_bind_waits_for_what_is_outstanding_and_nothing_passes_it() {
     assert_eq!(world.search(3, BASE), Flow::Done);
 }
 
-#[test]
-fn who_a_name_that_is_no_dn_stands_for_is_asked() {
+/// Bound by a name that is not a DN; the directory has agreed.
+fn bound_by_another_name() -> World {
     let mut world = World::new();
-    world.snapshot.policy =
-        Policy::new(Mode::Enforce, RefusalStyle::Explain, Vec::new(), Vec::new(), Vec::new()).into();
     world.bind(1, "alice@example.com", b"secret");
     let asked = world.at_directory();
     world.result(asked[0].id, tag::BIND_RESPONSE, 0);
     assert_eq!(world.at_client(), Vec::new(), "the client's answer waits");
     assert_eq!(*world.session.subject(), Subject::Anonymous);
+    world
+}
+
+/// Answers the question that waits with a Who am I? of `value`.
+fn you_are(world: &mut World, value: &str) {
     let asked = world.at_directory();
     assert_eq!(asked[0].tag, tag::EXTENDED_REQUEST);
     let mut frame = Vec::new();
-    let value = format!("dn:{ALICE}");
     let id = ClientMessageId(asked[0].id);
     response::write_extended_result(&mut frame, id, ResultCode::SUCCESS, "", None, Some(value.as_bytes()));
     world.upstream(&frame);
+}
+
+/// Answers the search that waits with these entries; returns what was asked.
+fn found(world: &mut World, entries: &[Entry<'_>]) -> Vec<u8> {
+    let asked = world.at_directory().remove(0);
+    assert_eq!(asked.tag, tag::SEARCH_REQUEST);
+    for entry in entries {
+        let mut frame = Vec::new();
+        entry.write(&mut frame, ClientMessageId(asked.id));
+        world.upstream(&frame);
+    }
+    world.result(asked.id, tag::SEARCH_RESULT_DONE, 0);
+    asked.body
+}
+
+const SID: &[u8] = b"\x01\x05\0\0\0\0\0\x05\x15\0\0\0\x01\0\0\0\x02\0\0\0\x03\0\0\0\xf4\x01\0\0";
+
+/// The rootDSE with the SIDs of the session, its own first.
+fn sids() -> Entry<'static> {
+    let description = AttributeDescription(b"tokenGroups");
+    Entry {
+        name: b"",
+        attributes: vec![Attribute { description, values: vec![SID, b"\x01\x01\0\0\0\0\0\x05\x0b\0\0\0"] }],
+    }
+}
+
+fn named(name: &str) -> Entry<'_> {
+    Entry { name: name.as_bytes(), attributes: Vec::new() }
+}
+
+#[test]
+fn who_a_name_that_is_no_dn_stands_for_is_asked() {
+    let mut world = bound_by_another_name();
+    you_are(&mut world, &format!("dn:{ALICE}"));
     assert_eq!(*world.session.subject(), Subject::Dn(dn(ALICE)));
     let answers = world.at_client();
     assert_eq!((answers.len(), answers[0].id, answers[0].tag, answers[0].code), (1, 1, tag::BIND_RESPONSE, Some(0)));
 }
 
 #[test]
+fn active_directory_tells_it_by_sid() {
+    let mut world = bound_by_another_name();
+    you_are(&mut world, "u:EXAMPLE\\alice");
+    found(&mut world, &[sids()]);
+    let asked = found(&mut world, &[named(ALICE)]);
+    assert!(asked.windows(SID.len()).any(|window| window == SID), "{asked:x?}");
+    assert_eq!(*world.session.subject(), Subject::Dn(dn(ALICE)));
+    assert_eq!(world.at_client()[0].code, Some(0));
+}
+
+#[test]
 fn a_name_that_the_directory_cannot_tell_does_not_bind() {
+    let cases: [&[&[Entry<'_>]]; 5] = [
+        &[&[]],
+        &[&[named("")]],
+        &[&[sids()], &[]],
+        &[&[sids()], &[named(ALICE), named(BASE)]],
+        &[&[sids()], &[named("<GUID=00>")]],
+    ];
+    for answers in cases {
+        let mut world = bound_by_another_name();
+        you_are(&mut world, "u:alice");
+        for entries in answers {
+            found(&mut world, entries);
+        }
+        assert_eq!(world.at_client()[0].code, Some(49), "{answers:?}");
+        assert_eq!(*world.session.subject(), Subject::Anonymous);
+        world.search(2, BASE);
+        assert!(world.session.reads_client());
+    }
+}
+
+#[test]
+fn who_may_not_bind_may_not_by_another_name_either() {
+    let mut world = bound_by_another_name();
+    you_are(&mut world, &format!("dn:{ROBOT}"));
+    assert_eq!(world.at_client(), Vec::new());
+    assert!(!world.session.reads_client());
+    // What the client is told is what the directory says to a wrong password.
+    let asked = world.at_directory().remove(0);
+    assert_eq!(asked.tag, tag::BIND_REQUEST);
+    assert!(asked.body.windows(17).any(|window| window == b"alice@example.com"), "{asked:x?}");
+    assert!(!asked.body.windows(6).any(|window| window == b"secret"), "{asked:x?}");
+    let mut frame = Vec::new();
+    response::write_result(&mut frame, ClientMessageId(asked.id), tag::BIND_RESPONSE, ResultCode(49), "", "data 52e");
+    world.session.on_upstream(&frame, &world.snapshot, world.now, &mut world.fx);
+    assert!(world.fx.drop_upstream, "the connection was bound as somebody");
+    world.perform();
+    let answer = world.at_client().remove(0);
+    assert_eq!((answer.id, answer.tag, answer.code), (1, tag::BIND_RESPONSE, Some(49)));
+    assert!(answer.body.ends_with(b"data 52e"));
+    assert_eq!(*world.session.subject(), Subject::Anonymous);
+    let records = world.records();
+    assert_eq!((&records[0]["decision"], &records[0]["target"]), (&"refused".into(), &ROBOT.into()), "{records:?}");
+
+    // With a grant it may, and the session rests on it.
     let mut world = World::new();
-    world.snapshot.policy =
-        Policy::new(Mode::Enforce, RefusalStyle::Explain, Vec::new(), Vec::new(), Vec::new()).into();
-    world.bind(1, "alice@example.com", b"secret");
+    world.grant("grant-1", ROBOT, 1);
+    world.bind(1, "robot@example.com", b"secret");
     let asked = world.at_directory();
     world.result(asked[0].id, tag::BIND_RESPONSE, 0);
-    let asked = world.at_directory();
-    let mut frame = Vec::new();
-    let id = ClientMessageId(asked[0].id);
-    response::write_extended_result(&mut frame, id, ResultCode::SUCCESS, "", None, Some(b"u:alice"));
-    world.session.on_upstream(&frame, &world.snapshot, world.now, &mut world.fx);
-    assert!(world.fx.drop_upstream, "the connection is bound as somebody");
-    assert_eq!(world.at_client()[0].code, Some(49));
-    assert_eq!(*world.session.subject(), Subject::Anonymous);
+    you_are(&mut world, &format!("dn:{ROBOT}"));
+    assert_eq!(*world.session.subject(), Subject::Dn(dn(ROBOT)));
+    assert_eq!(world.records()[0]["grant"], "grant-1");
+    world.revoke("grant-1", ROBOT);
+    assert!(world.fx.close, "the bind rested on the grant");
 }
 
 #[test]
