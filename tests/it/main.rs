@@ -8,6 +8,7 @@ mod bypass;
 mod cli;
 mod configuration;
 mod demo;
+mod directories;
 mod durability;
 mod fuzz;
 mod ldap3_proto;

@@ -54,6 +54,20 @@ fn number(tag: u8, value: i32) -> Vec<u8> {
     tlv(tag, &bytes[from..])
 }
 
+/// RFC 4648 4, as LDIF has it.
+pub(crate) fn base64(octets: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::new();
+    for group in octets.chunks(3) {
+        let bits = (0..3).fold(0_usize, |bits, at| bits << 8 | usize::from(group.get(at).copied().unwrap_or(0)));
+        for at in 0..4 {
+            let digit = DIGITS[bits >> (18 - 6 * at) & 63];
+            out.push(if at <= group.len() { char::from(digit) } else { '=' });
+        }
+    }
+    out
+}
+
 /// A cut-up element: its tag, its content, and what follows it. `None` when it is not all there.
 pub(crate) fn cut(input: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, first) = (*input.first()?, *input.get(1)?);

@@ -52,6 +52,10 @@ pub(crate) struct Setup {
     policy_lines: String,
     /// Lines of `[directory]` instead of `urls` and `ca`.
     directory: Option<String>,
+    /// As whom the gate reads: name and password.
+    service: (String, String),
+    /// What people are called in the directory.
+    names: fn(&str) -> String,
     /// More lines of `[listen]`.
     listen_lines: String,
     /// More lines of `[audit]`.
@@ -68,6 +72,8 @@ impl Default for Setup {
             policy: POLICY.to_owned(),
             policy_lines: String::new(),
             directory: None,
+            service: (SERVICE_DN.to_owned(), SERVICE_PASSWORD.to_owned()),
+            names: person,
             listen_lines: String::new(),
             audit_lines: String::new(),
             audit: None,
@@ -103,6 +109,11 @@ impl Setup {
         self.directory(format!("urls = [\"ldap://127.0.0.1:{port}\"]"))
     }
 
+    /// In front of another directory than slapd: `[directory]`, as whom it is read, what people are called in it.
+    pub(crate) fn before(self, directory: String, service: (String, String), names: fn(&str) -> String) -> Setup {
+        Setup { directory: Some(directory), service, names, ..self }
+    }
+
     /// Lines for `[listen]`.
     pub(crate) fn listen_lines(self, lines: &str) -> Setup {
         Setup { listen_lines: lines.to_owned(), ..self }
@@ -126,15 +137,19 @@ impl Setup {
     /// Writes the configuration into `folder`; returns its path.
     pub(crate) fn write(&self, folder: &Path, slapd: &Slapd) -> PathBuf {
         let authority = Authority::new(folder);
-        self.write_with(folder, slapd, &authority)
+        self.write_with(folder, &self.over_tls(slapd), &authority)
     }
 
-    fn write_with(&self, folder: &Path, slapd: &Slapd, authority: &Authority) -> PathBuf {
+    fn over_tls(&self, slapd: &Slapd) -> String {
+        self.directory
+            .clone()
+            .unwrap_or_else(|| format!("urls = [\"ldaps://localhost:{}\"]\nca = {:?}", slapd.ldaps, slapd.authority.ca))
+    }
+
+    fn write_with(&self, folder: &Path, directory: &str, authority: &Authority) -> PathBuf {
         let (certificate, key) = authority.server("gate");
-        fs::write(folder.join("directory-password"), SERVICE_PASSWORD).unwrap();
-        let directory = self.directory.clone().unwrap_or_else(|| {
-            format!("urls = [\"ldaps://localhost:{}\"]\nca = {:?}", slapd.ldaps, slapd.authority.ca)
-        });
+        let (service, secret) = &self.service;
+        fs::write(folder.join("directory-password"), secret).unwrap();
         let audit = self.audit.clone().unwrap_or_else(|| folder.join("audit"));
         let Setup { policy, policy_lines, listen_lines, audit_lines, .. } = self;
         let text = format!(
@@ -150,7 +165,7 @@ private_key = {key:?}
 [directory]
 {directory}
 naming_contexts = ["{BASE}"]
-bind_dn = "{SERVICE_DN}"
+bind_dn = "{service}"
 bind_password_file = {password:?}
 
 [policy]
@@ -158,7 +173,7 @@ bind_password_file = {password:?}
 
 [control]
 socket = {socket:?}
-local_subject = "uid={{user}},ou=people,{BASE}"
+local_subject = "{local}"
 act_as = ["local:{user}"]
 administrators = ["dn:{administrator}"]
 auditors = ["group:cn=security,ou=groups,{BASE}"]
@@ -173,7 +188,8 @@ path = {audit:?}
             password = folder.join("directory-password"),
             socket = folder.join("control.sock"),
             store = folder.join("store"),
-            administrator = person("root-admin"),
+            local = (self.names)("{user}"),
+            administrator = (self.names)("root-admin"),
             user = user(),
         );
         let path = folder.join("tidegate.toml");
@@ -184,15 +200,23 @@ path = {audit:?}
     /// Starts a gate in front of `slapd` and waits until it is ready.
     #[track_caller]
     pub(crate) fn start(self, slapd: &Slapd) -> Gate {
+        let directory = self.over_tls(slapd);
+        Setup { directory: Some(directory), ..self }.start_before()
+    }
+
+    /// Starts a gate in front of the directory that was [named](Setup::before).
+    #[track_caller]
+    pub(crate) fn start_before(self) -> Gate {
         let folder = tempfile::Builder::new().prefix("tidegate-gate-").tempdir().unwrap();
         let authority = Authority::new(folder.path());
-        let configuration = self.write_with(folder.path(), slapd, &authority);
+        let configuration = self.write_with(folder.path(), self.directory.as_deref().expect("a directory"), &authority);
         let audit = Audit(self.audit.clone().unwrap_or_else(|| folder.path().join("audit")));
         let mut gate = Gate {
             process: None,
             ignore_file_size_signals: self.ignore_file_size_signals,
             configuration,
             control: folder.path().join("control.sock"),
+            names: self.names,
             authority,
             ldaps: 0,
             ldap: 0,
@@ -216,6 +240,7 @@ pub(crate) struct Gate {
     ignore_file_size_signals: bool,
     pub(crate) configuration: PathBuf,
     pub(crate) control: PathBuf,
+    names: fn(&str) -> String,
     pub(crate) authority: Authority,
     pub(crate) ldaps: u16,
     pub(crate) ldap: u16,
@@ -304,14 +329,14 @@ impl Gate {
     /// The command line, as one of the people.
     pub(crate) fn cli(&self, who: &str, arguments: &[&str]) -> Ran {
         let mut command = tidegate(arguments);
-        command::run(command.arg("--control").arg(&self.control).args(["--as", &person(who)]))
+        command::run(command.arg("--control").arg(&self.control).args(["--as", &(self.names)(who)]))
     }
 
     /// The command line with JSON for an answer; it must succeed.
     #[track_caller]
     pub(crate) fn json(&self, who: &str, arguments: &[&str]) -> Value {
         let mut command = tidegate(arguments);
-        command.arg("--control").arg(&self.control).args(["--as", &person(who), "--output", "json"]);
+        command.arg("--control").arg(&self.control).args(["--as", &(self.names)(who), "--output", "json"]);
         command::run(&mut command).expect(0).json()
     }
 

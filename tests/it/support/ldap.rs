@@ -243,7 +243,11 @@ fn tls(stream: TcpStream, ca: &Path) -> io::Result<Stream> {
 
 impl Client {
     fn connect(port: u16) -> TcpStream {
-        let stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+        Client::connect_to("127.0.0.1", port)
+    }
+
+    fn connect_to(address: &str, port: u16) -> TcpStream {
+        let stream = TcpStream::connect((address, port)).expect("a connection");
         stream.set_nodelay(true).expect("no delay");
         stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
         stream
@@ -257,6 +261,12 @@ impl Client {
     /// TLS from the first octet.
     pub(crate) fn ldaps(port: u16, ca: &Path) -> Client {
         let stream = tls(Client::connect(port), ca).expect("a TLS handshake");
+        Client { stream: Some(stream), buffer: Vec::new(), next: 1 }
+    }
+
+    /// The same, at another address of this machine.
+    pub(crate) fn ldaps_at(address: &str, port: u16, ca: &Path) -> Client {
+        let stream = tls(Client::connect_to(address, port), ca).expect("a TLS handshake");
         Client { stream: Some(stream), buffer: Vec::new(), next: 1 }
     }
 

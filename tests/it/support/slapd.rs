@@ -101,7 +101,7 @@ impl Drop for Slapd {
 }
 
 /// A port that nobody has now, below those that the system gives to whoever connects.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         // Tests run in processes of their own: each begins elsewhere.
@@ -196,7 +196,7 @@ access to * by users write by anonymous auth
 }
 
 /// The directory that every test starts from.
-fn ldif(extra: &Extra) -> String {
+pub(crate) fn ldif(extra: &Extra) -> String {
     let mut out = format!("dn: {BASE}\nobjectClass: dcObject\nobjectClass: organization\no: Example\ndc: example\n\n");
     for unit in ["people", "groups", "payroll", "services", "projects", "elsewhere", "aliases", "big"] {
         let _ = write!(out, "dn: ou={unit},{BASE}\nobjectClass: organizationalUnit\nou: {unit}\n\n");
