@@ -11,6 +11,7 @@ pub mod entry;
 pub mod filter;
 pub mod frame;
 pub mod message;
+pub mod paged;
 pub mod request;
 pub mod response;
 pub mod result;

@@ -81,6 +81,11 @@ pub fn write_result(
     write_message_with(out, id.0, response_tag, |out| result_fields(out, code, matched_dn, message), &[]);
 }
 
+/// Appends the body of a response that is an LDAPResult and nothing more.
+pub fn write_result_body(out: &mut Vec<u8>, code: ResultCode, matched_dn: &str, message: &str) {
+    result_fields(out, code, matched_dn, message);
+}
+
 /// Appends an extended response (RFC 4511 4.12).
 pub fn write_extended_result(
     out: &mut Vec<u8>,

@@ -1,11 +1,12 @@
 //! What the client sends: cut, decoded, decided, forwarded or answered.
 
 use super::outstanding::{Operation, Purpose, Redacts};
+use super::parts::Parts;
 use super::{Effects, Identity, Link, Session};
 use crate::engine::access::{self, Asked, Decision, Permit, Refusal, Snapshot};
 use crate::engine::audit::record::{self, Verdict};
 use crate::engine::grant::index::ActiveGrant;
-use crate::engine::ldap::control::Control;
+use crate::engine::ldap::control::{self, Control};
 use crate::engine::ldap::message::{self, ClientMessageId, Envelope, UpstreamMessageId};
 use crate::engine::ldap::request::{
     Authentication, BindName, BindRequest, ExtendedRequest, Request, SearchRequest, SearchScope, oid,
@@ -27,10 +28,10 @@ pub enum Flow {
 
 /// A message that was read, as one thing.
 #[derive(Clone, Copy)]
-struct Message<'m> {
-    id: ClientMessageId,
-    request: &'m Request<'m>,
-    controls: &'m [Control<'m>],
+pub(super) struct Message<'m> {
+    pub(super) id: ClientMessageId,
+    pub(super) request: &'m Request<'m>,
+    pub(super) controls: &'m [Control<'m>],
 }
 
 impl Session {
@@ -58,6 +59,10 @@ impl Session {
         }
         // RFC 4511 4.2.1: what is outstanding completes before a bind is processed.
         if request_tag == tag::BIND_REQUEST && !self.outstanding.is_empty() {
+            return Flow::Wait;
+        }
+        // OpenLDAP keeps one cookie for a connection: pages that are filled up here would lose theirs to another search.
+        if self.outstanding.fills_pages() && envelope.as_ref().is_ok_and(asks_for_pages) {
             return Flow::Wait;
         }
         // RFC 4511 4.1.1.1: an id in use must not be used again; which of the two an answer
@@ -105,6 +110,7 @@ impl Session {
             // RFC 4511 4.2.1: from here until the directory's success the session is nobody. What
             // the directory's connection is bound as ends with the bind that goes over it, or with it.
             self.identity = Identity::nobody();
+            self.cursors.clear();
         }
         if self.origin.tls.is_none() && !served_in_clear(request) {
             let refusal = Refusal {
@@ -145,31 +151,49 @@ impl Session {
 
     /// The only way to the directory: what is encoded is what was decided upon.
     fn forward(&mut self, sent: Message<'_>, permit: Permit, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
-        let Message { request, controls, .. } = sent;
-        let upstream_id = self.outstanding.next_id();
-        let forwarded: Vec<_> = permit.controls(controls).copied().collect();
-        // The directory would count entries that are dropped here: those that are shown are counted here instead.
-        let unlimited = match request {
-            Request::Search(search) if search.size_limit > 0 && !permit.redaction().is_empty() => {
-                Some(Request::Search(SearchRequest { size_limit: 0, ..search.clone() }))
+        match sent.request {
+            Request::Search(search) if !permit.redaction().is_empty() || !self.cursors.is_empty() => {
+                self.forward_search(sent, search, permit, snapshot, now, fx);
             }
-            _ => None,
-        };
-        let forwarded_request = unlimited.as_ref().unwrap_or(request);
-        message::write_request(&mut fx.to_upstream, upstream_id, forwarded_request, &forwarded);
-        self.track(upstream_id, sent, permit, snapshot, now, fx);
+            request => self.forward_as_it_is(sent, request, permit, snapshot, now, fx),
+        }
     }
 
-    /// Keeps what is needed for the answer.
-    fn track(
+    /// Keeps what is needed for the answer to what goes to the directory.
+    #[expect(clippy::too_many_arguments, reason = "all that there is to know of one operation")]
+    pub(super) fn track(
         &mut self,
         upstream_id: UpstreamMessageId,
         sent: Message<'_>,
         permit: Permit,
+        parts: Option<Box<Parts>>,
         snapshot: &Snapshot,
         now: Now,
         fx: &mut Effects,
     ) {
+        let operation = self.operation(upstream_id, sent, permit, parts, snapshot, now);
+        self.push(operation, fx);
+    }
+
+    /// Keeps an operation until it is answered, and asks for a connection if there is none.
+    pub(super) fn push(&mut self, operation: Operation, fx: &mut Effects) {
+        if self.link == Link::None {
+            self.link = Link::Opening;
+            fx.connect = true;
+        }
+        self.outstanding.push(operation);
+    }
+
+    /// An operation at its beginning.
+    pub(super) fn operation(
+        &mut self,
+        upstream_id: UpstreamMessageId,
+        sent: Message<'_>,
+        permit: Permit,
+        parts: Option<Box<Parts>>,
+        snapshot: &Snapshot,
+        now: Now,
+    ) -> Operation {
         let Message { id, request, .. } = sent;
         let record = self.begin(sent, &permit, snapshot, now);
         let purpose = match request {
@@ -179,14 +203,10 @@ impl Session {
                 self.named = bind.name != BindName::Dn(Dn::root());
                 bind_purpose(bind, was_named)
             }
-            Request::Search(search) => Purpose::Search { redacts: redaction_of(&permit, search, snapshot) },
+            Request::Search(search) => Purpose::Search { redacts: redaction_of(&permit, search, parts, snapshot) },
             _ => Purpose::Relay,
         };
-        if self.link == Link::None {
-            self.link = Link::Opening;
-            fx.connect = true;
-        }
-        self.outstanding.push(Operation {
+        Operation {
             upstream_id,
             client_id: id,
             response_tag: tag::response_to(request.tag()).unwrap_or(tag::EXTENDED_RESPONSE),
@@ -197,7 +217,7 @@ impl Session {
             entries: 0,
             withheld: 0,
             bytes: 0,
-        });
+        }
     }
 
     /// RFC 4511 4.11: no answer. A bind cannot be abandoned: nothing is read while one is in flight.
@@ -238,10 +258,13 @@ impl Session {
             };
             return self.refuse(sent, &refusal, snapshot, now, fx);
         };
+        if self.outstanding.find(upstream_target).is_some_and(|operation| operation.parts().is_some()) {
+            return self.cancel_parts(sent, upstream_target, permit, snapshot, now, fx);
+        }
         let upstream_id = self.outstanding.next_id();
         let forwarded: Vec<_> = permit.controls(controls).copied().collect();
         message::write_cancel(&mut fx.to_upstream, upstream_id, upstream_target, &forwarded);
-        self.track(upstream_id, sent, permit, snapshot, now, fx);
+        self.track(upstream_id, sent, permit, None, snapshot, now, fx);
     }
 
     /// Tells the directory to stop; its late answers will meet an id that is gone.
@@ -284,7 +307,14 @@ impl Session {
     }
 
     /// Answers an operation that has no permit.
-    fn refuse(&mut self, sent: Message<'_>, refusal: &Refusal, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
+    pub(super) fn refuse(
+        &mut self,
+        sent: Message<'_>,
+        refusal: &Refusal,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
         let Message { id, request, controls } = sent;
         let mut line = self.line();
         let resources = names(&refusal.missing, snapshot);
@@ -325,7 +355,7 @@ impl Session {
         }
     }
 
-    fn begin(&mut self, sent: Message<'_>, permit: &Permit, snapshot: &Snapshot, now: Now) -> Vec<u8> {
+    pub(super) fn begin(&mut self, sent: Message<'_>, permit: &Permit, snapshot: &Snapshot, now: Now) -> Vec<u8> {
         let Message { id, request, controls } = sent;
         let mut line = self.line();
         let context = self.context(now, id);
@@ -356,11 +386,18 @@ impl Session {
 }
 
 /// What has to be known until the last entry: the policy that was decided by, which a reload may replace meanwhile.
-fn redaction_of(permit: &Permit, search: &SearchRequest<'_>, snapshot: &Snapshot) -> Option<Redacts> {
+fn redaction_of(
+    permit: &Permit,
+    search: &SearchRequest<'_>,
+    parts: Option<Box<Parts>>,
+    snapshot: &Snapshot,
+) -> Option<Redacts> {
     let redaction = permit.redaction();
-    let needed = !redaction.is_empty() || redaction.is_root_dse();
-    let size_limit = if redaction.is_empty() { 0 } else { u64::try_from(search.size_limit).unwrap_or(0) };
-    needed.then(|| Redacts { policy: snapshot.policy.clone(), directory: snapshot.directory.clone(), size_limit })
+    let needed = !redaction.is_empty() || redaction.is_root_dse() || parts.is_some();
+    let counted = !redaction.is_empty() || parts.is_some();
+    let size_limit = if counted { u64::try_from(search.size_limit).unwrap_or(0) } else { 0 };
+    let (policy, directory) = (snapshot.policy.clone(), snapshot.directory.clone());
+    needed.then(|| Redacts { policy, directory, size_limit, parts })
 }
 
 pub(super) fn names<'a>(
@@ -368,6 +405,13 @@ pub(super) fn names<'a>(
     snapshot: &'a Snapshot,
 ) -> impl Iterator<Item = &'a str> {
     resources.into_iter().filter_map(|at| snapshot.policy.resource(*at)).map(|resource| &*resource.name)
+}
+
+/// Whether a message may be a search in pages.
+fn asks_for_pages(envelope: &Envelope<'_>) -> bool {
+    let oid = control::oid::PAGED_RESULTS.as_bytes();
+    let names = |content: &[u8]| content.windows(oid.len()).any(|window| window == oid);
+    envelope.tag == tag::SEARCH_REQUEST && envelope.controls.is_some_and(names)
 }
 
 /// Before StartTLS: the rootDSE, StartTLS, and leaving.

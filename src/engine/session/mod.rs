@@ -9,6 +9,9 @@ mod effects;
 mod ending;
 mod identify;
 mod outstanding;
+mod pages;
+mod parts;
+mod search;
 mod upstream;
 
 pub use client::Flow;
@@ -22,6 +25,7 @@ use super::ldap::{response, tag};
 use super::policy::Subject;
 use super::time::Now;
 use outstanding::{Operation, Outstanding};
+use pages::Cursors;
 use std::sync::Arc;
 
 /// How many operations of one session may be in flight; past that, the client is not read.
@@ -79,6 +83,8 @@ pub struct Session {
     /// Which directory server answers, for the log.
     server: Arc<str>,
     outstanding: Outstanding,
+    /// Searches in pages that go on with the next page; they end with whoever the session was.
+    cursors: Cursors,
     /// A bind (or the question who it bound as) is in flight: nothing else is processed.
     binding: bool,
     closed: bool,
@@ -96,6 +102,7 @@ impl Session {
             named: false,
             server: "".into(),
             outstanding: Outstanding::default(),
+            cursors: Cursors::default(),
             binding: false,
             closed: false,
             spare: Vec::new(),
@@ -124,7 +131,7 @@ impl Session {
 
     /// Whether the next message of the client can be taken.
     pub fn reads_client(&self) -> bool {
-        !self.binding && !self.closed && self.outstanding.len() < MAX_OUTSTANDING
+        !self.binding && !self.closed && self.outstanding.len() < MAX_OUTSTANDING && !self.outstanding.keeps_too_much()
     }
 
     /// Whether a bind is in flight: nothing that comes behind it is looked at until it is answered.
@@ -214,6 +221,7 @@ impl Session {
     /// a connection that had a name is given up.
     fn become_nobody(&mut self, fx: &mut Effects) {
         self.identity = Identity::nobody();
+        self.cursors.clear();
         if self.named {
             self.unlink(fx);
         }

@@ -1,6 +1,8 @@
 //! The operations that were forwarded and have no final answer yet, in the order of their upstream ids.
 
 use super::identify::Identifying;
+use super::pages::Page;
+use super::parts::Parts;
 use crate::engine::access::{DirectoryFacts, Permit};
 use crate::engine::ldap::message::{ClientMessageId, UpstreamMessageId};
 use crate::engine::policy::{Policy, Subject};
@@ -29,7 +31,12 @@ pub(super) struct Redacts {
     pub(super) directory: Arc<DirectoryFacts>,
     /// The client's size limit, which is counted here (0: none): hidden entries must not be felt in it.
     pub(super) size_limit: u64,
+    /// Where the directory is asked more than once.
+    pub(super) parts: Option<Box<Parts>>,
 }
+
+/// While more octets of requests than this are kept for parts that come later, the client is not read.
+const MAX_KEPT: usize = 1024 * 1024;
 
 /// Ids that are kept for what the session itself has to say: an abandon for everything in flight, and its leave.
 const RESERVED: i32 = 2 * super::MAX_OUTSTANDING as i32;
@@ -60,6 +67,33 @@ impl Operation {
             Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify(_) => false,
         }
     }
+
+    /// What more the directory is to be asked for it, where that may be more than once.
+    pub(super) fn parts(&self) -> Option<&Parts> {
+        match &self.purpose {
+            Purpose::Search { redacts: Some(redacts) } => redacts.parts.as_deref(),
+            Purpose::Search { redacts: None } | Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify(_) => None,
+        }
+    }
+
+    pub(super) fn parts_mut(&mut self) -> Option<&mut Parts> {
+        match &mut self.purpose {
+            Purpose::Search { redacts: Some(redacts) } => redacts.parts.as_deref_mut(),
+            Purpose::Search { redacts: None } | Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify(_) => None,
+        }
+    }
+
+    /// Whether the client got as many entries as it wanted at most, on all pages.
+    pub(super) fn is_over_the_limit(&self) -> bool {
+        let Purpose::Search { redacts: Some(redacts) } = &self.purpose else { return false };
+        let page = redacts.parts.as_ref().and_then(|parts| parts.page.as_ref());
+        let shown = page.map_or(self.entries, |page| page.cursor.shown);
+        redacts.size_limit > 0 && shown >= redacts.size_limit
+    }
+
+    pub(super) fn page_mut(&mut self) -> Option<&mut Page> {
+        self.parts_mut().and_then(|parts| parts.page.as_mut())
+    }
 }
 
 /// All of a session's forwarded operations.
@@ -67,6 +101,10 @@ impl Operation {
 pub(super) struct Outstanding {
     operations: VecDeque<Operation>,
     last_id: i32,
+    /// How many octets of requests are kept.
+    kept: usize,
+    /// How many searches are in flight whose pages are filled up here.
+    pages: usize,
 }
 
 impl Outstanding {
@@ -89,13 +127,38 @@ impl Outstanding {
         self.operations.is_empty()
     }
 
+    /// Whether so much is kept that nothing more is taken up.
+    pub(super) fn keeps_too_much(&self) -> bool {
+        self.kept > MAX_KEPT
+    }
+
+    /// Whether pages of a search are being filled up.
+    pub(super) fn fills_pages(&self) -> bool {
+        self.pages > 0
+    }
+
     pub(super) fn push(&mut self, operation: Operation) {
+        self.count(&operation, usize::saturating_add);
         self.operations.push_back(operation);
     }
 
     /// Puts one back that was taken too early, so that it is answered with the others.
     pub(super) fn push_again(&mut self, operation: Operation) {
+        self.count(&operation, usize::saturating_add);
         self.operations.push_front(operation);
+    }
+
+    fn count(&mut self, operation: &Operation, change: fn(usize, usize) -> usize) {
+        let Some(parts) = operation.parts() else { return };
+        self.kept = change(self.kept, parts.kept());
+        self.pages = change(self.pages, usize::from(parts.page.is_some()));
+    }
+
+    fn counted(&mut self, taken: Option<Operation>) -> Option<Operation> {
+        if let Some(operation) = &taken {
+            self.count(operation, usize::saturating_sub);
+        }
+        taken
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Operation> {
@@ -118,7 +181,8 @@ impl Outstanding {
 
     pub(super) fn take(&mut self, id: UpstreamMessageId) -> Option<Operation> {
         let at = self.operations.binary_search_by_key(&id, |operation| operation.upstream_id).ok()?;
-        self.operations.remove(at)
+        let taken = self.operations.remove(at);
+        self.counted(taken)
     }
 
     /// By the client's id.
@@ -127,6 +191,7 @@ impl Outstanding {
     }
 
     pub(super) fn take_first(&mut self) -> Option<Operation> {
-        self.operations.pop_front()
+        let taken = self.operations.pop_front();
+        self.counted(taken)
     }
 }

@@ -2,17 +2,16 @@
 
 use super::identify::Identifying;
 use super::outstanding::{Operation, Purpose};
+use super::search::{Counted, entry_found};
 use super::{Effects, Identity, Link, Session};
 use crate::engine::access::{self, Asked, Decision, Snapshot};
 use crate::engine::ldap::dn::Dn;
-use crate::engine::ldap::entry::Entry;
 use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
 use crate::engine::ldap::request::Request;
-use crate::engine::ldap::response::{self, ResultView};
+use crate::engine::ldap::response::ResultView;
 use crate::engine::ldap::{ResultCode, tag};
 use crate::engine::policy::resource::ResourceScope;
 use crate::engine::policy::{Mode, OperationKind};
-use crate::engine::redaction::Look;
 use crate::engine::time::Now;
 use std::sync::Arc;
 
@@ -29,6 +28,7 @@ impl Session {
     pub fn on_upstream_failed(&mut self, now: Now, fx: &mut Effects) {
         self.link = Link::None;
         self.named = false;
+        self.cursors.clear();
         fx.to_upstream.clear();
         self.answer_all(ResultCode::UNAVAILABLE, "the directory cannot be reached", now, fx);
     }
@@ -42,6 +42,7 @@ impl Session {
         let named = self.named;
         self.link = Link::None;
         self.named = false;
+        self.cursors.clear();
         fx.to_upstream.clear();
         if named && !self.binding {
             self.disconnect(ResultCode::UNAVAILABLE, "the connection to the directory was lost", now, fx);
@@ -87,15 +88,6 @@ impl Session {
         }
     }
 
-    /// As many entries were shown as the client wanted, and there is another (RFC 4511 4.5.1.4).
-    fn limit_reached(&mut self, id: UpstreamMessageId, now: Now, fx: &mut Effects) {
-        let Some(mut operation) = self.outstanding.take(id) else { return };
-        self.abandon_upstream(id, fx);
-        let code = ResultCode::SIZE_LIMIT_EXCEEDED;
-        operation.bytes += Session::respond(fx, operation.client_id, tag::SEARCH_RESULT_DONE, code, "");
-        self.finish(&mut operation, Some(code), now, fx);
-    }
-
     /// What the directory sent is not LDAP: nothing that comes after it can be trusted.
     pub fn on_upstream_garbage(&mut self, now: Now, fx: &mut Effects) {
         fx.drop_upstream = true;
@@ -127,6 +119,9 @@ impl Session {
             return self.on_upstream_garbage(now, fx);
         };
         match operation.purpose {
+            Purpose::Search { .. } if operation.parts().is_some() => {
+                self.part_answered(operation, envelope, &view, snapshot, now, fx);
+            }
             Purpose::Relay | Purpose::Search { .. } => self.answered(operation, envelope, &view, snapshot, now, fx),
             Purpose::Bind { .. } => self.bound(operation, envelope, &view, snapshot, now, fx),
             Purpose::Identify(_) => self.identified(operation, envelope, &view, snapshot, now, fx),
@@ -225,57 +220,8 @@ impl Session {
 }
 
 /// Passes a part of an answer on under the client's id, byte for byte.
-fn pass(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut Effects) {
+pub(super) fn pass(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut Effects) {
     let before = fx.to_client.len();
     message::write_message(&mut fx.to_client, operation.client_id.0, envelope.tag, envelope.body, envelope.controls);
     operation.bytes += (fx.to_client.len() - before) as u64;
-}
-
-/// Whether an entry was one too many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Counted {
-    Within,
-    OverTheLimit,
-}
-
-/// One entry of a search: dropped where it is hidden, rewritten when it is the rootDSE, else passed on.
-fn entry_found(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut Effects) -> Counted {
-    let Purpose::Search { redacts: Some(redacts) } = &operation.purpose else {
-        operation.entries += 1;
-        pass(operation, envelope, fx);
-        return Counted::Within;
-    };
-    let redaction = operation.permit.redaction();
-    // What cannot be read cannot be shown to be open.
-    let look = match response::entry_name(envelope.body) {
-        Ok(name) => redaction.look(&redacts.policy, &redacts.directory, 0, name),
-        Err(_) => Look::Hidden,
-    };
-    let cut = match look {
-        Look::Hidden => {
-            operation.withheld += 1;
-            return Counted::Within;
-        }
-        Look::Elsewhere => return Counted::Within,
-        Look::Whole => None,
-        Look::Cut(cut) => Some(cut),
-    };
-    if redacts.size_limit > 0 && operation.entries >= redacts.size_limit {
-        return Counted::OverTheLimit;
-    }
-    let Some(cut) = cut else {
-        operation.entries += 1;
-        pass(operation, envelope, fx);
-        return Counted::Within;
-    };
-    let Ok(mut found) = Entry::decode(envelope.body) else {
-        operation.withheld += 1;
-        return Counted::Within;
-    };
-    cut.apply(&mut found);
-    let mut body = Vec::new();
-    found.write_body(&mut body);
-    operation.entries += 1;
-    pass(operation, &Envelope { body: &body, ..*envelope }, fx);
-    Counted::Within
 }

@@ -3,6 +3,7 @@
 mod binding;
 mod ending;
 mod flow;
+mod paging;
 
 use super::*;
 use crate::engine::access::{DirectoryFacts, Snapshot};

@@ -1,0 +1,155 @@
+//! A search for which the directory is asked more than once: stages one after the other, and pages that are
+//! filled up here. Knows what comes next and what has to be kept for it, not how it is sent.
+
+use super::pages::Page;
+
+use crate::engine::ldap::ResultCode;
+use crate::engine::ldap::attribute::AttributeDescription;
+use crate::engine::ldap::control::{self, Control, oid};
+use crate::engine::ldap::filter::Filter;
+use crate::engine::ldap::message::{self, UpstreamMessageId};
+use crate::engine::ldap::request::{Request, SearchRequest, SearchScope};
+use crate::engine::ldap::tag;
+use crate::engine::redaction::Stages;
+use sha2::{Digest as _, Sha256};
+
+/// One stage's request.
+#[derive(Debug)]
+struct StageRequest {
+    /// By this number the redaction knows it.
+    number: usize,
+    body: Vec<u8>,
+    /// Only whether the base is there is asked.
+    probe: bool,
+}
+
+/// A search in parts.
+#[derive(Debug)]
+pub(super) struct Parts {
+    stages: Vec<StageRequest>,
+    /// Which stage runs.
+    at: usize,
+    /// The content of a controls element, without paging.
+    controls: Vec<u8>,
+    pub(super) page: Option<Page>,
+}
+
+/// What comes after an answer of the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The directory is asked again.
+    Ask,
+    /// The page is full, and there is another.
+    Another,
+    /// There is nothing more; this is how it ended.
+    End(ResultCode),
+}
+
+impl Parts {
+    /// `controls` are those that are forwarded. Nothing is limited: what is shown is counted here.
+    pub(super) fn new<'c, 'a: 'c>(
+        search: &SearchRequest<'a>,
+        stages: Stages<'a>,
+        controls: impl Iterator<Item = &'c Control<'a>>,
+    ) -> Parts {
+        let unlimited = |search: &SearchRequest<'_>| {
+            let mut body = Vec::new();
+            Request::Search(SearchRequest { size_limit: 0, ..search.clone() }).write_body(&mut body);
+            body
+        };
+        let mut asked = Vec::new();
+        match stages {
+            Stages::AsAsked => asked.push(StageRequest { number: 0, body: unlimited(search), probe: false }),
+            Stages::Several(stages) => {
+                for (number, stage) in stages.into_iter().enumerate() {
+                    let Some(filter) = stage.filter else { continue };
+                    let body = unlimited(&SearchRequest { filter, ..search.clone() });
+                    asked.push(StageRequest { number, body, probe: false });
+                }
+            }
+        }
+        if asked.is_empty() {
+            let probe = SearchRequest {
+                scope: SearchScope::Base,
+                filter: Filter::Present(AttributeDescription(b"objectClass")),
+                attributes: vec![AttributeDescription(b"1.1")],
+                ..search.clone()
+            };
+            asked.push(StageRequest { number: 0, body: unlimited(&probe), probe: true });
+        }
+        let several = asked.len() > 1;
+        // Sorted is each stage by itself: their order cannot be kept.
+        let fits = |control: &&Control<'_>| {
+            control.oid != oid::PAGED_RESULTS && !(several && control.oid == oid::SORT_REQUEST)
+        };
+        let controls: Vec<Control<'_>> = controls.filter(fits).copied().collect();
+        let mut encoded = Vec::new();
+        control::write_controls(&mut encoded, &controls);
+        Parts { stages: asked, at: 0, controls: encoded, page: None }
+    }
+
+    /// Whether there is more than one stage.
+    pub(super) fn are_several(&self) -> bool {
+        self.stages.len() > 1
+    }
+
+    /// What tells this search from others, whatever page it is and whatever controls come with it (RFC 2696 3).
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for stage in &self.stages {
+            hash.update((stage.number as u64).to_be_bytes());
+            hash.update((stage.body.len() as u64).to_be_bytes());
+            hash.update(&stage.body);
+        }
+        hash.finalize().into()
+    }
+
+    /// Has the search go on with a page.
+    pub(super) fn turn_page(&mut self, page: Page) {
+        self.at = page.cursor.at;
+        self.page = Some(page);
+    }
+
+    /// How many octets of requests are kept.
+    pub(super) fn kept(&self) -> usize {
+        self.controls.len() + self.stages.iter().map(|stage| stage.body.len()).sum::<usize>()
+    }
+
+    /// The number by which the redaction knows the stage that runs.
+    pub(super) fn stage(&self) -> usize {
+        self.stages.get(self.at).map_or(0, |stage| stage.number)
+    }
+
+    /// Whether only the code of the answer is of interest.
+    pub(super) fn is_probe(&self) -> bool {
+        self.stages.get(self.at).is_some_and(|stage| stage.probe)
+    }
+
+    /// Appends the request that comes next.
+    pub(super) fn write(&mut self, id: UpstreamMessageId, out: &mut Vec<u8>) {
+        let Some(stage) = self.stages.get(self.at) else { return };
+        let mut controls = None;
+        if let Some(page) = self.page.as_mut().filter(|_| !stage.probe) {
+            let mut all = self.controls.clone();
+            page.write_control(&mut all);
+            controls = Some(all);
+        }
+        let controls = controls.as_deref().unwrap_or(&self.controls);
+        let controls = Some(controls).filter(|controls| !controls.is_empty());
+        message::write_message(out, id.0, tag::SEARCH_REQUEST, &stage.body, controls);
+    }
+
+    /// The directory has answered the request that ran.
+    pub(super) fn answered(&mut self, code: ResultCode, controls: Option<&[u8]>) -> Next {
+        let Some(page) = &mut self.page else {
+            if code == ResultCode::SUCCESS && self.at + 1 < self.stages.len() {
+                self.at += 1;
+                return Next::Ask;
+            }
+            return Next::End(code);
+        };
+        page.answered(code, controls, self.stages.len());
+        self.at = page.cursor.at;
+        page.next()
+    }
+}

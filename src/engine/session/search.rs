@@ -1,0 +1,353 @@
+//! Searches of which something is taken out: what the directory is asked for, in one part or in several, and what is
+//! passed on of what it sends.
+
+use super::client::Message;
+use super::outstanding::{Operation, Purpose};
+use super::pages::{Ahead, Cursor, Page};
+use super::parts::{Next, Parts};
+use super::upstream::pass;
+use super::{Effects, Session};
+use crate::engine::access::{Permit, Refusal, Snapshot};
+use crate::engine::ldap::control::{Control, oid};
+use crate::engine::ldap::entry::Entry;
+use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
+use crate::engine::ldap::paged::PagedResults;
+use crate::engine::ldap::request::{Request, SearchRequest};
+use crate::engine::ldap::response::{self, ResultView};
+use crate::engine::ldap::{ResultCode, tag};
+use crate::engine::redaction::{Look, Stages};
+use crate::engine::time::Now;
+
+const OLD_COOKIE: &str = "the paged results cookie is invalid, or old: search again";
+
+impl Session {
+    /// A search that is redacted, or that may go on with pages which were begun when it was.
+    pub(super) fn forward_search(
+        &mut self,
+        sent: Message<'_>,
+        search: &SearchRequest<'_>,
+        permit: Permit,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let paging = permit.controls(sent.controls).find(|control| control.oid == oid::PAGED_RESULTS);
+        let asked = paging.map(|control| (control.critical, PagedResults::decode(control.value.unwrap_or_default())));
+        let cursor = match &asked {
+            Some((_, Ok(page))) => self.cursors.take(page.cookie),
+            Some((_, Err(_))) | None => None,
+        };
+        let redaction = permit.redaction();
+        if redaction.is_empty() && cursor.is_none() {
+            // Pages are the directory's.
+            return self.forward_as_it_is(sent, sent.request, permit, snapshot, now, fx);
+        }
+        let stages = if redaction.is_empty() { Stages::AsAsked } else { redaction.stages(&snapshot.policy, search) };
+        if stages == Stages::AsAsked && asked.is_none() {
+            // The directory would count entries that are dropped here: those that are shown are counted here instead.
+            let unlimited = Request::Search(SearchRequest { size_limit: 0, ..search.clone() });
+            return self.forward_as_it_is(sent, &unlimited, permit, snapshot, now, fx);
+        }
+        let mut parts = Parts::new(search, stages, permit.controls(sent.controls));
+        if let Some(refusal) = cannot_sort(&parts, permit.controls(sent.controls)) {
+            return self.refuse(sent, &refusal, snapshot, now, fx);
+        }
+        if let Some((critical, page)) = asked {
+            match open_page(&parts, critical, page, cursor) {
+                Ok(page) => parts.turn_page(page),
+                Err(refusal) => return self.refuse(sent, &refusal, snapshot, now, fx),
+            }
+        }
+        let none = UpstreamMessageId(0);
+        let mut operation = self.operation(none, sent, permit, Some(Box::new(parts)), snapshot, now);
+        if deliver_ahead(&mut operation, fx) == Counted::OverTheLimit {
+            return self.end_at_limit(operation, now, fx);
+        }
+        let next = match operation.page_mut() {
+            Some(page) if page.is_farewell() && !page.cursor.is_begun() => Next::End(ResultCode::SUCCESS),
+            Some(page) if page.is_farewell() => Next::Ask,
+            Some(page) => page.next(),
+            None => Next::Ask,
+        };
+        match next {
+            Next::Ask => self.ask(operation, now, fx),
+            Next::Another | Next::End(_) => self.end_page(operation, next, now, fx),
+        }
+    }
+
+    /// Asks the directory once: what is encoded is what was decided upon.
+    pub(super) fn forward_as_it_is(
+        &mut self,
+        sent: Message<'_>,
+        request: &Request<'_>,
+        permit: Permit,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let upstream_id = self.outstanding.next_id();
+        let forwarded: Vec<_> = permit.controls(sent.controls).copied().collect();
+        message::write_request(&mut fx.to_upstream, upstream_id, request, &forwarded);
+        self.track(upstream_id, sent, permit, None, snapshot, now, fx);
+    }
+
+    /// Asks the directory for the part that comes next.
+    fn ask(&mut self, mut operation: Operation, now: Now, fx: &mut Effects) {
+        if self.outstanding.exhausted() {
+            let text = "this connection has asked for all that it can";
+            return self.end_search(operation, ResultCode::BUSY, text, now, fx);
+        }
+        operation.upstream_id = self.outstanding.next_id();
+        let id = operation.upstream_id;
+        if let Some(parts) = operation.parts_mut() {
+            parts.write(id, &mut fx.to_upstream);
+        }
+        self.push(operation, fx);
+    }
+
+    /// The directory has answered a part.
+    pub(super) fn part_answered(
+        &mut self,
+        mut operation: Operation,
+        envelope: &Envelope<'_>,
+        view: &ResultView<'_>,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let Some(parts) = operation.parts_mut() else { return };
+        let next = parts.answered(view.code, envelope.controls);
+        match (&parts.page, next) {
+            (_, Next::Ask) => self.ask(operation, now, fx),
+            (Some(_), Next::Another | Next::End(ResultCode::SUCCESS)) => self.end_page(operation, next, now, fx),
+            (Some(page), Next::End(ResultCode::PROTOCOL_ERROR | ResultCode::UNWILLING_TO_PERFORM))
+                if page.cursor.is_continued() =>
+            {
+                // Another search in pages has come between, which some directories take amiss.
+                self.end_search(operation, ResultCode::UNWILLING_TO_PERFORM, OLD_COOKIE, now, fx);
+            }
+            (Some(page), Next::End(_)) => {
+                // What the directory says of its own cookie is none of the client's business.
+                let others = page.cursor.others.clone();
+                let controls = Some(others.as_slice()).filter(|others| !others.is_empty());
+                self.answered(operation, &Envelope { controls, ..*envelope }, view, snapshot, now, fx);
+            }
+            (None, Next::Another | Next::End(_)) => self.answered(operation, envelope, view, snapshot, now, fx),
+        }
+    }
+
+    /// A page is full, or there is nothing more for it.
+    fn end_page(&mut self, mut operation: Operation, next: Next, now: Now, fx: &mut Effects) {
+        let Some(page) = operation.parts_mut().and_then(|parts| parts.page.take()) else { return };
+        let (code, mut controls) = match next {
+            Next::End(code) => (code, page.cursor.others.clone()),
+            Next::Another | Next::Ask => (ResultCode::SUCCESS, page.cursor.others.clone()),
+        };
+        let shows_cookie = code == ResultCode::SUCCESS && !page.unpaged && !page.is_farewell();
+        let cookie = (next == Next::Another).then(|| self.cursors.keep(page.cursor));
+        if shows_cookie {
+            let cookie = cookie.as_ref().map_or(&b""[..], |cookie| cookie);
+            PagedResults { size: 0, cookie }.write_control(&mut controls, false);
+        }
+        let mut body = Vec::new();
+        response::write_result_body(&mut body, code, "", "");
+        let before = fx.to_client.len();
+        let controls = Some(controls.as_slice()).filter(|controls| !controls.is_empty());
+        message::write_message(&mut fx.to_client, operation.client_id.0, tag::SEARCH_RESULT_DONE, &body, controls);
+        operation.bytes += (fx.to_client.len() - before) as u64;
+        self.finish(&mut operation, Some(code), now, fx);
+    }
+
+    /// As many entries were shown as the client wanted, and there is another (RFC 4511 4.5.1.4).
+    pub(super) fn limit_reached(&mut self, id: UpstreamMessageId, now: Now, fx: &mut Effects) {
+        let Some(operation) = self.outstanding.take(id) else { return };
+        self.abandon_upstream(id, fx);
+        self.end_at_limit(operation, now, fx);
+    }
+
+    fn end_at_limit(&mut self, operation: Operation, now: Now, fx: &mut Effects) {
+        self.end_search(operation, ResultCode::SIZE_LIMIT_EXCEEDED, "", now, fx);
+    }
+
+    fn end_search(&mut self, mut operation: Operation, code: ResultCode, text: &str, now: Now, fx: &mut Effects) {
+        operation.bytes += Session::respond(fx, operation.client_id, tag::SEARCH_RESULT_DONE, code, text);
+        self.finish(&mut operation, Some(code), now, fx);
+    }
+
+    /// RFC 3909 for a search in parts, which the directory might take for one that has ended: answered here, both.
+    pub(super) fn cancel_parts(
+        &mut self,
+        sent: Message<'_>,
+        target: UpstreamMessageId,
+        permit: Permit,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let line = self.begin(sent, &permit, snapshot, now);
+        if let Some(operation) = self.outstanding.take(target) {
+            self.abandon_upstream(target, fx);
+            self.end_search(operation, ResultCode::CANCELED, "", now, fx);
+        }
+        let code = ResultCode::SUCCESS;
+        let bytes = Session::respond(fx, sent.id, tag::EXTENDED_RESPONSE, code, "");
+        self.finish_here(line, Some(code), bytes, fx);
+    }
+}
+
+/// Sorting each stage by itself would not sort the whole.
+fn cannot_sort<'c, 'a: 'c>(parts: &Parts, mut controls: impl Iterator<Item = &'c Control<'a>>) -> Option<Refusal> {
+    let critical = controls.any(|control| control.oid == oid::SORT_REQUEST && control.critical);
+    (parts.are_several() && critical).then(|| Refusal {
+        code: ResultCode::UNAVAILABLE_CRITICAL_EXTENSION,
+        message: "cannot sort what a filter on protected attributes finds".to_owned(),
+        reason: "control",
+        missing: Vec::new(),
+    })
+}
+
+/// The page that a client asks for.
+fn open_page<E>(
+    parts: &Parts,
+    critical: bool,
+    asked: Result<PagedResults<'_>, E>,
+    cursor: Option<Cursor>,
+) -> Result<Page, Refusal> {
+    let refusal = |code, message: &str| Refusal {
+        code,
+        message: message.to_owned(),
+        reason: "paged results",
+        missing: Vec::new(),
+    };
+    let asked =
+        asked.map_err(|_| refusal(ResultCode::PROTOCOL_ERROR, "the paged results control could not be decoded"))?;
+    let search = parts.digest();
+    let cursor = match cursor {
+        None if asked.cookie.is_empty() => Some(Cursor::new(search)),
+        // RFC 2696 3: all but the page and its size must be the same.
+        found => found.filter(|cursor| cursor.is_of(&search)),
+    };
+    // Whatever is wrong with a cookie, it says no more than that.
+    let cursor = cursor.ok_or_else(|| refusal(ResultCode::UNWILLING_TO_PERFORM, OLD_COOKIE))?;
+    Ok(Page::new(cursor, asked.size, critical))
+}
+
+/// Whether an entry was one too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counted {
+    Within,
+    OverTheLimit,
+}
+
+/// An entry as the client may see it.
+enum Judged {
+    No,
+    AsItCame,
+    /// Its new body.
+    Changed(Vec<u8>),
+}
+
+/// What the permit says of an entry that a stage brought.
+fn judge(operation: &mut Operation, stage: usize, body: &[u8]) -> Judged {
+    let Purpose::Search { redacts: Some(redacts) } = &operation.purpose else { return Judged::AsItCame };
+    // What cannot be read cannot be shown to be open.
+    let look = match response::entry_name(body) {
+        Ok(name) => operation.permit.redaction().look(&redacts.policy, &redacts.directory, stage, name),
+        Err(_) => Look::Hidden,
+    };
+    let cut = match look {
+        Look::Hidden => {
+            operation.withheld += 1;
+            return Judged::No;
+        }
+        Look::Elsewhere => return Judged::No,
+        Look::Whole => return Judged::AsItCame,
+        Look::Cut(cut) => cut,
+    };
+    let Ok(mut found) = Entry::decode(body) else {
+        operation.withheld += 1;
+        return Judged::No;
+    };
+    cut.apply(&mut found);
+    let mut changed = Vec::with_capacity(body.len());
+    found.write_body(&mut changed);
+    Judged::Changed(changed)
+}
+
+/// One entry of a search: dropped where it is hidden, else passed on, or kept for the next page.
+pub(super) fn entry_found(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut Effects) -> Counted {
+    let Purpose::Search { redacts: Some(_) } = &operation.purpose else {
+        operation.entries += 1;
+        pass(operation, envelope, fx);
+        return Counted::Within;
+    };
+    let mut stage = 0;
+    if let Some(parts) = operation.parts_mut() {
+        stage = parts.stage();
+        let farewell = parts.page.as_ref().is_some_and(Page::is_farewell);
+        if parts.is_probe() || farewell {
+            return Counted::Within;
+        }
+        if let Some(page) = &mut parts.page {
+            page.receive(envelope.body.len());
+        }
+    }
+    let judged = judge(operation, stage, envelope.body);
+    if matches!(judged, Judged::No) {
+        return Counted::Within;
+    }
+    if operation.is_over_the_limit() {
+        return Counted::OverTheLimit;
+    }
+    if let Some(page) = operation.page_mut()
+        && page.is_full()
+    {
+        let controls = envelope.controls.map(<[u8]>::to_vec);
+        page.keep(Ahead { stage, body: envelope.body.to_vec(), controls });
+        // Where the page is no longer full, all that was kept belongs to it.
+        return if page.is_full() { Counted::Within } else { deliver_ahead(operation, fx) };
+    }
+    if operation.page_mut().is_some_and(|page| page.has_ahead())
+        && deliver_ahead(operation, fx) == Counted::OverTheLimit
+    {
+        return Counted::OverTheLimit;
+    }
+    show(operation, &judged, envelope, fx);
+    Counted::Within
+}
+
+/// Gives the client what was looked ahead, as far as it may see it now and the page has room.
+fn deliver_ahead(operation: &mut Operation, fx: &mut Effects) -> Counted {
+    while let Some(entry) = operation.page_mut().and_then(Page::take_ahead) {
+        let judged = judge(operation, entry.stage, &entry.body);
+        if matches!(judged, Judged::No) {
+            continue;
+        }
+        if operation.is_over_the_limit() {
+            return Counted::OverTheLimit;
+        }
+        if let Some(page) = operation.page_mut()
+            && page.is_full()
+        {
+            page.put_back(entry);
+            break;
+        }
+        let (body, controls) = (entry.body.as_slice(), entry.controls.as_deref());
+        let envelope = Envelope { id: 0, tag: tag::SEARCH_RESULT_ENTRY, body, controls };
+        show(operation, &judged, &envelope, fx);
+    }
+    Counted::Within
+}
+
+fn show(operation: &mut Operation, judged: &Judged, envelope: &Envelope<'_>, fx: &mut Effects) {
+    let body = match judged {
+        Judged::No => return,
+        Judged::AsItCame => envelope.body,
+        Judged::Changed(body) => body,
+    };
+    operation.entries += 1;
+    if let Some(page) = operation.page_mut() {
+        page.give();
+    }
+    pass(operation, &Envelope { body, ..*envelope }, fx);
+}
