@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail the test")]
 #![expect(clippy::print_stderr, reason = "a failing test shows what the gate said")]
 
+mod applications;
 mod arbitrary;
 mod bypass;
 mod cli;

@@ -67,10 +67,25 @@ impl Target {
 
     /// A Python script of `tests/it/clients`, told where to go in its environment.
     pub(crate) fn python(&self, script: &str) -> Ran {
+        self.script("/usr/bin/python3", script, &[])
+    }
+
+    /// A program of `tests/it/clients` in any language, told where to go in its environment.
+    pub(crate) fn script(&self, interpreter: &str, script: &str, arguments: &[&str]) -> Ran {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/clients").join(script);
-        let mut command = Command::new("/usr/bin/python3");
-        command.arg(path).env("LDAP_PORT", self.ldap.to_string()).env("LDAPS_PORT", self.ldaps.to_string());
+        let mut words = interpreter.split_whitespace();
+        let mut command = Command::new(words.next().unwrap());
+        command.args(words).arg(path).args(arguments);
+        command.env("LDAP_PORT", self.ldap.to_string()).env("LDAPS_PORT", self.ldaps.to_string());
+        command.env("LDAPCONF", self.folder.path().join("ldap.conf")).env_remove("LDAPRC").env("LC_ALL", "C.UTF-8");
+        // Where Debian has libraries of Node.js.
+        command.env("NODE_PATH", "/usr/share/nodejs");
         command::run(command.env("LDAP_CA", &self.ca).env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONHASHSEED", "0"))
+    }
+
+    /// Where this client may keep files.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// A raw client over TLS.
