@@ -8,6 +8,7 @@ mod convert;
 pub mod duration;
 pub mod explain;
 pub mod grant;
+pub mod login;
 pub mod problem;
 pub mod request;
 pub mod role;
@@ -18,6 +19,7 @@ pub mod session;
 pub use duration::DurationText;
 pub use explain::{ExplainBody, ExplainDecision, ExplainView, HeldBy};
 pub use grant::{GrantQuery, GrantView, RevokeBody};
+pub use login::{CodeBody, DoneView, LoginBody, ResetBody, TokenView, TotpView};
 pub use problem::Problem;
 pub use request::{
     CancelBody, Decision, HistoryView, NarrowBody, RequestBody, RequestQuery, RequestView, ReviewBody, ReviewView,

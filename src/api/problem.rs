@@ -22,6 +22,9 @@ pub struct Problem {
     /// Every error, where there can be several (a configuration that does not load).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<String>,
+    /// In how many seconds trying again makes sense.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
 }
 
 impl Problem {
@@ -33,6 +36,7 @@ impl Problem {
             status,
             detail: Some(detail.into()),
             errors: Vec::new(),
+            retry_after: None,
         }
     }
 

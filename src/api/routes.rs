@@ -4,6 +4,21 @@
 /// The header by which a caller who may (`act_as`) acts as another subject: a DN.
 pub const AS_HEADER: &str = "Tidegate-As";
 
+/// The header by which a caller shows the code of their second factor along with what needs it.
+pub const CODE_HEADER: &str = "Tidegate-Code";
+
+/// `POST`: name and password for a token.
+pub const LOGIN: &str = "/v1/login";
+/// `POST`: the token is good for nothing from here on.
+pub const LOGOUT: &str = "/v1/logout";
+/// `POST`: begins to enrol a second factor.
+pub const TOTP: &str = "/v1/totp";
+/// `POST`: ends it.
+pub const TOTP_CONFIRM: &str = "/v1/totp/confirm";
+/// `POST`: an administrator's.
+pub const TOTP_RESET: &str = "/v1/totp/reset";
+/// `POST`: shows the second factor.
+pub const STEP_UP: &str = "/v1/step-up";
 /// `GET`: who the caller is.
 pub const ME: &str = "/v1/me";
 /// `GET`: roles that the caller may request.

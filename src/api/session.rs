@@ -45,6 +45,9 @@ pub struct MeView {
     /// The local user, at the control socket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_user: Option<String>,
+    /// The subject of the client certificate, at the control port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
     /// The name behind `subject`, when the caller acts as another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub really: Option<String>,
@@ -52,6 +55,9 @@ pub struct MeView {
     pub administrator: bool,
     /// Whether the caller may see everything.
     pub auditor: bool,
+    /// Whether the second factor was shown a short while ago.
+    #[serde(default)]
+    pub second_factor: bool,
 }
 
 /// Answer of `POST /v1/reload`. One that fails is a problem (422) with every error in `errors`.

@@ -69,6 +69,9 @@ fn say_ready(running: &Running) -> std::io::Result<()> {
         }
     }
     let mut out = std::io::stdout().lock();
+    if let Some(address) = running.control_port() {
+        line += &format!(" https={address}");
+    }
     writeln!(out, "{line} control={}", running.control().display())?;
     out.flush()
 }

@@ -4,6 +4,7 @@
 //! means, [`Config`] is what is left when nothing was wrong. Files that the configuration names are
 //! opened here, so that a typing error in a path is found before anything starts.
 
+mod control;
 mod directory;
 mod error;
 mod file;
@@ -14,11 +15,12 @@ mod sections;
 mod suggest;
 mod value;
 
+pub use control::{CertificateSubject, Control, ControlPort, LocalSubject};
 pub use directory::{Directory, DirectoryUrl, ServiceAccount, Transport};
 pub use error::{ConfigError, ConfigErrors};
 pub use file::Secret;
 pub use lint::{Warning, lint};
-pub use sections::{Audit, Control, Listen, LocalSubject, Runtime, Store, Tls};
+pub use sections::{Audit, Listen, Runtime, Store, Tls};
 
 use crate::engine::policy::Policy;
 use error::Problems;
@@ -38,7 +40,7 @@ pub struct Config {
     pub directory: Directory,
     /// `[policy]`, `[[resource]]`, `[[standing]]` and `[[role]]`.
     pub policy: Policy,
-    /// `[control]`: the command line's door.
+    /// `[control]`: the doors of people.
     pub control: Control,
     /// `[store]`: where requests and grants are kept.
     pub store: Store,
@@ -101,7 +103,7 @@ impl Config {
         let tls = sections::tls(root);
         let directory = directory::directory(root);
         let policy = policy::policy(root);
-        let control = sections::control(root);
+        let control = control::control(root, tls.as_ref());
         let store = sections::store(root);
         let audit = sections::audit(root);
         let runtime = sections::runtime(root);
@@ -129,7 +131,7 @@ pub fn control_socket(path: &Path) -> Result<PathBuf, ConfigErrors> {
     let problems = Problems::new(path, &text);
     let (document, _) = toml::de::DeTable::parse_recoverable(&text);
     let folder = path.parent().unwrap_or(Path::new(""));
-    let socket = sections::control_socket(&Section::root(&document, folder, &problems).section("control"));
+    let socket = control::control_socket(&Section::root(&document, folder, &problems).section("control"));
     socket.ok_or_else(|| problems.into_errors())
 }
 

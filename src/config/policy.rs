@@ -3,10 +3,10 @@
 
 use super::raw::{Located, Section};
 use super::suggest::nearest;
-use super::value::Name;
+use super::value::{FromText, Name, one_of};
 use crate::engine::ldap::Dn;
 use crate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
-use crate::engine::policy::role::{Allow, Role};
+use crate::engine::policy::role::{Allow, Role, SecondFactor};
 use crate::engine::policy::selector::Selector;
 use crate::engine::policy::{Mode, OperationKind, OperationSet, Policy, RefusalStyle, Standing};
 use std::sync::Arc;
@@ -150,6 +150,7 @@ fn role(mut section: Section<'_>, known: &Known<'_>, taken: &mut Names) -> Optio
     let times = times(&section);
     let reason_required = section.optional::<bool>("reason_required").is_none_or(|found| found.value);
     let ticket_pattern = section.optional::<String>("ticket_pattern").and_then(|found| ticket(&section, &found));
+    let second_factor = second_factor(&section);
     later(&section);
     section.finish();
     let (max_duration, default_duration, request_ttl) = times?;
@@ -166,6 +167,7 @@ fn role(mut section: Section<'_>, known: &Known<'_>, taken: &mut Names) -> Optio
         request_ttl,
         reason_required,
         ticket_pattern,
+        second_factor,
     }))
 }
 
@@ -175,10 +177,28 @@ fn later(section: &Section<'_>) {
     section.not_yet("automatic", "automatic approval is");
     section.not_yet("break_glass", "break-glass is");
     section.only("replicate", &false, "replication is");
-    if section.has("second_factor") && !section.is_empty_list("second_factor") {
-        section.not_yet("second_factor", "a second factor is");
+}
+
+/// Of whom a second factor is demanded.
+fn second_factor(section: &Section<'_>) -> SecondFactor {
+    let whom = section.list::<Party>("second_factor").map(|list| list.value).unwrap_or_default();
+    let named = |party| whom.iter().any(|found| found.value == party);
+    SecondFactor { requester: named(Party::Requester), approver: named(Party::Approver) }
+}
+
+/// One side of a request.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Party {
+    Requester,
+    Approver,
+}
+
+impl FromText for Party {
+    const EXAMPLE: &'static str = "\"approver\"";
+
+    fn from_text(text: &str) -> Result<Party, String> {
+        one_of(text, "party", &[("requester", Party::Requester), ("approver", Party::Approver)])
     }
-    section.list::<String>("second_factor");
 }
 
 fn allow(section: &Section<'_>, known: &Known<'_>) -> Option<Vec<Allow>> {
@@ -276,10 +296,15 @@ fn needed(section: &Section<'_>, key: &'static str, otherwise: &str, example: &s
 /// Notes selectors that can never match a session in the directory.
 fn session_selectors(section: &Section<'_>, key: &str, list: &[Located<Selector>]) {
     for found in list {
-        if let Selector::Local(user) = &found.value {
-            let message = "is for people at the control socket; name an entry of the directory with dn:<DN>";
-            section.problem(found.at, format!("{key}: \"local:{user}\" {message}"));
-        }
+        let message = match &found.value {
+            Selector::Local(_) => "is for people at the control socket; name an entry of the directory with dn:<DN>",
+            // Nothing tells yet which certificate a session came with: it would name nobody.
+            Selector::Certificate(_) => {
+                "is for callers of the control port; name an entry of the directory with dn:<DN>"
+            }
+            Selector::Dn(_) | Selector::Subtree(_) | Selector::Group(_) | Selector::Anyone => continue,
+        };
+        section.problem(found.at, format!("{key}: \"{}\" {message}", found.value));
     }
 }
 

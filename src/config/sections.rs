@@ -1,11 +1,8 @@
-//! The plain sections: `[listen]`, `[tls]`, `[control]`, `[store]`, `[audit]`, `[runtime]`.
+//! The plain sections: `[listen]`, `[tls]`, `[store]`, `[audit]`, `[runtime]`.
 
 use super::file;
-use super::policy::selectors;
 use super::raw::Section;
 use super::value::{FromText, one_of};
-use crate::engine::policy::selector::Selector;
-use crate::engine::workflow::Authority;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,25 +36,6 @@ pub struct Tls {
     /// Whether a client without a certificate is turned away. Only with `client_ca`.
     pub require_client_certificate: bool,
 }
-
-/// The command line's door.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Control {
-    /// The Unix socket that is listened on.
-    pub socket: PathBuf,
-    /// Which subject a local user is; `None`: local users have no name in the directory.
-    pub local_subject: Option<LocalSubject>,
-    /// Who may act as somebody else (`--as DN`).
-    pub act_as: Vec<Selector>,
-    /// Who may end anybody's grant and reload.
-    pub administrators: Vec<Selector>,
-    /// Who may see every request and grant.
-    pub auditors: Vec<Selector>,
-}
-
-/// A pattern for DNs with `{user}` in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LocalSubject(String);
 
 /// Where requests and grants are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,28 +113,6 @@ pub(super) fn tls(root: &Section<'_>) -> Option<Tls> {
     })
 }
 
-pub(super) fn control(root: &Section<'_>) -> Option<Control> {
-    let section = root.section("control");
-    let socket = control_socket(&section);
-    let local_subject = section.optional::<LocalSubject>("local_subject");
-    let act_as = selectors(&section, "act_as");
-    let administrators = selectors(&section, "administrators");
-    let auditors = selectors(&section, "auditors");
-    section.not_yet("listen", "the control API over TLS is");
-    section.finish();
-    Some(Control {
-        socket: socket?,
-        local_subject: local_subject.map(|found| found.value),
-        act_as,
-        administrators,
-        auditors,
-    })
-}
-
-pub(super) fn control_socket(section: &Section<'_>) -> Option<PathBuf> {
-    file::path(section, "socket", "\"run/control.sock\"")
-}
-
 pub(super) fn store(root: &Section<'_>) -> Option<Store> {
     let section = root.section("store");
     let path = file::path(&section, "path", "\"data/store\"");
@@ -180,31 +136,6 @@ pub(super) fn runtime(root: &Section<'_>) -> Option<Runtime> {
     let threads = section.has("threads").then(|| section.number("threads", 1, 1..=1024));
     section.finish();
     Some(Runtime { threads: threads.and_then(|threads| usize::try_from(threads).ok()) })
-}
-
-impl LocalSubject {
-    const PLACEHOLDER: &'static str = "{user}";
-
-    /// As it was written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromText for LocalSubject {
-    const EXAMPLE: &'static str = "\"uid={user},ou=people,dc=example,dc=com\"";
-
-    fn from_text(text: &str) -> Result<LocalSubject, String> {
-        // Without it, all users of the machine would be one person, and could approve for each other.
-        if !text.contains(Self::PLACEHOLDER) {
-            return Err(format!("{text:?} does not say where the user's name goes; write it like {}", Self::EXAMPLE));
-        }
-        let authority = Authority { local_subject: Some(text.to_owned()), ..Authority::default() };
-        match (authority.subject_of("a"), authority.subject_of("b")) {
-            (Some(a), Some(b)) if a != b => Ok(LocalSubject(text.to_owned())),
-            _ => Err(format!("{text:?} is not a distinguished name of RFC 4514; write it like {}", Self::EXAMPLE)),
-        }
-    }
 }
 
 /// What an operation waits for before it is answered: nothing, or its record being on disk.

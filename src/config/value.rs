@@ -124,8 +124,6 @@ impl FromText for Selector {
 
     fn from_text(text: &str) -> Result<Selector, String> {
         match Selector::parse(text) {
-            // Nothing tells yet which certificate a session came with: it would name nobody.
-            Ok(Selector::Certificate(_)) => Err(format!("{text:?}: certificate selectors are not supported yet")),
             Ok(selector) => Ok(selector),
             Err(error) => Err(format!("{text:?}: {error}")),
         }

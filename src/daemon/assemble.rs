@@ -1,5 +1,6 @@
 //! From configuration to the parts of a gate.
 
+use super::control::{Names, PortTls};
 use super::directory::{Reading, ServiceAccount, Source};
 use super::gate::{Gate, Limits};
 use super::tls::{self, TlsError};
@@ -31,6 +32,13 @@ pub(super) fn limits(config: &config::Listen) -> Limits {
 pub(super) fn server_tls(config: &config::Tls) -> Result<ServerConfig, TlsError> {
     let client_ca = config.client_ca.as_deref();
     tls::server_config(&config.certificate, &config.private_key, client_ca, config.require_client_certificate)
+}
+
+/// What callers of the control port see.
+pub(super) fn port_tls(config: &config::ControlPort) -> Result<PortTls, TlsError> {
+    let tls = tls::server_config(&config.certificate, &config.private_key, config.client_ca.as_deref(), false)?;
+    let names = Names::new(tls::leaf(&config.certificate)?, config.hosts.clone());
+    Ok(PortTls { config: Arc::new(tls), names: Arc::new(names) })
 }
 
 pub(super) fn upstream(config: &config::Directory) -> Result<Directory, TlsError> {

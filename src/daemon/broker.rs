@@ -256,6 +256,14 @@ impl Broker {
         self.events.event(events::of_call(event, actor));
     }
 
+    /// The same, with what it was about and why.
+    pub fn record_done(&self, event: &str, about: &str, reason: &str, actor: &Actor) {
+        let mut done = events::of_call(event, actor);
+        done["about"] = about.into();
+        done["reason"] = reason.into();
+        self.events.event(done);
+    }
+
     fn moment(&self) -> Moment {
         Moment {
             snapshot: self.shared.snapshot.load_full(),

@@ -3,6 +3,7 @@
 mod assemble;
 pub mod audit_log;
 pub mod broker;
+pub mod certificate;
 pub mod clock;
 pub mod control;
 pub mod demo;

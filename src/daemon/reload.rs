@@ -3,15 +3,27 @@
 
 use super::assemble;
 use super::broker::{Broker, EventSink};
-use super::control::{ControlHooks, Later};
+use super::control::{ControlHooks, Later, LoginSettings, Logins, PortTls};
+use super::directory::ANSWER_TIMEOUT;
 use super::gate::Gate;
+use super::ldap_client::LdapClient;
 use crate::api::{ReloadView, SessionView};
 use crate::config::Config;
+use crate::engine::ldap::Dn;
 use arc_swap::ArcSwap;
+use ldap3_proto::proto::LdapResultCode;
 use serde_json::json;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
+
+/// What a reload changes of the control port.
+pub(super) struct Doors {
+    pub(super) logins: Arc<Logins>,
+    /// What the port shows; `None`: there is none.
+    pub(super) port_tls: Option<Arc<ArcSwap<PortTls>>>,
+}
 
 /// Reloads.
 pub struct Reloader {
@@ -22,6 +34,7 @@ pub struct Reloader {
     started: Arc<Config>,
     source: Option<PathBuf>,
     reloaded: watch::Sender<u64>,
+    doors: Doors,
     one_at_a_time: Mutex<()>,
 }
 
@@ -32,9 +45,10 @@ impl Reloader {
         config: Arc<ArcSwap<Config>>,
         source: Option<PathBuf>,
         reloaded: watch::Sender<u64>,
+        doors: Doors,
     ) -> Reloader {
         let started = config.load_full();
-        Reloader { gate, broker, config, started, source, reloaded, one_at_a_time: Mutex::new(()) }
+        Reloader { gate, broker, config, started, source, reloaded, doors, one_at_a_time: Mutex::new(()) }
     }
 
     /// Reads the file again. Blocks (files, the store): not for the threads that serve sessions.
@@ -66,8 +80,17 @@ impl Reloader {
         // Everything that can fail comes before anything that is taken over.
         let tls = assemble::server_tls(&config.tls).map_err(|error| vec![error.to_string()])?;
         let upstream = assemble::upstream(&config.directory).map_err(|error| vec![error.to_string()])?;
+        let port_tls = config.control.port.as_ref().map(assemble::port_tls).transpose();
+        let port_tls = port_tls.map_err(|error| vec![error.to_string()])?;
         let needs_restart = needs_restart(&self.started, &config);
         self.gate.tls.store(Arc::new(tls));
+        if let (Some(current), Some(new)) = (&self.doors.port_tls, port_tls) {
+            current.store(Arc::new(new));
+        }
+        // A port that was taken out of the file goes on serving until the restart; as it was.
+        if config.control.port.is_some() {
+            self.doors.logins.install(LoginSettings::new(config.control.port.as_ref()));
+        }
         // Even if the section says what it said: the file with the authority may hold another.
         self.gate.directory.store(Arc::new(upstream));
         let revoked = self.broker.install(Arc::new(config.policy.clone()), assemble::authority(&config.control));
@@ -83,11 +106,16 @@ fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
     let changed = [
         ("[listen]", old.listen != new.listen),
         ("[control] socket", old.control.socket != new.control.socket),
+        ("[control] listen", listens(old) != listens(new)),
         ("[store]", old.store != new.store),
         ("[audit]", old.audit != new.audit),
         ("[runtime]", old.runtime != new.runtime),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name.to_owned()).collect()
+}
+
+fn listens(config: &Config) -> Option<SocketAddr> {
+    config.control.port.as_ref().map(|port| port.listen)
 }
 
 /// A handle that the control port calls.
@@ -108,5 +136,20 @@ impl ControlHooks for Reloader {
             return Err("the directory has not answered yet".to_owned());
         }
         Ok(())
+    }
+
+    /// Over a connection of its own, which ends with the answer.
+    fn check_password(&self, subject: Dn, password: String) -> Later<'_, Result<bool, String>> {
+        Box::pin(async move {
+            let directory = self.gate.directory.load_full();
+            let (stream, _) = directory.connect().await.map_err(|error| error.to_string())?;
+            let mut client = LdapClient::new(stream, ANSWER_TIMEOUT);
+            let answer = client.bind(subject.text(), &password).await.map_err(|error| error.to_string())?;
+            match answer.code {
+                LdapResultCode::Success => Ok(true),
+                LdapResultCode::Busy | LdapResultCode::Unavailable => Err(format!("{:?}", answer.code)),
+                _ => Ok(false),
+            }
+        })
     }
 }

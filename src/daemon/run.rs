@@ -4,11 +4,11 @@ use super::assemble::{self, OwnQuestions};
 use super::audit_log::{self, AuditLog, AuditLogError};
 use super::broker::{Broker, EventSink};
 use super::clock::Clock;
-use super::control::{Control, ControlError, ControlSocket};
+use super::control::{Control, ControlError, ControlPort, ControlSocket, LoginSettings, Logins};
 use super::directory;
 use super::gate::Gate;
 use super::listener::{self, Kind, Workers};
-use super::reload::Reloader;
+use super::reload::{Doors, Reloader};
 use super::state::Shared;
 use super::store::StoreError;
 use super::store::sled::SledStore;
@@ -72,6 +72,7 @@ pub struct Running {
     ldaps: Option<SocketAddr>,
     ldap: Option<SocketAddr>,
     control: PathBuf,
+    control_port: Option<SocketAddr>,
     accepting: JoinSet<()>,
     /// Without them their threads end, and the sessions on them in the middle of a word.
     workers: Workers,
@@ -87,6 +88,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     let clock = Clock::new();
     let tls = assemble::server_tls(&config.tls)?;
     let upstream = assemble::upstream(&config.directory)?;
+    let port_tls = config.control.port.as_ref().map(assemble::port_tls).transpose()?;
     let shared = Arc::new(Shared::new(first_snapshot(&config)));
     shared.authority.store(Arc::new(assemble::authority(&config.control)));
     let audit = Arc::new(open_audit(&config, &clock, &shared)?);
@@ -97,6 +99,12 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     let ldaps = listen(config.listen.ldaps).await?;
     let ldap = listen(config.listen.ldap).await?;
     let socket = ControlSocket::bind(&config.control.socket)?;
+    let port = match (&config.control.port, port_tls) {
+        (Some(port), Some(tls)) => Some((ControlPort::bind(port.listen).await?, Arc::new(ArcSwap::from_pointee(tls)))),
+        (_, _) => None,
+    };
+    let logins = Logins::new(LoginSettings::new(config.control.port.as_ref()), second_factors(&config.store.path));
+    let logins = Arc::new(logins);
     let gate = Arc::new(Gate {
         shared,
         clock,
@@ -111,7 +119,8 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     let workers = Workers::start(&gate, threads)?;
     let (reloaded, reloads) = watch::channel(0);
     let config = Arc::new(ArcSwap::from_pointee(config));
-    let reloader = Arc::new(Reloader::new(gate.clone(), broker.clone(), config.clone(), source, reloaded));
+    let doors = Doors { logins: logins.clone(), port_tls: port.as_ref().map(|(_, tls)| tls.clone()) };
+    let reloader = Arc::new(Reloader::new(gate.clone(), broker.clone(), config.clone(), source, reloaded, doors));
 
     let mut background = JoinSet::new();
     let (read, mut was_read) = watch::channel(false);
@@ -127,8 +136,17 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     }
 
     let stop = CancellationToken::new();
-    let control =
-        Arc::new(Control { broker, shared: gate.shared.clone(), clock: gate.clock.clone(), hooks: reloader.clone() });
+    let control = Arc::new(Control {
+        broker,
+        shared: gate.shared.clone(),
+        clock: gate.clock.clone(),
+        hooks: reloader.clone(),
+        logins,
+    });
+    let control_port = port.as_ref().map(|(port, _)| port.address());
+    if let Some((port, tls)) = port {
+        background.spawn(port.serve(control.clone(), tls, stop.clone().cancelled_owned()));
+    }
     let path = config.load().control.socket.clone();
     let stopping = stop.clone().cancelled_owned();
     background.spawn(async move {
@@ -139,8 +157,8 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     let mut accepting = JoinSet::new();
     let (ldaps, ldap) =
         (accept(&mut accepting, ldaps, Kind::Ldaps, &workers), accept(&mut accepting, ldap, Kind::Ldap, &workers));
-    gate.audit.event(json!({ "event": "started", "ldaps": ldaps, "ldap": ldap }));
-    Ok(Running { gate, reloader, ldaps, ldap, control: path, accepting, workers, background, stop })
+    gate.audit.event(json!({ "event": "started", "ldaps": ldaps, "ldap": ldap, "control": control_port }));
+    Ok(Running { gate, reloader, ldaps, ldap, control: path, control_port, accepting, workers, background, stop })
 }
 
 impl Running {
@@ -157,6 +175,11 @@ impl Running {
     /// The control socket.
     pub fn control(&self) -> &Path {
         &self.control
+    }
+
+    /// Where the control API is served over TLS.
+    pub fn control_port(&self) -> Option<SocketAddr> {
+        self.control_port
     }
 
     /// Takes over a changed configuration and changed certificates.
@@ -196,6 +219,13 @@ pub fn raise_file_limit() {
     if let Err(error) = raised {
         tracing::warn!(%error, "cannot raise the limit on open files");
     }
+}
+
+/// Where second factors are kept: beside the store, whose folder is its own.
+fn second_factors(store: &Path) -> PathBuf {
+    let mut name = store.file_name().unwrap_or_default().to_owned();
+    name.push(".second-factors");
+    store.with_file_name(name)
 }
 
 fn first_snapshot(config: &Config) -> Snapshot {

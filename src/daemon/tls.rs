@@ -86,6 +86,12 @@ pub fn server_config(
     builder.with_single_cert(chain, key).map_err(tls)
 }
 
+/// The certificate that a server shows: the first of its chain.
+pub fn leaf(certificate: &Path) -> Result<CertificateDer<'static>, TlsError> {
+    let empty = || TlsError::Pem { path: certificate.to_owned(), reason: "holds no certificate".to_owned() };
+    certificates(certificate)?.into_iter().next().ok_or_else(empty)
+}
+
 /// What the directory must show: a certificate for its host name, signed under `ca`.
 pub fn client_config(ca: &Path) -> Result<ClientConfig, TlsError> {
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(ca)?), provider())

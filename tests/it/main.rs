@@ -8,6 +8,7 @@ mod arbitrary;
 mod bypass;
 mod cli;
 mod configuration;
+mod control;
 mod demo;
 mod directories;
 mod durability;

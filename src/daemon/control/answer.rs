@@ -43,7 +43,9 @@ impl Failure {
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.0.retry_after;
         let mut response = (status, Json(self.0)).into_response();
+        super::guard::say_when(response.headers_mut(), retry_after);
         response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(problem::MEDIA_TYPE));
         response
     }
@@ -83,6 +85,7 @@ fn status_of_workflow(error: &WorkflowError) -> StatusCode {
     match error {
         WorkflowError::NoSubject
         | WorkflowError::NotEligible(_)
+        | WorkflowError::SecondFactor(_)
         | WorkflowError::NotBeneficiary { .. }
         | WorkflowError::OwnRequest
         | WorkflowError::NotApprover(_)

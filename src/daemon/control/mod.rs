@@ -1,23 +1,30 @@
-//! The control port: HTTP/JSON over a Unix socket. Knows who is calling and what the engine and
+//! The control port: HTTP/JSON over a Unix socket and over TLS. Knows who is calling and what the engine and
 //! the broker make of it; decides nothing.
 
 mod answer;
 mod explain;
 mod grants;
+mod guard;
 mod identity;
+mod login;
+mod port;
 mod requests;
 mod server;
 mod service;
 #[cfg(test)]
 mod tests;
 
-pub use identity::Peer;
+pub use guard::Names;
+pub use identity::{Peer, Remote};
+pub use login::{LoginSettings, Logins};
+pub use port::{ControlPort, PortTls};
 pub use server::{ControlError, ControlSocket};
 
 use super::broker::Broker;
 use super::clock::Clock;
 use super::state::Shared;
 use crate::api::{ReloadView, SessionView, routes};
+use crate::engine::ldap::Dn;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
@@ -46,6 +53,10 @@ pub trait ControlHooks: Send + Sync {
     /// # Errors
     /// Why not.
     fn ready(&self) -> Result<(), String>;
+
+    /// Whether the directory takes this password for this subject. Both are sent as they are: what
+    /// must not be asked is the caller's to know. An error says why it could not be asked.
+    fn check_password(&self, subject: Dn, password: String) -> Later<'_, Result<bool, String>>;
 }
 
 /// What the control port works with.
@@ -58,12 +69,21 @@ pub struct Control {
     pub clock: Clock,
     /// The rest of the process.
     pub hooks: Arc<dyn ControlHooks>,
+    /// Who is logged in.
+    pub logins: Arc<Logins>,
 }
 
-/// Every call of the control API. Requests must carry a [`Peer`] in their extensions.
+/// Every call of the control API. Requests must carry a [`Peer`] or a [`Remote`] in their
+/// extensions; with a [`Remote`], the [`Names`] of the port as well.
 pub fn router(control: Arc<Control>) -> Router {
     Router::new()
         .route(routes::ME, get(service::me))
+        .route(routes::LOGIN, post(login::login))
+        .route(routes::LOGOUT, post(login::logout))
+        .route(routes::TOTP, post(login::enrol_totp))
+        .route(routes::TOTP_CONFIRM, post(login::confirm_totp))
+        .route(routes::TOTP_RESET, post(login::reset_totp))
+        .route(routes::STEP_UP, post(login::step_up))
         .route(routes::ROLES, get(service::roles))
         .route(routes::REQUESTS, get(requests::list).post(requests::ask))
         .route(routes::REQUEST, get(requests::show))
@@ -82,5 +102,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .method_not_allowed_fallback(answer::no_such_method)
         .layer(from_fn(answer::in_time))
         .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(from_fn(guard::check))
+        .layer(from_fn(guard::finish))
         .with_state(control)
 }

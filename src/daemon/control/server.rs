@@ -32,6 +32,14 @@ pub enum ControlError {
     /// Another process serves it.
     #[error("the control socket {0} is in use by another process")]
     InUse(PathBuf),
+    /// The address of the port cannot be had.
+    #[error("the control port cannot listen on {address}: {error}")]
+    Listen {
+        /// Which.
+        address: std::net::SocketAddr,
+        /// What went wrong.
+        error: std::io::Error,
+    },
     /// There is something else of that name.
     #[error("{0} exists and is not a socket")]
     NotASocket(PathBuf),

@@ -11,12 +11,15 @@ use std::sync::Arc;
 
 pub(super) async fn me(State(control): State<Arc<Control>>, caller: Caller) -> Answer {
     let actor = &caller.actor;
+    let own = actor.really.as_ref().unwrap_or(&actor.acts);
     let view = control.broker.with_context(|context| MeView {
         subject: actor.acts.dn.as_ref().map(|dn| dn.text().to_owned()),
-        local_user: actor.really.as_ref().unwrap_or(&actor.acts).local_user.clone(),
+        local_user: own.local_user.clone(),
+        certificate: own.certificate.as_ref().map(ToString::to_string),
         really: actor.really.as_ref().map(ToString::to_string),
         administrator: context.is_administrator(actor),
         auditor: context.sees_everything(actor),
+        second_factor: actor.second_factor,
     });
     json(StatusCode::OK, &view)
 }

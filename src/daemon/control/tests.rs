@@ -24,6 +24,9 @@ struct Hooks {
     sessions: Vec<SessionView>,
     reloads: Mutex<Vec<Result<ReloadView, Vec<String>>>>,
     not_ready: Mutex<Option<String>>,
+    /// Of whom the directory was asked for a password.
+    asked: Mutex<Vec<Dn>>,
+    directory_away: Mutex<bool>,
 }
 
 impl ControlHooks for Hooks {
@@ -38,12 +41,21 @@ impl ControlHooks for Hooks {
     fn ready(&self) -> Result<(), String> {
         self.not_ready.lock().unwrap().clone().map_or(Ok(()), Err)
     }
+
+    /// Everybody's password is their name.
+    fn check_password(&self, subject: Dn, password: String) -> Later<'_, Result<bool, String>> {
+        let right = uid(&password).is_surely(&subject);
+        self.asked.lock().unwrap().push(subject);
+        let away = *self.directory_away.lock().unwrap();
+        Box::pin(async move { if away { Err("it is away".to_owned()) } else { Ok(right) } })
+    }
 }
 
 /// A control port that is served, and its house.
 struct Door {
     house: House,
     hooks: Arc<Hooks>,
+    logins: Arc<Logins>,
     path: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     served: tokio::task::JoinHandle<Result<(), ControlError>>,
@@ -75,20 +87,27 @@ impl Door {
         let directory = DirectoryFacts { naming_contexts: vec![dn("dc=x")], ..DirectoryFacts::default() };
         house.shared.update(|snapshot| Snapshot { directory: Arc::new(directory), ..snapshot.clone() });
         let hooks = Arc::new(hooks);
+        let directory = tempfile::tempdir().expect("a directory");
+        let settings = LoginSettings {
+            login_subject: Some("uid={user},ou=people,dc=x".to_owned()),
+            token_ttl: std::time::Duration::from_secs(3600),
+            certificate_subject: Some("uid={cn},ou=people,dc=x".to_owned()),
+        };
+        let logins = Arc::new(Logins::new(settings, directory.path().join("second-factors")));
         let control = Arc::new(Control {
             broker: Arc::clone(&house.broker),
             shared: Arc::clone(&house.shared),
             clock: house.clock.clone(),
             hooks: Arc::clone(&hooks) as Arc<dyn ControlHooks>,
+            logins: Arc::clone(&logins),
         });
-        let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("run").join("control.sock");
         let socket = ControlSocket::bind(&path).expect("a socket");
         let (stop, stopped) = oneshot::channel();
         let served = tokio::spawn(socket.serve(control, async {
             let _ = stopped.await;
         }));
-        Door { house, hooks, path, stop: Some(stop), served, _directory: directory }
+        Door { house, hooks, logins, path, stop: Some(stop), served, _directory: directory }
     }
 
     async fn get(&self, who: &str, path: &str) -> (u16, Value) {
@@ -127,6 +146,7 @@ async fn as_peer(door: &Door, peer: Peer, request: Request<Full<Bytes>>) -> (u16
         shared: Arc::clone(&door.house.shared),
         clock: door.house.clock.clone(),
         hooks: Arc::clone(&door.hooks) as Arc<dyn ControlHooks>,
+        logins: Arc::clone(&door.logins),
     };
     let service = hyper_util::service::TowerToHyperService::new(router(Arc::new(control)).layer(axum::Extension(peer)));
     tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(far), service));

@@ -4,7 +4,7 @@ use super::history::{Actor, Identity};
 use crate::engine::Now;
 use crate::engine::ldap::Dn;
 use crate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
-use crate::engine::policy::role::{Allow, Role};
+use crate::engine::policy::role::{Allow, Role, SecondFactor};
 use crate::engine::policy::selector::{Groups, Membership, Selector};
 use crate::engine::policy::{Mode, OperationKind, OperationSet, Policy, RefusalStyle};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -25,12 +25,13 @@ pub(crate) fn uid(name: &str) -> Dn {
 
 /// A person who acts under their own name.
 pub(crate) fn person(name: &str) -> Actor {
-    Actor::own(Identity { dn: Some(uid(name)), local_user: Some(name.to_owned()) }, "local")
+    Actor::own(Identity { local_user: Some(name.to_owned()), ..Identity::of_dn(uid(name)) }, "local")
 }
 
 /// A person who acts under somebody else's name.
 pub(crate) fn person_as(name: &str, acted_as: &str) -> Actor {
-    Actor { acts: Identity::of_dn(uid(acted_as)), really: Some(person(name).acts), from: "local".to_owned() }
+    let really = person(name);
+    Actor { acts: Identity::of_dn(uid(acted_as)), really: Some(really.acts.clone()), ..really }
 }
 
 /// So many seconds into the test, on both clocks.
@@ -83,6 +84,7 @@ pub(crate) fn editor() -> Role {
         request_ttl: 8 * HOUR,
         reason_required: true,
         ticket_pattern: None,
+        second_factor: SecondFactor::default(),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub const TIDEGATE: &str = "tidegate";
 
 /// One person, as one door knows them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     /// Their DN, where the door leads to one.
     #[serde(with = "dn_text::option", default, skip_serializing_if = "Option::is_none")]
@@ -16,12 +16,15 @@ pub struct Identity {
     /// The user of this machine; only at the control socket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_user: Option<String>,
+    /// The subject of their client certificate; only at the control port over TLS.
+    #[serde(with = "dn_text::boxed", default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<Box<Dn>>,
 }
 
 impl Identity {
     /// Somebody of whom only the DN is known.
     pub fn of_dn(dn: Dn) -> Identity {
-        Identity { dn: Some(dn), local_user: None }
+        Identity { dn: Some(dn), ..Identity::default() }
     }
 
     /// Whether this may be the person that the directory knows as `dn` (some directory would
@@ -36,13 +39,14 @@ impl Identity {
     }
 }
 
-/// The DN; without one, `local:` and the user's name.
+/// The DN; without one, `local:` and the user's name, or `certificate:` and its subject.
 impl std::fmt::Display for Identity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match (&self.dn, &self.local_user) {
-            (Some(dn), _) => f.write_str(dn.text()),
-            (None, Some(user)) => write!(f, "local:{user}"),
-            (None, None) => f.write_str("nobody"),
+        match (&self.dn, &self.local_user, &self.certificate) {
+            (Some(dn), _, _) => f.write_str(dn.text()),
+            (None, Some(user), _) => write!(f, "local:{user}"),
+            (None, None, Some(subject)) => write!(f, "certificate:{subject}"),
+            (None, None, None) => f.write_str("nobody"),
         }
     }
 }
@@ -56,12 +60,14 @@ pub struct Actor {
     pub really: Option<Identity>,
     /// From where: `local` or an address.
     pub from: String,
+    /// Whether who really does it has shown their second factor lately.
+    pub second_factor: bool,
 }
 
 impl Actor {
     /// Somebody who acts under their own name.
     pub fn own(identity: Identity, from: &str) -> Actor {
-        Actor { acts: identity, really: None, from: from.to_owned() }
+        Actor { acts: identity, really: None, from: from.to_owned(), second_factor: false }
     }
 
     /// The name to record as who did it: the real one.
@@ -192,6 +198,30 @@ pub mod dn_text {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Dn, D::Error> {
         let text = String::deserialize(deserializer)?;
         Dn::parse(text.as_bytes()).map_err(D::Error::custom)
+    }
+
+    /// The same for one that is mostly missing.
+    pub mod boxed {
+        use super::{Deserializer, Dn, Serializer, option};
+
+        /// Writes the text or nothing.
+        ///
+        /// # Errors
+        /// The serializer's.
+        pub fn serialize<S: Serializer>(dn: &Option<Box<Dn>>, serializer: S) -> Result<S::Ok, S::Error> {
+            match dn {
+                Some(dn) => serializer.serialize_some(dn.text()),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        /// Reads the text or nothing.
+        ///
+        /// # Errors
+        /// It is not a DN.
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<Dn>>, D::Error> {
+            Ok(option::deserialize(deserializer)?.map(Box::new))
+        }
     }
 
     /// The same for one that may be missing.

@@ -17,6 +17,15 @@ pub struct Allow {
     pub base: Option<Dn>,
 }
 
+/// Who must show a second factor.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SecondFactor {
+    /// Whoever asks.
+    pub requester: bool,
+    /// Whoever approves.
+    pub approver: bool,
+}
+
 /// What can be requested.
 #[derive(Debug, Clone)]
 pub struct Role {
@@ -44,4 +53,6 @@ pub struct Role {
     pub reason_required: bool,
     /// What a ticket must look like; `None`: no ticket is asked for.
     pub ticket_pattern: Option<regex_lite::Regex>,
+    /// Who must show a second factor.
+    pub second_factor: SecondFactor,
 }

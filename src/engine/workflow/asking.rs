@@ -41,6 +41,9 @@ pub fn ask(id: String, wish: Wish, actor: &Actor, context: &Context<'_>) -> Resu
     let role = context.policy.role(&wish.role).ok_or_else(|| WorkflowError::UnknownRole(wish.role.clone()))?;
     let subject = wish.subject.unwrap_or(asker);
     check_eligible(role, &actor.acts, &subject, context)?;
+    if role.second_factor.requester && !actor.second_factor {
+        return Err(WorkflowError::SecondFactor(role.name.to_string()));
+    }
     check_texts(role, &wish.reason, wish.ticket.as_deref())?;
     let duration = check_duration(role, wish.duration)?;
     check_start(wish.start, duration, context.now.wall)?;

@@ -23,8 +23,7 @@ pub struct Authority {
 impl Authority {
     /// The subject that a user of this machine is.
     pub fn subject_of(&self, user: &str) -> Option<Dn> {
-        let text = self.local_subject.as_ref()?.replace("{user}", &escaped(user));
-        Dn::parse(text.as_bytes()).ok().filter(|dn| !dn.is_root())
+        subject_by(self.local_subject.as_ref()?, "{user}", user)
     }
 
     /// Every group that these depend on: what has to be kept fresh.
@@ -111,8 +110,11 @@ impl Context<'_> {
     }
 
     fn matches_one(&self, selector: &Selector, identity: &Identity) -> bool {
-        let person =
-            Person { subject: identity.dn.as_ref(), local_user: identity.local_user.as_deref(), certificate: None };
+        let person = Person {
+            subject: identity.dn.as_ref(),
+            local_user: identity.local_user.as_deref(),
+            certificate: identity.certificate.as_deref(),
+        };
         selector.matches(&person, self.groups, self.now)
     }
 
@@ -130,6 +132,12 @@ impl Context<'_> {
             | Selector::Anyone => false,
         }
     }
+}
+
+/// The DN that a pattern gives when `value` stands in the place of `placeholder`, whatever is in it.
+pub fn subject_by(pattern: &str, placeholder: &str, value: &str) -> Option<Dn> {
+    let text = pattern.replace(placeholder, &escaped(value));
+    Dn::parse(text.as_bytes()).ok().filter(|dn| !dn.is_root())
 }
 
 /// Whether the two are surely one person.

@@ -39,6 +39,9 @@ pub enum WorkflowError {
         /// For whom.
         subject: String,
     },
+    /// The role demands a second factor of those who ask or approve.
+    #[error("the role {0} demands a second factor: give the code that your authenticator shows")]
+    SecondFactor(String),
     /// The directory has not said who is in the groups that this depends on.
     #[error("who is in the groups of the role {0} is not known at the moment; try again")]
     MembershipUnknown(String),
@@ -115,6 +118,7 @@ impl WorkflowError {
             WorkflowError::UnknownRole(_) => "unknown-role",
             WorkflowError::NotEligible(_) => "not-eligible",
             WorkflowError::NotBeneficiary { .. } => "not-beneficiary",
+            WorkflowError::SecondFactor(_) => "second-factor-needed",
             WorkflowError::MembershipUnknown(_) => "membership-unknown",
             WorkflowError::ReasonMissing => "reason-missing",
             WorkflowError::BadText(_) => "bad-text",

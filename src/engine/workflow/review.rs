@@ -128,6 +128,10 @@ fn review(request: &Request, reviewing: &Reviewing<'_>, context: &Context<'_>) -
     if reviewing.revision != request.revision || reviewing.digest != request.digest() {
         return Err(WorkflowError::Stale);
     }
+    // Saying no closes nothing that a stolen session should not be able to close.
+    if role.second_factor.approver && reviewing.verdict == Verdict::Approve && !actor.second_factor {
+        return Err(WorkflowError::SecondFactor(role.name.to_string()));
+    }
     if let Some(reason) = reviewing.reason {
         check_text("the reason", reason)?;
     }

@@ -90,7 +90,7 @@ fn asked_by(name: &str, role: &str) -> Request {
 #[test]
 fn who_may_ask_for_whom() {
     let world = World::new();
-    let nobody = Actor::own(Identity { dn: None, local_user: Some("olga".to_owned()) }, "local");
+    let nobody = Actor::own(Identity { local_user: Some("olga".to_owned()), ..Identity::default() }, "local");
     type Row<'a> = (Actor, &'a str, Option<&'a str>, Result<&'a str, &'a str>);
     let rows: Vec<Row<'_>> = vec![
         (person("anna"), "editor", None, Ok("uid=anna,ou=people,dc=x")),
@@ -221,7 +221,7 @@ fn only_approvers_review_administrators_are_none() {
     }
     let stale = World { groups: groups(at(-31)), ..World::new() };
     assert_eq!(stale.review(&request, &person("lars"), Verdict::Approve).unwrap_err().word(), "membership-unknown");
-    let nobody = Actor::own(Identity { dn: None, local_user: Some("lars".to_owned()) }, "local");
+    let nobody = Actor::own(Identity { local_user: Some("lars".to_owned()), ..Identity::default() }, "local");
     assert_eq!(World::new().review(&request, &nobody, Verdict::Approve).unwrap_err().word(), "no-subject");
 }
 

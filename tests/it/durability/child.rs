@@ -15,7 +15,7 @@ use tidegate::engine::access::{DirectoryFacts, Snapshot};
 use tidegate::engine::grant::history::{Actor, Identity};
 use tidegate::engine::grant::index::ActiveGrants;
 use tidegate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
-use tidegate::engine::policy::role::{Allow, Role};
+use tidegate::engine::policy::role::{Allow, Role, SecondFactor};
 use tidegate::engine::policy::selector::{Groups, Selector};
 use tidegate::engine::policy::{Mode, OperationSet, Policy, RefusalStyle};
 use tidegate::engine::workflow::Verdict;
@@ -189,6 +189,7 @@ pub(super) fn house(store: Arc<dyn GrantStore>) -> (Arc<Broker>, Arc<Shared>) {
         request_ttl: hour,
         reason_required: true,
         ticket_pattern: None,
+        second_factor: SecondFactor::default(),
     };
     let policy = Policy::new(Mode::Enforce, RefusalStyle::Explain, vec![resource], Vec::new(), vec![Arc::new(role)]);
     let shared = Arc::new(Shared::new(Snapshot {

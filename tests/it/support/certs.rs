@@ -30,6 +30,11 @@ impl Authority {
         self.certificate(name, &["localhost", "127.0.0.1"])
     }
 
+    /// A person's certificate and key: its subject has this common name and organisation.
+    pub(crate) fn person(&self, name: &str) -> (PathBuf, PathBuf) {
+        self.certificate(name, &[])
+    }
+
     /// A certificate and key for `names`.
     pub(crate) fn certificate(&self, name: &str, names: &[&str]) -> (PathBuf, PathBuf) {
         let key = KeyPair::generate().unwrap();

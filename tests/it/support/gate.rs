@@ -58,6 +58,8 @@ pub(crate) struct Setup {
     names: fn(&str) -> String,
     /// More lines of `[listen]`.
     listen_lines: String,
+    /// More lines of `[control]`.
+    control_lines: String,
     /// More lines of `[audit]`.
     audit_lines: String,
     /// The folder of the audit log, when not in the gate's own.
@@ -75,6 +77,7 @@ impl Default for Setup {
             service: (SERVICE_DN.to_owned(), SERVICE_PASSWORD.to_owned()),
             names: person,
             listen_lines: String::new(),
+            control_lines: String::new(),
             audit_lines: String::new(),
             audit: None,
             ignore_file_size_signals: false,
@@ -119,6 +122,18 @@ impl Setup {
         Setup { listen_lines: lines.to_owned(), ..self }
     }
 
+    /// Lines for `[control]`.
+    pub(crate) fn control_lines(mut self, lines: &str) -> Setup {
+        self.control_lines.push_str(lines);
+        self.control_lines.push('\n');
+        self
+    }
+
+    /// With the control API over TLS, too.
+    pub(crate) fn https(self) -> Setup {
+        self.control_lines("listen = \"127.0.0.1:0\"")
+    }
+
     /// Lines for `[audit]`.
     pub(crate) fn audit_lines(self, lines: &str) -> Setup {
         Setup { audit_lines: lines.to_owned(), ..self }
@@ -151,7 +166,7 @@ impl Setup {
         let (service, secret) = &self.service;
         fs::write(folder.join("directory-password"), secret).unwrap();
         let audit = self.audit.clone().unwrap_or_else(|| folder.join("audit"));
-        let Setup { policy, policy_lines, listen_lines, audit_lines, .. } = self;
+        let Setup { policy, policy_lines, listen_lines, control_lines, audit_lines, .. } = self;
         let text = format!(
             r#"[listen]
 ldaps = "127.0.0.1:0"
@@ -177,6 +192,7 @@ local_subject = "{local}"
 act_as = ["local:{user}"]
 administrators = ["dn:{administrator}"]
 auditors = ["group:cn=security,ou=groups,{BASE}"]
+{control_lines}
 
 [store]
 path = {store:?}
@@ -220,6 +236,7 @@ path = {audit:?}
             authority,
             ldaps: 0,
             ldap: 0,
+            https: 0,
             audit,
             folder,
         };
@@ -244,6 +261,8 @@ pub(crate) struct Gate {
     pub(crate) authority: Authority,
     pub(crate) ldaps: u16,
     pub(crate) ldap: u16,
+    /// The control API over TLS; 0 where it is not configured ([`Setup::https`]).
+    pub(crate) https: u16,
     pub(crate) audit: Audit,
     pub(crate) folder: TempDir,
 }
@@ -283,11 +302,13 @@ impl Gate {
                 Err(error) => panic!("the gate is not ready ({error}):\n{}", self.errors()),
             }
         };
-        let port = |name: &str| {
-            let value = ready.split_whitespace().find_map(|part| part.strip_prefix(name)).unwrap_or_default();
-            value.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_else(|| panic!("{name} in {ready}"))
+        let said = |name: &str| {
+            let value = ready.split_whitespace().find_map(|part| part.strip_prefix(name))?;
+            value.rsplit(':').next().and_then(|port| port.parse::<u16>().ok())
         };
+        let port = |name: &str| said(name).unwrap_or_else(|| panic!("{name} in {ready}"));
         (self.ldaps, self.ldap) = (port("ldaps="), port("ldap="));
+        self.https = said("https=").unwrap_or_default();
     }
 
     /// What it said on its standard error.

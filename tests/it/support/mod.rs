@@ -10,6 +10,7 @@ pub(crate) mod certs;
 pub(crate) mod command;
 pub(crate) mod ds389;
 pub(crate) mod gate;
+pub(crate) mod https;
 pub(crate) mod ldap;
 pub(crate) mod samba;
 pub(crate) mod slapd;

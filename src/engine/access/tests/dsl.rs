@@ -13,7 +13,7 @@ use crate::engine::ldap::request::{
     RenameRequest, Request, SearchRequest, SearchScope,
 };
 use crate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
-use crate::engine::policy::role::{Allow, Role};
+use crate::engine::policy::role::{Allow, Role, SecondFactor};
 use crate::engine::policy::selector::{Groups, Membership, Selector};
 use crate::engine::policy::{Mode, OperationSet, Policy, RefusalStyle, Standing, Subject};
 use chrono::DateTime;
@@ -111,6 +111,7 @@ fn role(name: &str, allow: &[&str], index: impl Fn(&str) -> ResourceIndex) -> Ro
         request_ttl: Duration::from_secs(3_600),
         reason_required: false,
         ticket_pattern: None,
+        second_factor: SecondFactor::default(),
     }
 }
 

@@ -48,7 +48,7 @@ fn who_ends_a_grant() {
     let request = world.ask(&person("anna"), Wish { subject: Some(dn("cn=sync,dc=x")), ..wish("editor") }).unwrap();
     let grant = world.grant(&request, &person("lars"));
     let sync = Actor::own(Identity::of_dn(dn("cn=sync,dc=x")), "local");
-    let local_root = Actor::own(Identity { dn: None, local_user: Some("root".to_owned()) }, "local");
+    let local_root = Actor::own(Identity { local_user: Some("root".to_owned()), ..Identity::default() }, "local");
     for (actor, may_release, may_revoke) in [
         (sync, Ok(()), Err("own-grant")),
         (person("anna"), Ok(()), Err("own-grant")),

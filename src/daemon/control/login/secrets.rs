@@ -1,0 +1,219 @@
+//! Secrets of second factors: a file for each subject, mode 0600, in a folder that only the gate
+//! can enter, beside the store. Never shown again once confirmed, never logged.
+//!
+//! They are not encrypted: a key would lie beside them, for the gate must read both.
+
+use super::throttle::{Allowance, Throttle};
+use super::totp::{SECRET, matching_step};
+use crate::engine::Now;
+use crate::engine::ldap::Dn;
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::{Deserialize, Serialize};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// Wrong codes of one subject. Who gets here has given the password or stands at the socket, so
+/// that this locks out nobody for strangers.
+const WRONG_CODES: Allowance = Allowance { free: 5, longest: Duration::from_secs(15 * 60) };
+
+/// Why a code was not taken.
+#[derive(Debug, thiserror::Error)]
+pub(in crate::daemon::control) enum CodeError {
+    /// It is not the code of now, was used before, or nothing is enrolled.
+    #[error("the code is wrong, or was used before")]
+    Wrong,
+    /// Too many wrong ones.
+    #[error("too many wrong codes: wait")]
+    Wait(Duration),
+    /// The file.
+    #[error("second factors cannot be read or written: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// What is kept of one subject.
+#[derive(Serialize, Deserialize)]
+struct Enrolled {
+    subject: String,
+    secret: [u8; SECRET],
+    /// The step of the last code that was taken.
+    last_step: i64,
+}
+
+/// Everybody's second factor.
+#[derive(Debug)]
+pub(in crate::daemon::control) struct Secrets {
+    folder: PathBuf,
+    /// Held while a code is looked at and taken down as used.
+    one_at_a_time: Mutex<()>,
+    wrong: Throttle<[u8; 32]>,
+}
+
+impl Secrets {
+    /// Those in `folder`, which is made when it is first needed.
+    pub(in crate::daemon::control) fn new(folder: PathBuf) -> Secrets {
+        Secrets { folder, one_at_a_time: Mutex::default(), wrong: Throttle::new(WRONG_CODES) }
+    }
+
+    /// Whether the subject has a second factor. Reads a file.
+    pub(in crate::daemon::control) fn is_enrolled(&self, subject: &Dn) -> io::Result<bool> {
+        self.read(subject).map(|found| found.is_some())
+    }
+
+    /// Takes a code of the subject's, so that it is not taken again. Writes a file.
+    pub(in crate::daemon::control) fn take(&self, subject: &Dn, code: &str, now: Now) -> Result<(), CodeError> {
+        let _one = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+        self.wrong.admit(key(subject), now.monotonic).map_err(CodeError::Wait)?;
+        let mut enrolled = self.read(subject)?.ok_or(CodeError::Wrong)?;
+        let step = matching_step(&enrolled.secret, code, now.wall.timestamp(), enrolled.last_step);
+        enrolled.last_step = step.ok_or(CodeError::Wrong)?;
+        // On disk before it counts: a restart must not make it good again.
+        self.write(subject, &enrolled)?;
+        self.wrong.forgive(&key(subject));
+        Ok(())
+    }
+
+    /// Keeps a secret whose owner shows a code of it. Writes a file.
+    pub(in crate::daemon::control) fn enrol(
+        &self,
+        subject: &Dn,
+        secret: [u8; SECRET],
+        code: &str,
+        now: Now,
+    ) -> Result<(), CodeError> {
+        let _one = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+        self.wrong.admit(key(subject), now.monotonic).map_err(CodeError::Wait)?;
+        let last_step = matching_step(&secret, code, now.wall.timestamp(), 0).ok_or(CodeError::Wrong)?;
+        self.write(subject, &Enrolled { subject: subject.text().to_owned(), secret, last_step })?;
+        self.wrong.forgive(&key(subject));
+        Ok(())
+    }
+
+    /// Forgets a subject's second factor; whether there was one.
+    pub(in crate::daemon::control) fn reset(&self, subject: &Dn) -> io::Result<bool> {
+        let _one = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+        match std::fs::remove_file(self.path(subject)) {
+            Ok(()) => {
+                self.wrong.forgive(&key(subject));
+                sync(&self.folder).map(|()| true)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn path(&self, subject: &Dn) -> PathBuf {
+        let name: String = key(subject).iter().map(|octet| format!("{octet:02x}")).collect();
+        self.folder.join(name)
+    }
+
+    fn read(&self, subject: &Dn) -> io::Result<Option<Enrolled>> {
+        let text = match std::fs::read(self.path(subject)) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // What serde says of it could quote it.
+        let found: Enrolled =
+            serde_json::from_slice(&text).map_err(|_| io::Error::other("a file of them is damaged"))?;
+        let owner = Dn::parse(found.subject.as_bytes()).map_err(io::Error::other)?;
+        // Files are named coarsely; a look-alike's secret proves nothing.
+        if owner.is_surely(subject) { Ok(Some(found)) } else { Err(io::Error::other("it is of a name like this one")) }
+    }
+
+    fn write(&self, subject: &Dn, enrolled: &Enrolled) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder)?;
+        let path = self.path(subject);
+        let new = path.with_extension("new");
+        // One that a crash left behind.
+        match std::fs::remove_file(&new) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+        file.write_all(&serde_json::to_vec(enrolled).map_err(|_| io::Error::other("it has no JSON form"))?)?;
+        file.sync_all()?;
+        std::fs::rename(&new, &path)?;
+        sync(&self.folder)
+    }
+}
+
+fn key(subject: &Dn) -> [u8; 32] {
+    let mut key = [0; 32];
+    key.copy_from_slice(digest(&SHA256, subject.key()).as_ref());
+    key
+}
+
+/// What was renamed or removed is so after a crash, too.
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::totp::code_at;
+    use super::*;
+    use chrono::{DateTime, Utc};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn at(seconds: u64) -> Now {
+        let wall = DateTime::<Utc>::from_timestamp(2_000_000_000 + seconds as i64, 0).expect("a time");
+        Now { wall, monotonic: Duration::from_secs(seconds) }
+    }
+
+    fn code(secret: &[u8; SECRET], seconds: i64) -> String {
+        code_at(secret, (2_000_000_000 + seconds) / 30)
+    }
+
+    fn dn(text: &str) -> Dn {
+        Dn::parse(text.as_bytes()).expect("a name")
+    }
+
+    #[test]
+    fn a_code_is_taken_once_even_after_a_restart() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = place.path().join("second-factors");
+        let (anna, secret) = (dn("uid=anna,dc=x"), [9; SECRET]);
+        let secrets = Secrets::new(folder.clone());
+        assert!(matches!(secrets.take(&anna, &code(&secret, 0), at(0)), Err(CodeError::Wrong)));
+        assert!(matches!(secrets.enrol(&anna, secret, "000000", at(0)), Err(CodeError::Wrong)));
+        assert!(!secrets.is_enrolled(&anna).expect("read"));
+        secrets.enrol(&anna, secret, &code(&secret, 0), at(0)).expect("the right code");
+        assert!(matches!(secrets.take(&anna, &code(&secret, 0), at(1)), Err(CodeError::Wrong)), "it was used");
+        secrets.take(&anna, &code(&secret, 30), at(30)).expect("the next one");
+        let again = Secrets::new(folder.clone());
+        assert!(matches!(again.take(&anna, &code(&secret, 30), at(31)), Err(CodeError::Wrong)));
+        again.take(&anna, &code(&secret, 60), at(60)).expect("the one after");
+        assert!(again.reset(&anna).expect("removed") && !again.reset(&anna).expect("nothing there"));
+        assert!(!again.is_enrolled(&anna).expect("read"));
+    }
+
+    #[test]
+    fn files_are_their_owners_alone() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = place.path().join("second-factors");
+        let secrets = Secrets::new(folder.clone());
+        let (anna, secret) = (dn("uid=anna,dc=x"), [9; SECRET]);
+        secrets.enrol(&anna, secret, &code(&secret, 0), at(0)).expect("the right code");
+        let mode = |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!((mode(&folder), mode(&secrets.path(&anna))), (0o700, 0o600));
+        assert!(secrets.is_enrolled(&dn("uid=ANNA,dc=x")).expect("one name"));
+        assert!(secrets.is_enrolled(&dn("uid=änna,dc=x")).is_err(), "a look-alike");
+    }
+
+    #[test]
+    fn guessing_takes_longer_and_longer() {
+        let place = tempfile::tempdir().expect("a folder");
+        let secrets = Secrets::new(place.path().join("second-factors"));
+        let (anna, secret) = (dn("uid=anna,dc=x"), [9; SECRET]);
+        secrets.enrol(&anna, secret, &code(&secret, 0), at(0)).expect("the right code");
+        for _ in 0..WRONG_CODES.free {
+            assert!(matches!(secrets.take(&anna, "000000", at(30)), Err(CodeError::Wrong)));
+        }
+        assert!(matches!(secrets.take(&anna, &code(&secret, 30), at(30)), Err(CodeError::Wait(_))), "even a right one");
+        secrets.take(&anna, &code(&secret, 34), at(34)).expect("a while later");
+    }
+}
