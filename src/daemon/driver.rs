@@ -253,6 +253,7 @@ impl Driver {
         }
         if look {
             let now = self.gate.clock.now();
+            self.fx.client_written = self.client_sent.written;
             self.session.on_change(&self.gate.shared.snapshot.load(), now, &mut self.fx);
         }
         heard || look

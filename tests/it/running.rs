@@ -192,6 +192,40 @@ fn a_session_whose_bind_rested_on_the_grant_is_closed() {
     assert_eq!(bystander.who_am_i(), format!("dn:{}", person("alice")));
 }
 
+/// What waits for a client that does not read is taken back; what was written cannot be.
+#[test]
+fn what_waits_for_a_stalled_client_is_withheld_when_the_grant_ends() {
+    let slapd = Slapd::with(Extra { big: (3_000, 20_000), ..Extra::default() });
+    let gate = Setup::default().policy(POLICY).start(&slapd);
+    let mut withheld = 0;
+    // The end may come before the queue is full.
+    for _ in 0..TRIES {
+        let grant = gate.granted("alice", "big-reader", &[]);
+        let mut client = gate.client_as("alice");
+        let id = client.send(&big().encoded(), &[]);
+        assert_eq!(client.receive_for(id).tag, tag::ENTRY);
+        gate.cli("bob", &["revoke", &grant, "--reason", "enough"]).expect(0);
+        let mut entries = 1;
+        let code = loop {
+            let message = client.receive_for(id);
+            match message.tag {
+                tag::ENTRY => entries += 1,
+                _ => break message.answer().code,
+            }
+        };
+        assert_eq!(code, 50);
+        let grant = grant.as_str();
+        let record = gate.audit.wait_for("the search", |r| r["operation"] == "search" && r["grant"] == grant);
+        // The log says what the client got, not what was meant for it.
+        assert_eq!(record["entries"].as_u64(), Some(entries), "{record}");
+        withheld = withheld.max(record["withheld"].as_u64().unwrap_or_default());
+        if withheld > 0 {
+            break;
+        }
+    }
+    assert!(withheld > 0, "everything that waited was passed on");
+}
+
 #[test]
 fn a_slow_client_holds_up_nobody_and_fills_no_memory() {
     let slapd = Slapd::with(Extra { big: (3_000, 20_000), ..Extra::default() });

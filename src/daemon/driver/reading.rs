@@ -53,6 +53,7 @@ impl Driver {
         let snapshot = self.gate.shared.snapshot.load();
         let now = self.gate.clock.now();
         if self.session.rests_on_grants() {
+            self.fx.client_written = self.client_sent.written;
             self.session.on_change(&snapshot, now, &mut self.fx);
         }
         let mut used = 0;

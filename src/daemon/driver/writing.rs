@@ -1,6 +1,7 @@
 //! From the session to the sockets.
 
 use super::{CHUNK, ClientStream, Driver, Sent, Upstream};
+use crate::engine::session::whole_messages;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -72,11 +73,14 @@ fn drain<S: AsyncWrite + Unpin>(
 
 /// Drops what was written. A reader that is always a little behind never lets the buffer run empty: it
 /// would keep everything that ever went through it. Moving less than was written costs no more than writing it.
+/// A message of which a part is written stays whole, so that what comes behind it can be told apart.
 fn give_back(buffer: &mut Vec<u8>, sent: &mut Sent) {
-    if sent.written >= CHUNK && sent.written >= buffer.len() - sent.written {
-        buffer.drain(..sent.written);
-        sent.written = 0;
+    if sent.written < CHUNK || sent.written < buffer.len() - sent.written {
+        return;
     }
+    let done = whole_messages(buffer, sent.written);
+    buffer.drain(..done);
+    sent.written -= done;
 }
 
 pub(super) async fn finish<S: AsyncWrite + Unpin>(stream: &mut S, rest: &[u8]) -> io::Result<()> {
@@ -122,15 +126,17 @@ mod tests {
         let mut stream = Trickle { room: 0, taken: Vec::new() };
         let (mut buffer, mut sent, mut all) = (Vec::new(), Sent::default(), Vec::new());
         for round in 0..200u8 {
-            let octets = vec![round; CHUNK];
+            // Whole messages, which end elsewhere than chunks do.
+            let octets = [&[0x30, 0x82, 0x03, 0xe8][..], &vec![round; 1000]].concat().repeat(CHUNK / 1004);
             all.extend_from_slice(&octets);
             buffer.extend_from_slice(&octets);
             // Two chunks are always waiting.
-            stream.room = if round < 2 { 0 } else { CHUNK };
+            stream.room = if round < 2 { 0 } else { octets.len() };
             let expected = if round < 2 { Poll::Pending } else { Poll::Ready(true) };
             assert_eq!(drain(&mut stream, &mut cx, &mut buffer, &mut sent).map(Result::unwrap), expected);
             assert!(buffer.len() - sent.written <= 2 * CHUNK);
             assert!(buffer.capacity() <= 8 * CHUNK, "{} octets are kept in round {round}", buffer.capacity());
+            assert_eq!(buffer.first(), Some(&0x30), "what is kept begins with a message");
         }
         stream.room = usize::MAX;
         assert_eq!(drain(&mut stream, &mut cx, &mut buffer, &mut sent).map(Result::unwrap), Poll::Ready(true));

@@ -33,6 +33,7 @@ impl Session {
         }
         if self.identity.permit.as_mut().is_some_and(|permit| !permit.renew(snapshot, now)) {
             let text = "the grant that this session's bind rested on has ended";
+            fx.withdraw_all();
             return self.disconnect(ResultCode::INSUFFICIENT_ACCESS_RIGHTS, text, now, fx);
         }
         let ended: Vec<_> = self
@@ -46,6 +47,11 @@ impl Session {
         for id in ended {
             let Some(mut operation) = self.outstanding.take(id) else { continue };
             self.abandon_upstream(id, fx);
+            // Nothing more of it is passed, what waits for a slow client included.
+            let withdrawn = fx.withdraw(operation.client_id);
+            operation.entries = operation.entries.saturating_sub(withdrawn.entries);
+            operation.withheld += withdrawn.entries;
+            operation.bytes = operation.bytes.saturating_sub(withdrawn.bytes);
             let code = ResultCode::INSUFFICIENT_ACCESS_RIGHTS;
             let text = "the grant that this search rested on has ended";
             operation.bytes += Session::respond(fx, operation.client_id, tag::SEARCH_RESULT_DONE, code, text);

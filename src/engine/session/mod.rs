@@ -15,7 +15,7 @@ mod search;
 mod upstream;
 
 pub use client::Flow;
-pub use effects::Effects;
+pub use effects::{Effects, whole_messages};
 
 use super::access::Permit;
 use super::audit::record::{self, Outcome, RecordContext};

@@ -29,6 +29,36 @@ fn a_search_is_cut_when_its_grant_is_taken_away() {
 }
 
 #[test]
+fn what_waits_for_a_client_is_withheld_when_its_grant_ends() {
+    let mut world = World::new();
+    world.grant("g1", ALICE, 0);
+    world.bound(1, ALICE);
+    world.search(2, PAYROLL);
+    world.search(3, "ou=people,dc=example,dc=com");
+    let asked = world.at_directory();
+    for number in 1..=4 {
+        world.entry(asked[0].id, &format!("cn={number},{PAYROLL}"));
+        world.entry(asked[1].id, ALICE);
+    }
+    // The first is on its way, the second begun.
+    world.fx.client_written = world.fx.to_client.len() / 4 + 10;
+    world.revoke("g1", ALICE);
+    let seen: Vec<_> = world.at_client().iter().map(|seen| (seen.id, seen.code)).collect();
+    assert_eq!(seen, [(2, None), (3, None), (2, None), (3, None), (3, None), (3, None), (2, Some(50))]);
+    let record = world.records().pop().unwrap();
+    assert_eq!((&record["entries"], &record["withheld"]), (&2.into(), &2.into()));
+    // With the identity goes everything.
+    let mut world = World::new();
+    world.grant("g1", ROBOT, 1);
+    world.bound(1, ROBOT);
+    world.search(2, "ou=people,dc=example,dc=com");
+    let asked = world.at_directory();
+    world.entry(asked[0].id, ALICE);
+    world.revoke("g1", ROBOT);
+    assert_eq!(world.at_client().iter().map(|seen| seen.id).collect::<Vec<_>>(), [0]);
+}
+
+#[test]
 fn either_clock_ends_a_grant() {
     for (wall, monotonic) in [(3600, 0), (0, 3600), (-7200, 3600)] {
         let mut world = World::new();
