@@ -23,13 +23,17 @@ pub(crate) enum Values {
     Octets,
     /// UTF-8 only: what a second reader that keeps values in `String` can hold.
     Text,
+    /// Any, of attributes that the differential test's slapd has: their values are octets to it.
+    Known,
 }
 
 impl Values {
     fn strategy(self) -> BoxedStrategy<&'static [u8]> {
         let octets = match self {
             // Now and then one that needs a long length.
-            Values::Octets => prop_oneof![8 => vec(any::<u8>(), 0..12), 1 => vec(any::<u8>(), 120..300)].boxed(),
+            Values::Octets | Values::Known => {
+                prop_oneof![8 => vec(any::<u8>(), 0..12), 1 => vec(any::<u8>(), 120..300)].boxed()
+            }
             Values::Text => prop_oneof![8 => "\\PC{0,8}", 1 => "[a-zé]{100,260}"].prop_map(String::into_bytes).boxed(),
         };
         octets.prop_map(leak).boxed()
@@ -45,8 +49,13 @@ fn text(regex: &str) -> BoxedStrategy<&'static [u8]> {
     strategy.prop_map(|text| leak(text.into_bytes())).boxed()
 }
 
-fn description() -> impl Strategy<Value = AttributeDescription<'static>> {
-    text(r"[a-zA-Z][a-zA-Z0-9-]{0,10}(;[a-z-]{1,6})?|2\.5\.4\.[1-9]|\*|\+|").prop_map(AttributeDescription)
+fn description(values: Values) -> BoxedStrategy<AttributeDescription<'static>> {
+    if values == Values::Known {
+        let known =
+            ["blob", "BLOB", "2.25.7.1", "blob;lang-de", "other", "2.25.7.2", "third", "userPassword", "*", "+", ""];
+        return prop::sample::select(known.to_vec()).prop_map(|name| AttributeDescription(name.as_bytes())).boxed();
+    }
+    text(r"[a-zA-Z][a-zA-Z0-9-]{0,10}(;[a-z-]{1,6})?|2\.5\.4\.[1-9]|\*|\+|").prop_map(AttributeDescription).boxed()
 }
 
 /// Names in many spellings.
@@ -83,12 +92,18 @@ fn oid() -> impl Strategy<Value = &'static str> {
 
 pub(crate) fn filter(values: Values) -> impl Strategy<Value = Filter<'static>> {
     let value = move || values.strategy();
-    let substrings = (description(), option::of(value()), vec(value(), 0..3), option::of(value()))
+    let description = move || description(values);
+    let rule = match values {
+        Values::Known => prop::sample::select(vec![&b"octetStringMatch"[..], b"2.5.13.17"]).boxed(),
+        Values::Octets | Values::Text => text("[a-z]{1,8}"),
+    };
+    let part = move || value().prop_filter("not empty", |part| !part.is_empty());
+    let substrings = (description(), option::of(part()), vec(part(), 0..3), option::of(part()))
         .prop_filter("at least one part", |(_, initial, any, last)| {
             initial.is_some() || !any.is_empty() || last.is_some()
         })
         .prop_map(|(attribute, initial, any, last)| Filter::Substrings { attribute, initial, any, last });
-    let extensible = (option::of(text("[a-z]{1,8}")), option::of(description()), value(), any::<bool>())
+    let extensible = (option::of(rule), option::of(description()), value(), any::<bool>())
         .prop_filter("rule or attribute", |(rule, attribute, ..)| rule.is_some() || attribute.is_some())
         .prop_map(|(rule, attribute, value, dn_attributes)| Filter::Extensible {
             rule,
@@ -114,8 +129,11 @@ pub(crate) fn filter(values: Values) -> impl Strategy<Value = Filter<'static>> {
     })
 }
 
-fn attribute(values: impl Into<prop::collection::SizeRange>) -> impl Strategy<Value = Attribute<'static>> {
-    (description(), vec(Values::Octets.strategy(), values))
+fn attribute(
+    values: Values,
+    count: impl Into<prop::collection::SizeRange>,
+) -> impl Strategy<Value = Attribute<'static>> {
+    (description(values), vec(Values::Octets.strategy(), count))
         .prop_map(|(description, values)| Attribute { description, values })
 }
 
@@ -138,7 +156,7 @@ fn search(values: Values) -> impl Strategy<Value = Request<'static>> {
     use SearchScope::{Base, One, Subordinate, Subtree};
     let scope = prop::sample::select(vec![Base, One, Subtree, Subordinate]);
     let deref = prop::sample::select(vec![Never, InSearching, FindingBase, Always]);
-    let attributes = vec(description(), 0..6);
+    let attributes = vec(description(values), 0..6);
     (dn(), scope, deref, limit(), limit(), any::<bool>(), filter(values), attributes).prop_map(
         |(base, scope, deref, size_limit, time_limit, types_only, filter, attributes)| {
             let search = SearchRequest { base, scope, deref, size_limit, time_limit, types_only, filter, attributes };
@@ -147,16 +165,17 @@ fn search(values: Values) -> impl Strategy<Value = Request<'static>> {
     )
 }
 
-fn modify() -> impl Strategy<Value = Request<'static>> {
+fn modify(values: Values) -> impl Strategy<Value = Request<'static>> {
     use ChangeKind::{Add, Delete, Increment, Replace};
     let kind = prop::sample::select(vec![Add, Delete, Replace, Increment]);
-    let change = (kind, attribute(0..4)).prop_map(|(kind, attribute)| Change { kind, attribute });
+    let change = (kind, attribute(values, 0..4)).prop_map(|(kind, attribute)| Change { kind, attribute });
     (dn(), vec(change, 0..4)).prop_map(|(entry, changes)| Request::Modify(ModifyRequest { entry, changes }))
 }
 
 /// Add requests, whose body is that of an entry too.
-pub(crate) fn add() -> impl Strategy<Value = Request<'static>> {
-    (dn(), vec(attribute(1..4), 0..4)).prop_map(|(entry, attributes)| Request::Add(AddRequest { entry, attributes }))
+pub(crate) fn add(values: Values) -> impl Strategy<Value = Request<'static>> {
+    (dn(), vec(attribute(values, 1..4), 0..4))
+        .prop_map(|(entry, attributes)| Request::Add(AddRequest { entry, attributes }))
 }
 
 fn extended() -> impl Strategy<Value = Request<'static>> {
@@ -177,13 +196,13 @@ pub(crate) fn request(values: Values) -> impl Strategy<Value = Request<'static>>
         2 => bind(values),
         1 => Just(Request::Unbind),
         4 => search(values),
-        2 => modify(),
-        2 => add(),
+        2 => modify(values),
+        2 => add(values),
         1 => dn().prop_map(Request::Delete),
         1 => (dn(), rdn(), any::<bool>(), option::of(dn())).prop_map(|(entry, new_rdn, delete_old_rdn, new_superior)| {
             Request::Rename(RenameRequest { entry, new_rdn, delete_old_rdn, new_superior })
         }),
-        1 => (dn(), description(), Values::Octets.strategy())
+        1 => (dn(), description(values), Values::Octets.strategy())
             .prop_map(|(entry, attribute, value)| Request::Compare(CompareRequest { entry, attribute, value })),
         1 => id().prop_map(Request::Abandon),
         2 => extended(),

@@ -222,7 +222,7 @@ fn canonical_value(op: LdapOp, request: &Request<'_>) -> LdapOp {
 }
 
 /// If both accept, both read the same. Says whether both did. `exact`: extended values octet for octet too.
-fn agree(frame: &[u8], exact: bool) -> Result<bool, TestCaseError> {
+pub(crate) fn agree(frame: &[u8], exact: bool) -> Result<bool, TestCaseError> {
     let (Some((envelope, request)), Some(message)) = (ours(frame), theirs(frame)) else { return Ok(false) };
     prop_assert_eq!(envelope.id, message.msgid);
     if let Request::Bind(bind) = &request

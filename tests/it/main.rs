@@ -10,6 +10,7 @@ mod cli;
 mod configuration;
 mod control;
 mod demo;
+mod differential;
 mod directories;
 mod durability;
 mod fuzz;

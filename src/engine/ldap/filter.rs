@@ -80,7 +80,7 @@ pub enum FilterError {
     Ber(#[from] BerError),
     /// A choice that RFC 4511 does not have.
     Unknown,
-    /// Substrings without a part, or with parts out of order.
+    /// Substrings without a part, with an empty one, or with parts out of order.
     Substrings,
     /// An extensible match with neither rule nor attribute.
     Extensible,
@@ -209,7 +209,7 @@ fn decode<'a>(reader: &mut Reader<'a>, depth: usize, nodes: &mut usize) -> Resul
             let (attribute, value) = decode_assertion(&mut inside)?;
             Filter::Approximate { attribute, value }
         }
-        PRESENT => return Ok(Filter::Present(AttributeDescription(content))),
+        PRESENT => return Ok(Filter::Present(AttributeDescription(ber::name_content(content)?))),
         SUBSTRINGS => decode_substrings(&mut inside)?,
         EXTENSIBLE => decode_extensible(&mut inside)?,
         _ => return Err(FilterError::Unknown),
@@ -229,12 +229,12 @@ fn decode_list<'a>(inside: &mut Reader<'a>, depth: usize, nodes: &mut usize) -> 
 
 #[inline]
 fn decode_assertion<'a>(inside: &mut Reader<'a>) -> Result<(AttributeDescription<'a>, &'a [u8]), FilterError> {
-    Ok((AttributeDescription(inside.octets()?), inside.octets()?))
+    Ok((AttributeDescription(inside.name()?), inside.octets()?))
 }
 
-/// RFC 4511 4.5.1.7.2: at least one part; initial only first, final only last.
+/// RFC 4511 4.5.1.7.2: at least one part; initial only first, final only last. RFC 4517 3.3.30: none is empty.
 fn decode_substrings<'a>(inside: &mut Reader<'a>) -> Result<Filter<'a>, FilterError> {
-    let attribute = AttributeDescription(inside.octets()?);
+    let attribute = AttributeDescription(inside.name()?);
     let mut parts = inside.sequence()?;
     if parts.is_empty() {
         return Err(FilterError::Substrings);
@@ -246,13 +246,18 @@ fn decode_substrings<'a>(inside: &mut Reader<'a>) -> Result<Filter<'a>, FilterEr
     }
     let last = parts.optional(FINAL)?;
     parts.finish().map_err(|_| FilterError::Substrings)?;
+    // OpenLDAP stops at an empty part and reads what is left of the assertion as what comes behind it: further
+    // filters, or the list of attributes.
+    if initial.iter().chain(&any).chain(&last).any(|part| part.is_empty()) {
+        return Err(FilterError::Substrings);
+    }
     Ok(Filter::Substrings { attribute, initial, any, last })
 }
 
 /// RFC 4511 4.5.1.7.7.
 fn decode_extensible<'a>(inside: &mut Reader<'a>) -> Result<Filter<'a>, FilterError> {
-    let rule = inside.optional(RULE)?;
-    let attribute = inside.optional(TYPE)?.map(AttributeDescription);
+    let rule = inside.optional(RULE)?.map(ber::name_content).transpose()?;
+    let attribute = inside.optional(TYPE)?.map(ber::name_content).transpose()?.map(AttributeDescription);
     let value = inside.expect(VALUE)?;
     let dn_attributes = match inside.optional(DN_ATTRIBUTES)? {
         Some(content) => ber::boolean_content(content)?,

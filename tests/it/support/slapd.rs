@@ -75,7 +75,8 @@ impl Slapd {
         // Another process may take a port between our look and slapd's bind: then again.
         for _ in 0..20 {
             let (ldap, ldaps) = (free_port(), free_port());
-            if let Some(child) = launch(folder.path(), &configuration, ldap, ldaps) {
+            let listeners = format!("ldap://127.0.0.1:{ldap}/ ldaps://127.0.0.1:{ldaps}/");
+            if let Some(child) = launch(folder.path(), &configuration, &listeners, "stats") {
                 return Slapd { child, folder, ldap, ldaps, authority };
             }
         }
@@ -113,14 +114,27 @@ pub(crate) fn free_port() -> u16 {
     }
 }
 
+/// Starts a slapd with a configuration that is not the usual one, without TLS; returns it and its port.
+pub(crate) fn launch_plain(folder: &Path, configuration: &Path, debug: &str) -> (Child, u16) {
+    for _ in 0..20 {
+        let port = free_port();
+        if let Some(child) = launch(folder, configuration, &format!("ldap://127.0.0.1:{port}/"), debug) {
+            return (child, port);
+        }
+    }
+    panic!("slapd does not start: {}", fs::read_to_string(folder.join("log")).unwrap_or_default());
+}
+
 /// Starts it and waits until its socket in its own folder answers: the last of its listeners, opened in their order.
-fn launch(folder: &Path, configuration: &Path, ldap: u16, ldaps: u16) -> Option<Child> {
+fn launch(folder: &Path, configuration: &Path, listeners: &str, debug: &str) -> Option<Child> {
     let socket = folder.join("socket");
     let _ = fs::remove_file(&socket);
     let local = format!("ldapi://{}", socket.to_string_lossy().replace('/', "%2f"));
-    let log = fs::File::create(folder.join("log")).unwrap();
+    let _ = fs::remove_file(folder.join("log"));
+    // Appending, so that a test may cut it short while slapd goes on.
+    let log = fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
     let mut child = Command::new("/usr/sbin/slapd")
-        .args(["-d", "stats", "-h", &format!("ldap://127.0.0.1:{ldap}/ ldaps://127.0.0.1:{ldaps}/ {local}"), "-f"])
+        .args(["-d", debug, "-h", &format!("{listeners} {local}"), "-f"])
         .arg(configuration)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -73,7 +73,7 @@ fn bind<'a>(reader: &mut Reader<'a>) -> Result<BindRequest<'a>, RequestError> {
         (super::SIMPLE, password) => Authentication::Simple(password),
         (super::SASL, content) => {
             let mut sasl = Reader::new(content);
-            let mechanism = sasl.octets()?;
+            let mechanism = sasl.name()?;
             let credentials = sasl.optional(universal::OCTET_STRING)?;
             sasl.finish()?;
             Authentication::Sasl { mechanism, credentials }
@@ -110,7 +110,7 @@ fn search<'a>(reader: &mut Reader<'a>) -> Result<SearchRequest<'a>, RequestError
     let mut list = reader.sequence()?;
     let mut attributes = Vec::new();
     while !list.is_empty() {
-        push(&mut attributes, AttributeDescription(list.octets()?))?;
+        push(&mut attributes, AttributeDescription(list.name()?))?;
     }
     Ok(SearchRequest { base, scope, deref, size_limit, time_limit, types_only, filter, attributes })
 }
@@ -119,7 +119,7 @@ impl<'a> Attribute<'a> {
     /// Decodes the next element as a partial attribute, which may have no values (RFC 4511 4.1.7).
     pub(in crate::engine::ldap) fn decode(reader: &mut Reader<'a>) -> Result<Attribute<'a>, BerError> {
         let mut attribute = reader.sequence()?;
-        let description = AttributeDescription(attribute.octets()?);
+        let description = AttributeDescription(attribute.name()?);
         let mut set = attribute.constructed(universal::SET)?;
         attribute.finish()?;
         let mut values = Vec::new();
@@ -192,7 +192,7 @@ fn rename(reader: &mut Reader<'_>) -> Result<RenameRequest, RequestError> {
 fn compare<'a>(reader: &mut Reader<'a>) -> Result<CompareRequest<'a>, RequestError> {
     let entry = dn(reader.octets()?)?;
     let mut assertion = reader.sequence()?;
-    let attribute = AttributeDescription(assertion.octets()?);
+    let attribute = AttributeDescription(assertion.name()?);
     let value = assertion.octets()?;
     assertion.finish()?;
     Ok(CompareRequest { entry, attribute, value })

@@ -204,7 +204,7 @@ fn every_kind_of_filter() {
         el(0xa1, &[&el(0x87, &[b"cn"]), &el(0xa2, &[&el(0xa0, &[&el(0x87, &[b"sn"])])])]),
         el(
             0xa4,
-            &[&octets("cn"), &seq(&[&el(0x80, &[b"a"]), &el(0x81, &[b"b"]), &el(0x81, &[b""]), &el(0x82, &[b"c"])])],
+            &[&octets("cn"), &seq(&[&el(0x80, &[b"a"]), &el(0x81, &[b"b"]), &el(0x81, &[b"b"]), &el(0x82, &[b"c"])])],
         ),
         el(0xa4, &[&octets("cn"), &seq(&[&el(0x81, &[b"\xfe"])])]),
         el(0xa4, &[&octets("cn"), &seq(&[&el(0x82, &[b"c"])])]),
@@ -222,6 +222,16 @@ fn filters_that_can_be_read_in_two_ways_are_refused() {
     let a = octets("a");
     let part = |tag| el(tag, &[b"x"]);
     for filter in [
+        // A part of nothing, first, between and last.
+        el(0xa4, &[&a, &seq(&[&el(0x80, &[]), &part(0x82)])]),
+        el(0xa4, &[&a, &seq(&[&part(0x80), &el(0x81, &[]), &part(0x82)])]),
+        el(0xa4, &[&a, &seq(&[&part(0x80), &el(0x82, &[])])]),
+        // A name that goes on behind a NUL.
+        el(0xa3, &[&octets("a\0b"), &octets("v")]),
+        el(0xa4, &[&octets("a\0b"), &seq(&[&part(0x80)])]),
+        el(0x87, &[b"a\0b"]),
+        el(0xa9, &[&el(0x82, &[b"a\0"]), &el(0x83, &[b"v"])]),
+        el(0xa9, &[&el(0x81, &[b"2.5.13.5\0"]), &el(0x82, &[b"a"]), &el(0x83, &[b"v"])]),
         // A NOT of nothing, of two, of something cut short.
         el(0xa2, &[]),
         el(0xa2, &[&present, &present]),
