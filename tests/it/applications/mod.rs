@@ -3,3 +3,4 @@
 //! the same; then it is told of what is protected, in its own terms.
 
 mod libraries;
+mod services;

@@ -54,3 +54,14 @@ pub(crate) fn tidegate<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) 
     command.args(arguments).env_remove("TIDEGATE_CONTROL").env_remove("RUST_LOG");
     command
 }
+
+/// As root, for what nobody else may do: through `sudo` where the tests run as somebody else. `keep`: variables
+/// of the environment that it is to see.
+pub(crate) fn as_root(program: &str, keep: &[&str]) -> Command {
+    if super::gate::user() == "root" {
+        return Command::new(program);
+    }
+    let mut command = Command::new("sudo");
+    command.arg("-n").arg(format!("--preserve-env={}", keep.join(","))).arg(program);
+    command
+}

@@ -47,7 +47,7 @@ impl Samba {
         // It takes no key that others can read.
         std::fs::set_permissions(&own, Permissions::from_mode(0o600)).unwrap();
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/make_domain.py");
-        let mut make = as_root("/usr/bin/python3");
+        let mut make = command::as_root("/usr/bin/python3", &["PYTHONDONTWRITEBYTECODE"]);
         make.arg(script).arg(folder.path()).arg(&address).env("PYTHONDONTWRITEBYTECODE", "1");
         command::run(&mut make).expect(0);
         let samba = Samba { child: launch(folder.path()), address, authority, folder };
@@ -104,19 +104,9 @@ fn user(dn: &str, name: &str, description: &str) -> String {
     )
 }
 
-/// Nobody else may open the ports.
-fn as_root(program: &str) -> Command {
-    if super::gate::user() == "root" {
-        return Command::new(program);
-    }
-    let mut command = Command::new("sudo");
-    command.args(["-n", program]);
-    command
-}
-
 fn launch(folder: &Path) -> Child {
     let log = std::fs::File::create(folder.join("stdout")).unwrap();
-    let mut command = as_root("/usr/sbin/samba");
+    let mut command = command::as_root("/usr/sbin/samba", &[]);
     // In the foreground, one process, ending with its standard input: with the test, however that ends.
     command.args(["-i", "-M", "single", "--no-process-group", "--debug-stdout", "-s"]).arg(folder.join("smb.conf"));
     command.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log);
@@ -132,6 +122,6 @@ impl Drop for Samba {
             eprintln!("the domain controller said:\n{said}");
         }
         // What another user made, `TempDir` cannot take away.
-        let _ = as_root("rm").arg("-rf").arg(self.folder.path()).status();
+        let _ = command::as_root("rm", &[]).arg("-rf").arg(self.folder.path()).status();
     }
 }
