@@ -1,26 +1,31 @@
-//! The control API over a Unix socket. One connection a call; knows nothing of what is asked.
+//! The control API, over a Unix socket or TLS. One connection a call; knows nothing of what is
+//! asked, but asks for the code of a second factor when the gate does.
 
+use super::prompt;
+use super::target::Target;
 use crate::api::problem::Problem;
-use crate::api::routes::AS_HEADER;
+use crate::api::routes::{AS_HEADER, CODE_HEADER};
 use crate::engine::ldap::Dn;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
-use hyper::header::{CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
 use hyper::{Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::io::ErrorKind;
+use std::cell::Cell;
 use std::path::PathBuf;
 
 /// An answer that is longer is not read to its end.
 const LONGEST_ANSWER: usize = 256 * 1024 * 1024;
 
 /// A way to call one gate.
-#[derive(Debug)]
 pub(super) struct Client {
-    socket: PathBuf,
+    target: Target,
     acting_as: Option<Dn>,
+    /// Proof of who calls, over TLS.
+    token: Option<String>,
+    /// The second factor, for the first call that changes something: it is good once.
+    code: Cell<Option<String>>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -36,16 +41,21 @@ pub(super) struct Answer<T> {
 pub(super) enum ClientError {
     /// No gate, or another socket.
     #[error(
-        "nothing listens on {}: is `tidegate serve` running? Name the socket with --control SOCKET or --config FILE",
-        .0.display()
+        "nothing listens on {0}: is `tidegate serve` running? Name the socket with --control SOCKET or --config FILE"
     )]
-    NobodyThere(PathBuf),
+    NobodyThere(String),
     /// A socket of somebody else.
     #[error("{} may not be used by you: the control socket is its owner's; ask as the user whom the gate runs as", .0.display())]
     NotAllowed(PathBuf),
-    /// Another trouble with the socket.
-    #[error("{}: {error}", .socket.display())]
-    Socket { socket: PathBuf, error: std::io::Error },
+    /// Another trouble with the connection.
+    #[error("{gate}: {error}")]
+    Connection { gate: String, error: std::io::Error },
+    /// It is not the gate, or not known to be.
+    #[error("{gate} shows a certificate that is not trusted ({why}): name who signed it with --ca FILE")]
+    Untrusted { gate: String, why: String },
+    /// One's own files.
+    #[error("certificates: {0}")]
+    Certificates(String),
     /// The gate went away in the middle.
     #[error("the gate closed the connection before it answered: {0}")]
     Interrupted(hyper::Error),
@@ -53,8 +63,8 @@ pub(super) enum ClientError {
     #[error("{}", problem_text(.0))]
     Problem(Problem),
     /// Not what the API says.
-    #[error("the gate on {} gave an answer that this version does not understand ({why})", .socket.display())]
-    Strange { socket: PathBuf, why: String },
+    #[error("the gate on {gate} gave an answer that this version does not understand ({why})")]
+    Strange { gate: String, why: String },
 }
 
 fn problem_text(problem: &Problem) -> String {
@@ -67,9 +77,14 @@ fn problem_text(problem: &Problem) -> String {
 }
 
 impl Client {
-    pub(super) fn new(socket: PathBuf, acting_as: Option<Dn>) -> anyhow::Result<Client> {
+    pub(super) fn new(
+        target: Target,
+        acting_as: Option<Dn>,
+        token: Option<String>,
+        code: Option<String>,
+    ) -> anyhow::Result<Client> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Client { socket, acting_as, runtime })
+        Ok(Client { target, acting_as, token, code: Cell::new(code), runtime })
     }
 
     pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, ClientError> {
@@ -91,7 +106,19 @@ impl Client {
     }
 
     fn call<T: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<Answer<T>, ClientError> {
-        let (status, body) = self.runtime.block_on(self.exchange(method, path, body))?;
+        let exchange = |code| self.runtime.block_on(self.exchange(&method, path, body.clone(), code));
+        let code = if method == Method::GET { None } else { self.code.take() };
+        let (mut status, mut answer) = exchange(code.as_deref())?;
+        if code.is_none() && status == StatusCode::FORBIDDEN && prompt::is_possible() {
+            let problem: Option<Problem> = serde_json::from_slice(&answer).ok();
+            if problem.is_some_and(|problem| problem.word() == "second-factor-needed") {
+                // Without an answer the problem stands as it is.
+                if let Ok(code) = prompt::secret("The code that your authenticator shows: ") {
+                    (status, answer) = exchange(Some(code.trim()))?;
+                }
+            }
+        }
+        let body = answer;
         if !status.is_success() {
             return Err(match serde_json::from_slice(&body) {
                 Ok(problem) => ClientError::Problem(problem),
@@ -103,17 +130,26 @@ impl Client {
         Ok(Answer { json, value })
     }
 
-    async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<(StatusCode, Bytes), ClientError> {
-        let stream = tokio::net::UnixStream::connect(&self.socket).await.map_err(|error| match error.kind() {
-            ErrorKind::NotFound | ErrorKind::ConnectionRefused => ClientError::NobodyThere(self.socket.clone()),
-            ErrorKind::PermissionDenied => ClientError::NotAllowed(self.socket.clone()),
-            _ => ClientError::Socket { socket: self.socket.clone(), error },
-        })?;
+    async fn exchange(
+        &self,
+        method: &Method,
+        path: &str,
+        body: Bytes,
+        code: Option<&str>,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        let stream = self.target.connect().await?;
         let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(ClientError::Interrupted)?;
-        let mut request = Request::builder().method(method).uri(path).header(HOST, "localhost");
-        if !body.is_empty() {
+            hyper::client::conn::http1::handshake(stream).await.map_err(ClientError::Interrupted)?;
+        let mut request = Request::builder().method(method).uri(path).header(HOST, self.target.host());
+        if method != Method::GET {
+            // Even of nothing: no page of a browser could say so.
             request = request.header(CONTENT_TYPE, "application/json");
+            if let Some(code) = code {
+                request = request.header(CODE_HEADER, code);
+            }
+        }
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
         if let Some(dn) = &self.acting_as {
             request = request.header(AS_HEADER, in_ascii(dn));
@@ -143,7 +179,7 @@ impl Client {
     }
 
     fn strange(&self, error: &dyn std::fmt::Display) -> ClientError {
-        ClientError::Strange { socket: self.socket.clone(), why: error.to_string() }
+        ClientError::Strange { gate: self.target.to_string(), why: error.to_string() }
     }
 }
 

@@ -1,8 +1,10 @@
 //! Which gate a command talks to, and as whom.
 
-use super::WrongUse;
 use super::client::Client;
+use super::target::{Https, Target};
+use super::tokens;
 use crate::engine::ldap::Dn;
+use chrono::Utc;
 use std::path::PathBuf;
 
 /// Where the gate listens when nothing says otherwise.
@@ -11,13 +13,37 @@ const DEFAULT_SOCKET: &str = "/run/tidegate/control.sock";
 /// Which gate.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Gate {
-    /// The control socket of the gate [default: that of --config, or /run/tidegate/control.sock]
-    #[arg(long, value_name = "SOCKET", env = "TIDEGATE_CONTROL", hide_env_values = true)]
+    /// The gate: its control socket, or https://HOST[:PORT] [default: the socket of --config, or /run/tidegate/control.sock]
+    #[arg(long, value_name = "SOCKET-or-URL", env = "TIDEGATE_CONTROL", hide_env_values = true)]
     control: Option<PathBuf>,
 
     /// The configuration of the gate: its control socket is used
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+
+    #[command(flatten)]
+    proof: Proof,
+}
+
+/// What a control port is believed by, and what is shown to it.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[command(next_help_heading = "Over TLS")]
+struct Proof {
+    /// Who signed the gate's certificate [default: whom the system trusts]
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CA", hide_env_values = true)]
+    ca: Option<PathBuf>,
+
+    /// A client certificate to be known by, instead of `tidegate login`
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    client_certificate: Option<PathBuf>,
+
+    /// Its private key
+    #[arg(long, value_name = "FILE", requires = "client_certificate")]
+    client_key: Option<PathBuf>,
+
+    /// The code that your authenticator shows [default: you are asked when it is needed]
+    #[arg(long, value_name = "CODE")]
+    code: Option<String>,
 }
 
 /// Which gate, and as whom.
@@ -33,25 +59,45 @@ pub(super) struct Connection {
 
 impl Gate {
     pub(super) fn client(&self) -> anyhow::Result<Client> {
-        Client::new(self.socket()?, None)
+        self.client_of(self.target()?, None)
     }
 
-    fn socket(&self) -> anyhow::Result<PathBuf> {
+    /// With the token of the gate, where one is logged in.
+    pub(super) fn client_of(&self, target: Target, acting_as: Option<Dn>) -> anyhow::Result<Client> {
+        let token = match &target {
+            Target::Https(https) if https.own.is_none() => tokens::find(&https.url(), Utc::now())?,
+            Target::Https(_) | Target::Socket(_) => None,
+        };
+        Client::new(target, acting_as, token, self.code())
+    }
+
+    /// The code of the second factor, if it was given along.
+    pub(super) fn code(&self) -> Option<String> {
+        self.proof.code.clone()
+    }
+
+    /// Which gate was named.
+    pub(super) fn target(&self) -> anyhow::Result<Target> {
         match (&self.control, &self.config) {
-            (Some(control), _) if control.to_string_lossy().contains("://") => {
-                let message = format!("--control {}: give the path of a control socket, not a URL", control.display());
-                Err(WrongUse(message).into())
-            }
-            (Some(control), _) => Ok(control.clone()),
-            (None, Some(config)) => Ok(crate::config::control_socket(config)?),
-            (None, None) => Ok(PathBuf::from(DEFAULT_SOCKET)),
+            (Some(control), _) => match control.to_str().filter(|text| text.contains("://")) {
+                Some(url) => self.https(url),
+                None => Ok(Target::Socket(control.clone())),
+            },
+            (None, Some(config)) => Ok(Target::Socket(crate::config::control_socket(config)?)),
+            (None, None) => Ok(Target::Socket(PathBuf::from(DEFAULT_SOCKET))),
         }
+    }
+
+    /// The gate of a URL.
+    pub(super) fn https(&self, url: &str) -> anyhow::Result<Target> {
+        let own = self.proof.client_certificate.clone().zip(self.proof.client_key.clone());
+        Ok(Target::Https(Https { ca: self.proof.ca.clone(), own, ..Https::parse(url)? }))
     }
 }
 
 impl Connection {
     pub(super) fn client(&self) -> anyhow::Result<Client> {
-        Client::new(self.gate.socket()?, self.acting_as.clone())
+        self.gate.client_of(self.gate.target()?, self.acting_as.clone())
     }
 }
 

@@ -7,12 +7,16 @@ mod approve;
 mod cancel;
 mod check;
 mod client;
+mod completions;
 mod connection;
 mod demo;
 mod deny;
 mod explain;
 mod grants;
+mod login;
+mod me;
 mod output;
+mod prompt;
 mod release;
 mod reload;
 mod request;
@@ -23,9 +27,12 @@ mod serve;
 mod sessions;
 mod show;
 mod table;
+mod target;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tokens;
+mod totp;
 mod view;
 
 use clap::{Parser, Subcommand};
@@ -59,6 +66,12 @@ enum Command {
     Revoke(revoke::Revoke),
     Sessions(sessions::Sessions),
     Reload(reload::Reload),
+    Login(login::Login),
+    Logout(login::Logout),
+    #[command(visible_alias = "whoami")]
+    Me(me::Me),
+    Totp(totp::Totp),
+    Completions(completions::Completions),
 }
 
 /// What a command comes to: it was carried out, or an answer was "no", which has been shown.
@@ -118,6 +131,11 @@ impl Command {
             Command::Revoke(command) => command.run(),
             Command::Sessions(command) => command.run(),
             Command::Reload(command) => command.run(),
+            Command::Login(command) => command.run(),
+            Command::Logout(command) => command.run(),
+            Command::Me(command) => command.run(),
+            Command::Totp(command) => command.run(),
+            Command::Completions(command) => command.run(),
         }
     }
 }

@@ -52,6 +52,9 @@ fn wrong_use_is_told_apart() {
         ("tidegate deny req-1", ErrorKind::MissingRequiredArgument),
         ("tidegate revoke grant-1", ErrorKind::MissingRequiredArgument),
         ("tidegate check", ErrorKind::MissingRequiredArgument),
+        ("tidegate totp --reset uid=a,dc=x", ErrorKind::MissingRequiredArgument),
+        ("tidegate me --client-certificate a.pem", ErrorKind::MissingRequiredArgument),
+        ("tidegate completions dos", ErrorKind::InvalidValue),
         ("tidegate explain read cn=a", ErrorKind::ValueValidation),
         ("tidegate explain search cn=a --scope all", ErrorKind::InvalidValue),
     ] {
@@ -81,6 +84,15 @@ fn what_the_product_promises_is_understood() {
         "tidegate revoke grant-1 --reason x",
         "tidegate sessions --config gate.toml",
         "tidegate reload",
+        "tidegate reload --control https://gate.example.com:8443 --ca ca.pem --code 123456",
+        "tidegate login https://gate.example.com:8443 --name alice --password-file secret",
+        "tidegate login --control https://gate.example.com",
+        "tidegate logout",
+        "tidegate me",
+        "tidegate whoami",
+        "tidegate totp",
+        "tidegate totp --reset uid=a,dc=x --reason lost",
+        "tidegate completions zsh",
     ] {
         parse(line).unwrap_or_else(|error| panic!("{line}: {error}"));
     }

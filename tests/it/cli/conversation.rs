@@ -296,6 +296,6 @@ fn where_nobody_listens_it_says_what_to_do() {
         "tidegate: nothing listens on nowhere/control.sock: is `tidegate serve` running? \
          Name the socket with --control SOCKET or --config FILE\n"
     );
-    let ran = run(&mut tidegate(["roles", "--control", "https://gate.example.com"])).expect(2);
+    let ran = run(&mut tidegate(["roles", "--control", "http://gate.example.com"])).expect(2);
     assert!(ran.stderr.contains("give the path of a control socket"), "{ran:#?}");
 }

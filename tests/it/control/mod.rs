@@ -1,5 +1,6 @@
 //! The control port over TLS: who is let in, who is not, and what nobody can do to it.
 
+mod command_line;
 mod doors;
 mod guarding;
 mod second_factor;

@@ -51,7 +51,7 @@ pub(crate) fn feed(command: &mut Command, input: &[u8]) -> Ran {
 /// The command line under test.
 pub(crate) fn tidegate<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-    command.args(arguments).env_remove("TIDEGATE_CONTROL").env_remove("RUST_LOG");
+    command.args(arguments).env_remove("TIDEGATE_CONTROL").env_remove("TIDEGATE_CA").env_remove("RUST_LOG");
     command
 }
 

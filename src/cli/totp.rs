@@ -1,0 +1,56 @@
+//! `tidegate totp`.
+
+use super::connection::{Connection, name};
+use super::output::{Output, note, print};
+use super::text::visible;
+use super::{Outcome, prompt};
+use crate::api::{CodeBody, DoneView, ResetBody, TotpView, routes};
+use crate::engine::ldap::Dn;
+
+/// Enrol an authenticator as your second factor, or reset somebody's
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  tidegate totp --control https://gate.example.com:8443
+  tidegate totp --reset uid=alice,ou=people,dc=example,dc=com --reason 'lost her telephone'")]
+pub(super) struct Totp {
+    /// As an administrator: forget the second factor of this subject
+    #[arg(long, value_name = "DN", value_parser = name, requires = "reason")]
+    reset: Option<Dn>,
+
+    /// Why it is reset; it is recorded
+    #[arg(long, value_name = "TEXT", requires = "reset")]
+    reason: Option<String>,
+
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl Totp {
+    pub(super) fn run(self) -> anyhow::Result<Outcome> {
+        let client = self.connection.client()?;
+        if let Some(subject) = self.reset {
+            let reason = self.reason.unwrap_or_default();
+            let body = ResetBody { subject: subject.text().to_owned(), reason };
+            let answer = client.post::<DoneView>(routes::TOTP_RESET, &body)?;
+            self.output.answer(&answer.json, |_| format!("{}.\n", visible(&answer.value.done)))?;
+            return Ok(Outcome::Done);
+        }
+        let begun = client.post_nothing::<TotpView>(routes::TOTP)?.value;
+        let shown = format!(
+            "Add this to your authenticator; it is not shown again:\n\n  {}\n  {}\n\n",
+            visible(&begun.secret),
+            visible(&begun.uri)
+        );
+        if self.output.is_json() {
+            note(&shown)
+        } else {
+            print(&shown)?
+        }
+        let code = prompt::open("The code that it shows: ")?;
+        let answer = client.post::<DoneView>(routes::TOTP_CONFIRM, &CodeBody { code: code.trim().to_owned() })?;
+        self.output.answer(&answer.json, |_| "Enrolled.\n".to_owned())?;
+        Ok(Outcome::Done)
+    }
+}
