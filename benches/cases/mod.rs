@@ -113,7 +113,7 @@ pub(crate) fn pass(snapshot: &Snapshot, subject: &Subject, frame: &[u8], out: &m
     let asked = Asked { subject, request: &request, controls: &controls, now: now() };
     match decide(snapshot, &asked) {
         Decision::Permitted(permit) => {
-            let forwarded: Vec<Control<'_>> = permit.controls(&controls).copied().collect();
+            let forwarded: Vec<Control<'_>> = permit.controls(&controls).collect();
             out.clear();
             write_request(out, UpstreamMessageId(8), &request, &forwarded);
             true

@@ -131,10 +131,10 @@ fn standing(section: Section<'_>, known: &Known<'_>) -> Option<Standing> {
     if let Some(reason) = reason.as_ref().filter(|reason| reason.value.trim().is_empty()) {
         section.problem(reason.at, "reason: it is empty; say why this is permanent: the reports list it");
     }
-    section.not_yet("replicate", "replication is");
+    let replicate = replicate(&section);
     section.finish();
     let (resource, _, operations) = opened?;
-    Some(Standing { who: plain(who), resource, operations, reason: reason?.value })
+    Some(Standing { who: plain(who), resource, operations, reason: reason?.value, replicate })
 }
 
 fn role(mut section: Section<'_>, known: &Known<'_>, taken: &mut Names) -> Option<Arc<Role>> {
@@ -151,6 +151,7 @@ fn role(mut section: Section<'_>, known: &Known<'_>, taken: &mut Names) -> Optio
     let reason_required = section.optional::<bool>("reason_required").is_none_or(|found| found.value);
     let ticket_pattern = section.optional::<String>("ticket_pattern").and_then(|found| ticket(&section, &found));
     let second_factor = second_factor(&section);
+    let replicate = replicate(&section);
     later(&section);
     section.finish();
     let (max_duration, default_duration, request_ttl) = times?;
@@ -168,7 +169,13 @@ fn role(mut section: Section<'_>, known: &Known<'_>, taken: &mut Names) -> Optio
         reason_required,
         ticket_pattern,
         second_factor,
+        replicate,
     }))
+}
+
+/// Whether what is opened may be replicated.
+fn replicate(section: &Section<'_>) -> bool {
+    section.optional::<bool>("replicate").is_some_and(|found| found.value)
 }
 
 /// Keys of the design that do nothing yet.
@@ -176,7 +183,6 @@ fn later(section: &Section<'_>) {
     section.not_yet("stage", "stages (chains and escalation) are");
     section.not_yet("automatic", "automatic approval is");
     section.not_yet("break_glass", "break-glass is");
-    section.only("replicate", &false, "replication is");
 }
 
 /// Of whom a second factor is demanded.

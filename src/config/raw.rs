@@ -226,13 +226,6 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A key that is planned; only the value that means "without it" is taken so far.
-    pub(super) fn only<T: FromValue + PartialEq>(&self, key: &'static str, without: &T, what: &str) {
-        if let Some(found) = self.optional::<T>(key).filter(|found| found.value != *without) {
-            self.problem(found.at, format!("{key}: {what} not supported yet; leave it out"));
-        }
-    }
-
     /// Where a key stands that is recognised only to say what to write instead.
     pub(super) fn forbidden(&self, key: &'static str) -> Option<usize> {
         self.later.borrow_mut().push(key);

@@ -45,7 +45,9 @@ fn permit(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Permit, Refusal> {
         hidden: Vec::new(),
     };
     deciding.look();
-    deciding.permit.forwarded = controls::screen(asked.controls, asked.request, &mut deciding)?;
+    let screened = controls::screen(asked, &mut deciding)?;
+    deciding.permit.forwarded = screened.forwarded;
+    deciding.permit.replicates = screened.replicates;
     if matches!(asked.request, Request::Search(search) if search.base.is_root() && search.scope == SearchScope::Base) {
         deciding.permit.redaction.mark_root_dse();
     }
@@ -223,12 +225,78 @@ impl Openness for Deciding<'_> {
     fn list_is_open_anywhere(&mut self, attributes: &[AttributeDescription<'_>]) -> bool {
         attributes.iter().all(|attribute| self.attribute_is_open_anywhere(*attribute))
     }
+
+    fn redact_dereferenced(&mut self) {
+        let policy = &*self.snapshot.policy;
+        // What is open of a resource here need not be open of it there.
+        let here = std::mem::take(&mut self.permit.redaction);
+        let mut hidden = false;
+        for resource in policy.protecting(OperationKind::Search) {
+            hidden |= !self.is_shown(resource, Spot::Everywhere);
+        }
+        if hidden && policy.mode == Mode::Enforce {
+            self.permit.redaction.hide();
+        }
+        self.permit.redaction.keep_to_trees(&self.snapshot.directory);
+        let there = std::mem::replace(&mut self.permit.redaction, here);
+        self.permit.redaction.look_at_dereferenced(there);
+    }
+
+    fn reach_may_be_replicated(&mut self) -> bool {
+        let Some(Touches::Reach { base, scope, aliases }) = self.requirement.map(|requirement| &requirement.touches)
+        else {
+            return false;
+        };
+        if *aliases {
+            return self.all_may_be_replicated();
+        }
+        let policy = &*self.snapshot.policy;
+        policy.mode == Mode::Monitor
+            || policy
+                .reached(base, *scope, Some(OperationKind::Search))
+                .all(|at| self.may_replicate(at, Spot::Tree(base)))
+    }
+
+    fn all_may_be_replicated(&mut self) -> bool {
+        let policy = &*self.snapshot.policy;
+        policy.mode == Mode::Monitor
+            || policy.protecting(OperationKind::Search).all(|at| self.may_replicate(at, Spot::Everywhere))
+    }
+
+    fn target_is_held(&mut self) -> bool {
+        let Some(requirement) = self.requirement else { return false };
+        let policy = &*self.snapshot.policy;
+        policy.mode == Mode::Monitor
+            || requirement.targets().all(|target| {
+                OperationKind::ALL.into_iter().filter(|kind| *kind != OperationKind::Bind).all(|kind| {
+                    let mut touched = policy.touched(target, kind);
+                    touched.all(|resource| {
+                        let need = Need { resource, spot: Spot::Entry(target), leaving: false };
+                        let held = self.holder.hold(need, kind);
+                        held.inspect(|held| rest_on(&mut self.permit.rests_on, *held)).is_some()
+                    })
+                })
+            })
+    }
 }
 
 impl Deciding<'_> {
     /// Whether something may be read; if by a grant, the permit rests on that too.
     fn is_open(&mut self, need: Need<'_>) -> bool {
         let held = self.holder.hold(need, OperationKind::Search);
+        held.inspect(|held| rest_on(&mut self.permit.rests_on, *held)).is_some()
+    }
+
+    /// Whether something is held by what may replicate.
+    fn may_replicate(&mut self, resource: ResourceIndex, spot: Spot<'_>) -> bool {
+        let policy = &*self.snapshot.policy;
+        let Some(protected) = policy.resource(resource) else { return false };
+        let replicating = |held: &Held<'_>| match held {
+            Held::Standing(standing) => standing.replicate,
+            Held::Grant(grant, _) => policy.role(&grant.role).is_some_and(|role| role.replicate),
+        };
+        let enough = |held: &Held<'_>| replicating(held) && held.spans(spot, &protected.base);
+        let held = longest(self.holder.openings(resource, searching).filter(enough));
         held.inspect(|held| rest_on(&mut self.permit.rests_on, *held)).is_some()
     }
 }

@@ -3,6 +3,7 @@
 
 use super::{Asked, Refusal, Snapshot};
 use crate::engine::ldap::ResultCode;
+use crate::engine::ldap::control::oid as control_oid;
 use crate::engine::ldap::request::{Authentication, BindName, BindRequest, ExtendedRequest, Request, SearchScope, oid};
 use crate::engine::policy::OperationKind;
 use crate::engine::policy::requirement::{Requirement, Touches};
@@ -74,6 +75,8 @@ pub(super) fn is_subschema_read(snapshot: &Snapshot, asked: &Asked<'_>) -> bool 
     match asked.request {
         Request::Search(search) => {
             search.scope == SearchScope::Base
+                // What an attribute of it names is something else.
+                && !asked.controls.iter().any(|control| control.oid == control_oid::ATTRIBUTE_SCOPED_QUERY)
                 && snapshot.directory.subschema.as_ref().is_some_and(|subschema| search.base.is_surely(subschema))
         }
         _ => false,

@@ -85,6 +85,7 @@ pub(crate) fn editor() -> Role {
         reason_required: true,
         ticket_pattern: None,
         second_factor: SecondFactor::default(),
+        replicate: false,
     }
 }
 

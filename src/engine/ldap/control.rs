@@ -3,9 +3,12 @@
 //! Read as slapd reads them where there is only one way to understand it: an encoded FALSE (a DEFAULT that
 //! DER would leave out) and a TRUE that is not 0xff are accepted and forwarded canonically. Stricter than slapd:
 //! trailing elements, OIDs that are none, one control twice, more than [`MAX_CONTROLS`].
+//! What stands in the values of controls is read by [`value`].
 
 use super::attribute::numeric_oid;
 use super::ber::{self, BerError, Reader, universal};
+
+pub mod value;
 
 /// More controls than this on one message are refused.
 pub const MAX_CONTROLS: usize = 64;
@@ -46,6 +49,15 @@ pub mod oid {
     pub const TREE_DELETE: &str = "1.2.840.113556.1.4.805"; // draft-armijo-ldap-treedelete, MS-ADTS
     pub const DIR_SYNC: &str = "1.2.840.113556.1.4.841"; // MS-ADTS
     pub const ATTRIBUTE_SCOPED_QUERY: &str = "1.2.840.113556.1.4.1504"; // MS-ADTS
+    pub const SHOW_RECYCLED: &str = "1.2.840.113556.1.4.2064"; // MS-ADTS
+    pub const SHOW_DEACTIVATED_LINK: &str = "1.2.840.113556.1.4.2065"; // MS-ADTS
+    pub const SEARCH_OPTIONS: &str = "1.2.840.113556.1.4.1340"; // MS-ADTS
+    pub const RANGE_OPTION: &str = "1.2.840.113556.1.4.802"; // MS-ADTS
+    pub const LAZY_COMMIT: &str = "1.2.840.113556.1.4.619"; // MS-ADTS
+    pub const STATISTICS: &str = "1.2.840.113556.1.4.970"; // MS-ADTS
+    pub const CROSS_DOMAIN_MOVE: &str = "1.2.840.113556.1.4.521"; // MS-ADTS
+    pub const NO_OP_SEARCH: &str = "1.3.6.1.4.1.4203.666.5.18"; // OpenLDAP, slapo-noopsrch
+    pub const CHAINING: &str = "1.3.6.1.4.1.4203.666.11.3"; // draft-sermersheim-ldap-chaining
     pub const SHOW_DELETED: &str = "1.2.840.113556.1.4.417"; // MS-ADTS
     pub const EXTENDED_DN: &str = "1.2.840.113556.1.4.529"; // MS-ADTS
     pub const SD_FLAGS: &str = "1.2.840.113556.1.4.801"; // MS-ADTS
@@ -221,6 +233,15 @@ mod tests {
             SERVER_NOTIFICATION,
             DOMAIN_SCOPE,
             PERMISSIVE_MODIFY,
+            SHOW_RECYCLED,
+            SHOW_DEACTIVATED_LINK,
+            SEARCH_OPTIONS,
+            RANGE_OPTION,
+            LAZY_COMMIT,
+            STATISTICS,
+            CROSS_DOMAIN_MOVE,
+            NO_OP_SEARCH,
+            CHAINING,
         ];
         assert!(all.iter().all(|oid| numeric_oid(oid.as_bytes()).is_some()));
         all.sort_unstable();

@@ -19,20 +19,31 @@ impl<'a> Entry<'a> {
     pub fn decode(body: &'a [u8]) -> Result<Entry<'a>, BerError> {
         let mut reader = Reader::new(body);
         let name = reader.octets()?;
-        let mut list = reader.sequence()?;
+        let list = reader.expect(universal::SEQUENCE)?;
         reader.finish()?;
+        Ok(Entry { name, attributes: Entry::decode_attributes(list)? })
+    }
+
+    /// Decodes the content of a PartialAttributeList, which other answers hold too.
+    pub fn decode_attributes(content: &'a [u8]) -> Result<Vec<Attribute<'a>>, BerError> {
+        let mut list = Reader::new(content);
         let mut attributes = Vec::new();
         while !list.is_empty() {
             attributes.push(Attribute::decode(&mut list)?);
         }
-        Ok(Entry { name, attributes })
+        Ok(attributes)
+    }
+
+    /// Appends the content of a PartialAttributeList.
+    pub fn write_attributes(attributes: &[Attribute<'_>], out: &mut Vec<u8>) {
+        attributes.iter().for_each(|attribute| attribute.encode(out));
     }
 
     /// Appends the body of a search result entry.
     pub fn write_body(&self, out: &mut Vec<u8>) {
         ber::write_octets(out, self.name);
         ber::write_constructed(out, universal::SEQUENCE, |out| {
-            self.attributes.iter().for_each(|attribute| attribute.encode(out));
+            Entry::write_attributes(&self.attributes, out);
         });
     }
 

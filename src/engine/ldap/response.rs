@@ -10,6 +10,12 @@ const SERVER_SASL_CREDENTIALS: u8 = 0x87;
 const EXTENDED_NAME: u8 = 0x8a;
 const EXTENDED_VALUE: u8 = 0x8b;
 
+const INTERMEDIATE_NAME: u8 = 0x80;
+const INTERMEDIATE_VALUE: u8 = 0x81;
+
+/// The message that says how far a refresh is (RFC 4533 2.5).
+pub const SYNC_INFO: &str = "1.3.6.1.4.1.4203.1.9.1.4";
+
 /// RFC 4511 4.4.1.
 const NOTICE_OF_DISCONNECTION: &str = "1.3.6.1.4.1.1466.20036";
 
@@ -67,6 +73,15 @@ impl<'a> ResultView<'a> {
 #[inline]
 pub fn entry_name(body: &[u8]) -> Result<&[u8], BerError> {
     Reader::new(body).octets()
+}
+
+/// The OID in the body of an intermediate response (RFC 4511 4.13), if it has one. All of it is read.
+pub fn intermediate_name(body: &[u8]) -> Result<Option<&[u8]>, BerError> {
+    let mut reader = Reader::new(body);
+    let name = reader.optional(INTERMEDIATE_NAME)?;
+    reader.optional(INTERMEDIATE_VALUE)?;
+    reader.finish()?;
+    Ok(name)
 }
 
 /// Appends a response that is an LDAPResult and nothing more.

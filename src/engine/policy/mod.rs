@@ -56,6 +56,8 @@ pub struct Standing {
     pub operations: OperationSet,
     /// Why it is there; reports show it.
     pub reason: String,
+    /// Whether what it opens may be replicated: sync, persistent search, DirSync.
+    pub replicate: bool,
 }
 
 /// Everything that was configured about access. Immutable; a reload makes a new one.

@@ -55,4 +55,6 @@ pub struct Role {
     pub ticket_pattern: Option<regex_lite::Regex>,
     /// Who must show a second factor.
     pub second_factor: SecondFactor,
+    /// Whether what it opens may be replicated: sync, persistent search, DirSync.
+    pub replicate: bool,
 }

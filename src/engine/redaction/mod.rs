@@ -7,11 +7,13 @@ use super::access::controls::is_advertised;
 use super::access::{DirectoryFacts, EXTENSIONS, SASL_MECHANISMS};
 use super::ldap::Dn;
 use super::ldap::attribute::AttributeDescription;
+use super::ldap::dn::extended;
 use super::ldap::entry::Entry;
 use super::policy::resource::ResourceIndex;
 use super::policy::{OperationKind, Policy};
 use std::sync::Arc;
 
+pub mod dereferenced;
 pub mod filter;
 mod stages;
 
@@ -26,6 +28,8 @@ pub struct Redaction {
     /// Entries outside of these trees are dropped.
     trees: Option<Arc<DirectoryFacts>>,
     root_dse: bool,
+    /// What is taken out of what a dereference control tells, which may be about any entry.
+    dereferenced: Option<Box<Redaction>>,
 }
 
 impl Redaction {
@@ -47,6 +51,16 @@ impl Redaction {
     /// Says that the answer is the rootDSE.
     pub(super) fn mark_root_dse(&mut self) {
         self.root_dse = true;
+    }
+
+    /// Takes out what `there` takes out of what a dereference control tells beside the entries.
+    pub(super) fn look_at_dereferenced(&mut self, there: Redaction) {
+        self.dereferenced = Some(Box::new(there));
+    }
+
+    /// What is to be taken out of what a dereference control tells: for [`dereferenced::rewrite`].
+    pub fn dereferenced(&self) -> Option<&Redaction> {
+        self.dereferenced.as_deref()
     }
 
     /// Whether no entry is dropped: then none needs to be looked at, unless it [is the
@@ -77,7 +91,7 @@ impl Redaction {
     /// As [`Redaction::hides`], for the octets that the directory sent: a name that is none could be
     /// any.
     pub fn hides_name(&self, policy: &Policy, entry: &[u8]) -> bool {
-        !self.is_empty() && Dn::parse(entry).map_or(true, |entry| self.hides(policy, &entry))
+        !self.is_empty() && Dn::parse(extended::name(entry)).map_or(true, |entry| self.hides(policy, &entry))
     }
 
     fn shows(&self, resource: ResourceIndex, entry: &Dn) -> bool {

@@ -8,6 +8,7 @@
 use super::Redaction;
 use crate::engine::access::DirectoryFacts;
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::dn::extended;
 use crate::engine::ldap::entry::Entry;
 use crate::engine::ldap::filter::Filter;
 use crate::engine::ldap::request::SearchRequest;
@@ -79,7 +80,7 @@ impl Redaction {
         name: &[u8],
     ) -> Look<'r> {
         if !self.is_empty() {
-            let Ok(name) = Dn::parse(name) else { return Look::Hidden };
+            let Ok(name) = Dn::parse(extended::name(name)) else { return Look::Hidden };
             if self.hides(policy, &name) {
                 return Look::Hidden;
             }

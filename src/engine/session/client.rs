@@ -262,7 +262,7 @@ impl Session {
             return self.cancel_parts(sent, upstream_target, permit, snapshot, now, fx);
         }
         let upstream_id = self.outstanding.next_id();
-        let forwarded: Vec<_> = permit.controls(controls).copied().collect();
+        let forwarded: Vec<_> = permit.controls(controls).collect();
         message::write_cancel(&mut fx.to_upstream, upstream_id, upstream_target, &forwarded);
         self.track(upstream_id, sent, permit, None, snapshot, now, fx);
     }
@@ -393,7 +393,8 @@ fn redaction_of(
     snapshot: &Snapshot,
 ) -> Option<Redacts> {
     let redaction = permit.redaction();
-    let needed = !redaction.is_empty() || redaction.is_root_dse() || parts.is_some();
+    let needed =
+        !redaction.is_empty() || redaction.is_root_dse() || redaction.dereferenced().is_some() || parts.is_some();
     let counted = !redaction.is_empty() || parts.is_some();
     let size_limit = if counted { u64::try_from(search.size_limit).unwrap_or(0) } else { 0 };
     let (policy, directory) = (snapshot.policy.clone(), snapshot.directory.clone());

@@ -47,10 +47,10 @@ pub(super) enum Next {
 
 impl Parts {
     /// `controls` are those that are forwarded. Nothing is limited: what is shown is counted here.
-    pub(super) fn new<'c, 'a: 'c>(
+    pub(super) fn new<'c, 'a>(
         search: &SearchRequest<'a>,
         stages: Stages<'a>,
-        controls: impl Iterator<Item = &'c Control<'a>>,
+        controls: impl Iterator<Item = Control<'c>>,
     ) -> Parts {
         let unlimited = |search: &SearchRequest<'_>| {
             let mut body = Vec::new();
@@ -79,10 +79,9 @@ impl Parts {
         }
         let several = asked.len() > 1;
         // Sorted is each stage by itself: their order cannot be kept.
-        let fits = |control: &&Control<'_>| {
-            control.oid != oid::PAGED_RESULTS && !(several && control.oid == oid::SORT_REQUEST)
-        };
-        let controls: Vec<Control<'_>> = controls.filter(fits).copied().collect();
+        let fits =
+            |control: &Control<'_>| control.oid != oid::PAGED_RESULTS && !(several && control.oid == oid::SORT_REQUEST);
+        let controls: Vec<Control<'_>> = controls.filter(fits).collect();
         let mut encoded = Vec::new();
         control::write_controls(&mut encoded, &controls);
         Parts { stages: asked, at: 0, controls: encoded, page: None }

@@ -15,7 +15,7 @@ use crate::engine::ldap::paged::PagedResults;
 use crate::engine::ldap::request::{Request, SearchRequest};
 use crate::engine::ldap::response::{self, ResultView};
 use crate::engine::ldap::{ResultCode, tag};
-use crate::engine::redaction::{Look, Stages};
+use crate::engine::redaction::{Look, Stages, dereferenced};
 use crate::engine::time::Now;
 
 const OLD_COOKIE: &str = "the paged results cookie is invalid, or old: search again";
@@ -86,7 +86,7 @@ impl Session {
         fx: &mut Effects,
     ) {
         let upstream_id = self.outstanding.next_id();
-        let forwarded: Vec<_> = permit.controls(sent.controls).copied().collect();
+        let forwarded: Vec<_> = permit.controls(sent.controls).collect();
         message::write_request(&mut fx.to_upstream, upstream_id, request, &forwarded);
         self.track(upstream_id, sent, permit, None, snapshot, now, fx);
     }
@@ -196,7 +196,7 @@ impl Session {
 }
 
 /// Sorting each stage by itself would not sort the whole.
-fn cannot_sort<'c, 'a: 'c>(parts: &Parts, mut controls: impl Iterator<Item = &'c Control<'a>>) -> Option<Refusal> {
+fn cannot_sort<'c>(parts: &Parts, mut controls: impl Iterator<Item = Control<'c>>) -> Option<Refusal> {
     let critical = controls.any(|control| control.oid == oid::SORT_REQUEST && control.critical);
     (parts.are_several() && critical).then(|| Refusal {
         code: ResultCode::UNAVAILABLE_CRITICAL_EXTENSION,
@@ -333,6 +333,8 @@ fn deliver_ahead(operation: &mut Operation, fx: &mut Effects) -> Counted {
             break;
         }
         let (body, controls) = (entry.body.as_slice(), entry.controls.as_deref());
+        // What was told beside it was asked for by another request.
+        let controls = controls.filter(|_| operation.permit.redaction().dereferenced().is_some());
         let envelope = Envelope { id: 0, tag: tag::SEARCH_RESULT_ENTRY, body, controls };
         show(operation, &judged, &envelope, fx);
     }
@@ -349,5 +351,16 @@ fn show(operation: &mut Operation, judged: &Judged, envelope: &Envelope<'_>, fx:
     if let Some(page) = operation.page_mut() {
         page.give();
     }
-    pass(operation, &Envelope { body, ..*envelope }, fx);
+    let told = envelope.controls.and_then(|controls| dereferenced_without_hidden(operation, controls));
+    let controls = match &told {
+        Some(told) => Some(told.as_slice()).filter(|told| !told.is_empty()),
+        None => envelope.controls,
+    };
+    pass(operation, &Envelope { body, controls, ..*envelope }, fx);
+}
+
+/// The controls of an entry, without what a dereference control tells of hidden ones; `None`: as they came.
+fn dereferenced_without_hidden(operation: &Operation, controls: &[u8]) -> Option<Vec<u8>> {
+    let Purpose::Search { redacts: Some(redacts) } = &operation.purpose else { return None };
+    dereferenced::rewrite(operation.permit.redaction().dereferenced()?, &redacts.policy, controls)
 }

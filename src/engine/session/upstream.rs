@@ -8,7 +8,7 @@ use crate::engine::access::{self, Asked, Decision, Snapshot};
 use crate::engine::ldap::dn::Dn;
 use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
 use crate::engine::ldap::request::Request;
-use crate::engine::ldap::response::ResultView;
+use crate::engine::ldap::response::{ResultView, SYNC_INFO, intermediate_name};
 use crate::engine::ldap::{ResultCode, tag};
 use crate::engine::policy::resource::ResourceScope;
 use crate::engine::policy::{Mode, OperationKind};
@@ -76,8 +76,9 @@ impl Session {
                 }
                 Purpose::Relay | Purpose::Bind { .. } => self.on_upstream_garbage(now, fx),
             },
-            // A continuation reference would lead the client around the gate. No control and no extended
-            // operation that is let through has intermediate responses: what one says is not understood.
+            tag::INTERMEDIATE_RESPONSE if is_sync_info(operation, &envelope) => pass(operation, &envelope, fx),
+            // A continuation reference would lead the client around the gate. Nothing else that is let through
+            // has intermediate responses: what one says is not understood.
             tag::SEARCH_RESULT_REFERENCE | tag::INTERMEDIATE_RESPONSE => operation.withheld += 1,
             found if found == operation.response_tag => {
                 if let Some(operation) = self.outstanding.take(id) {
@@ -224,4 +225,9 @@ pub(super) fn pass(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut 
     let before = fx.to_client.len();
     message::write_message(&mut fx.to_client, operation.client_id.0, envelope.tag, envelope.body, envelope.controls);
     operation.bytes += (fx.to_client.len() - before) as u64;
+}
+
+/// Whether this is what a sync says besides entries (RFC 4533 2.5), to who asked for one.
+fn is_sync_info(operation: &Operation, envelope: &Envelope<'_>) -> bool {
+    operation.permit.replicates() && intermediate_name(envelope.body) == Ok(Some(SYNC_INFO.as_bytes()))
 }

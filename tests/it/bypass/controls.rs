@@ -96,7 +96,7 @@ fn controls_that_read_do_not_read_what_is_protected() {
 }
 
 #[test]
-fn dereference_reads_only_where_nothing_is_hidden() {
+fn dereference_tells_nothing_of_hidden_entries() {
     let ask = |target: &Target, critical: &str| {
         let extension = format!("{critical}deref=member:uid");
         let groups = format!("ou=groups,{BASE}");
@@ -104,11 +104,23 @@ fn dereference_reads_only_where_nothing_is_hidden() {
     };
     let direct = ask(&Target::direct(Extra::default()), "!").expect(0);
     assert!(direct.stdout.contains("<uid=alice>"), "{direct:?}");
-    // It may follow any name anywhere: open only where no entry is protected from reading.
     let open = "[[resource]]\nname = \"writes\"\nbase = \"dc=example,dc=com\"\noperations = [\"add\", \"delete\"]\n";
     assert_eq!(ask(&Target::gated(Extra::default(), Setup::default().policy(open)), "!"), direct);
-    let hidden = Target::gated(Extra::default(), Setup::default());
-    ask(&hidden, "!").expect(12);
-    let dropped = ask(&hidden, "").expect(0);
-    assert!(dropped.stdout.contains("cn: hr") && !dropped.stdout.contains("<uid=alice>"), "{dropped:?}");
+    // Of hidden entries nothing but the name, which stands in the visible entry; of others everything.
+    let hidden = Target::gated(Extra { ldif: group_of_payroll(), ..Extra::default() }, Setup::default());
+    let told = ask(&hidden, "!").expect(0);
+    assert!(told.stdout.contains("<uid=alice>") && told.stdout.contains("uid=e01,ou=payroll"), "{told:?}");
+    assert!(!told.stdout.contains("<uid=e01>"), "{told:?}");
+    hidden.gate().granted("alice", "payroll-reader", &[]);
+    let told = ask(&hidden, "!").expect(0);
+    assert!(told.stdout.contains("<uid=e01>"), "{told:?}");
+}
+
+/// A second group that `(cn=hr)` finds: of somebody open and of somebody on the payroll.
+fn group_of_payroll() -> String {
+    let groups = format!("ou=groups,{BASE}");
+    format!(
+        "dn: cn=hr+description=both,{groups}\nobjectClass: groupOfNames\ncn: hr\ndescription: both\nmember: uid=e01,ou=payroll,{BASE}\nmember: {}\n\n",
+        person("alice")
+    )
 }

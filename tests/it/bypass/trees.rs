@@ -69,7 +69,7 @@ fn the_root_dse_says_what_the_gate_lets_through() {
             controls.contains(&"1.2.840.113556.1.4.319".to_owned()),
             "paging works and is advertised: {controls:?}"
         );
-        for refused in ["2.16.840.1.113730.3.4.18", "1.3.6.1.4.1.4203.1.9.1.1"] {
+        for refused in ["2.16.840.1.113730.3.4.18", "1.3.6.1.1.21.2", "1.3.6.1.4.1.4203.666.11.3"] {
             assert!(!controls.contains(&refused.to_owned()), "{refused}");
         }
         assert!(values(&root, "supportedExtension").contains(&"1.3.6.1.4.1.4203.1.11.3".to_owned()));

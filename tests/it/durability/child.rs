@@ -190,6 +190,7 @@ pub(super) fn house(store: Arc<dyn GrantStore>) -> (Arc<Broker>, Arc<Shared>) {
         reason_required: true,
         ticket_pattern: None,
         second_factor: SecondFactor::default(),
+        replicate: false,
     };
     let policy = Policy::new(Mode::Enforce, RefusalStyle::Explain, vec![resource], Vec::new(), vec![Arc::new(role)]);
     let shared = Arc::new(Shared::new(Snapshot {

@@ -1,86 +1,60 @@
-//! The controls that are let through, and what each of them may do. What is not in the list is not
-//! understood, and so is refused or left out (RFC 4511 4.1.11).
+//! The controls that are let through, and what each of them may do. What is not in the [list](known) is not
+//! understood, and so is refused or left out (RFC 4511 4.1.11). What is, is read, decided upon, and forwarded
+//! as it was read.
 
-use super::Refusal;
+mod known;
+
+use super::{Asked, Refusal};
 use crate::engine::ldap::ResultCode;
 use crate::engine::ldap::attribute::AttributeDescription;
-use crate::engine::ldap::control::{Control, MAX_CONTROLS, oid};
+use crate::engine::ldap::control::value::Value;
+use crate::engine::ldap::control::{Control, MAX_CONTROLS};
 use crate::engine::ldap::filter::Filter;
 use crate::engine::ldap::request::Request;
 
-/// What a control means to a decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Meaning {
-    /// Reads nothing that the operation does not: let through.
-    Harmless,
-    /// Makes a delete one of everything below.
-    TreeDelete,
-    /// Tells something of the entries that the operation reaches: only where none of them is hidden.
-    Reads,
-    /// Tells something of any entry: only where nothing at all is hidden.
-    ReadsAnywhere,
-    /// Acts as somebody else: refused, critical or not.
-    Impersonates,
-    /// Comes with answers only: not forwarded, but advertised.
-    Answer,
-}
-
-/// One control of which it is known what it does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
-    /// Its OID.
-    pub oid: &'static str,
-    /// What people call it.
-    pub name: &'static str,
-    /// What it does.
-    pub meaning: Meaning,
-}
-
-const fn known(oid: &'static str, name: &'static str, meaning: Meaning) -> Known {
-    Known { oid, name, meaning }
-}
-
-/// Every control that is understood. The rootDSE advertises no other.
-pub const KNOWN: &[Known] = &[
-    known(oid::PAGED_RESULTS, "paged results", Meaning::Harmless),
-    known(oid::MANAGE_DSA_IT, "ManageDsaIT", Meaning::Harmless),
-    known(oid::PASSWORD_POLICY, "password policy", Meaning::Harmless),
-    known(oid::SUBENTRIES, "subentries", Meaning::Harmless),
-    known(oid::DONT_USE_COPY, "don't use copy", Meaning::Harmless),
-    known(oid::SESSION_TRACKING, "session tracking", Meaning::Harmless),
-    known(oid::DOMAIN_SCOPE, "domain scope", Meaning::Harmless),
-    known(oid::SORT_REQUEST, "sort", Meaning::Harmless),
-    known(oid::SORT_RESPONSE, "sort answer", Meaning::Answer),
-    known(oid::TREE_DELETE, "tree delete", Meaning::TreeDelete),
-    known(oid::ASSERTION, "assertion", Meaning::Reads),
-    known(oid::PRE_READ, "pre-read", Meaning::Reads),
-    known(oid::POST_READ, "post-read", Meaning::Reads),
-    known(oid::MATCHED_VALUES, "matched values", Meaning::Reads),
-    known(oid::VLV_REQUEST, "virtual list view", Meaning::Reads),
-    known(oid::VLV_RESPONSE, "virtual list view answer", Meaning::Answer),
-    known(oid::DEREFERENCE, "dereference", Meaning::ReadsAnywhere),
-    known(oid::PROXIED_AUTHORIZATION_V1, "proxied authorization (draft)", Meaning::Impersonates),
-    known(oid::PROXIED_AUTHORIZATION_V2, "proxied authorization", Meaning::Impersonates),
-];
-
-/// What is known of a control.
-pub fn lookup(oid: &str) -> Option<&'static Known> {
-    KNOWN.iter().find(|known| known.oid == oid)
-}
+pub use known::{KNOWN, Known, Meaning, lookup};
 
 /// Whether clients may be told that the gate supports this control.
 pub fn is_advertised(oid: &str) -> bool {
-    lookup(oid).is_some_and(|known| known.meaning != Meaning::Impersonates)
+    lookup(oid).is_some_and(|known| match known.meaning {
+        Meaning::Impersonates | Meaning::Never => false,
+        Meaning::Harmless
+        | Meaning::Sorts
+        | Meaning::Counts
+        | Meaning::Reads
+        | Meaning::ReadsAnywhere
+        | Meaning::Identifies
+        | Meaning::Dereferences
+        | Meaning::Redirects
+        | Meaning::Options
+        | Meaning::Replicates
+        | Meaning::ReplicatesAll
+        | Meaning::Manages
+        | Meaning::Answer => true,
+    })
 }
 
-/// Which controls of a request are let through, by position.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Forwarded(u64);
+/// A control of the request that is let through: which, and what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Forwarded {
+    position: usize,
+    value: Option<Box<[u8]>>,
+}
 
 impl Forwarded {
-    pub(super) fn contains(self, position: usize) -> bool {
-        position < MAX_CONTROLS && self.0 >> position & 1 == 1
+    /// The control to send, where `asked` are those of the request.
+    pub(super) fn control<'c>(&'c self, asked: &'c [Control<'_>]) -> Option<Control<'c>> {
+        let Control { oid, critical, .. } = *asked.get(self.position)?;
+        Some(Control { oid, critical, value: self.value.as_deref() })
     }
+}
+
+/// What comes of the controls of a request.
+#[derive(Debug, Default)]
+pub(super) struct Screened {
+    pub(super) forwarded: Vec<Forwarded>,
+    /// One of them hands on what is reached, perhaps for ever.
+    pub(super) replicates: bool,
 }
 
 /// Whether the operation may be told more than it says itself, asked where a control would tell it.
@@ -88,7 +62,6 @@ impl Forwarded {
 /// "Reached" is everything that the operation can touch: of a search its base too, of a rename both names.
 /// Of an attribute description every type counts that it covers: subtypes, `*`, `+`, `@class`; an empty list is
 /// all user attributes (RFC 4511 4.5.1.8).
-#[expect(dead_code, reason = "controls that carry attributes are not read yet")]
 pub(super) trait Openness {
     /// Nothing that the operation reaches is hidden from its subject: neither an entry nor an attribute.
     fn reach_is_open(&mut self) -> bool;
@@ -105,40 +78,118 @@ pub(super) trait Openness {
     fn attribute_is_open_anywhere(&mut self, attribute: AttributeDescription<'_>) -> bool;
     /// As [`Openness::attribute_is_open_anywhere`], for each.
     fn list_is_open_anywhere(&mut self, attributes: &[AttributeDescription<'_>]) -> bool;
+    /// Has the redaction look at the entries that a dereference control names, wherever these lie.
+    fn redact_dereferenced(&mut self);
+    /// Whether all that is reached and protected from searching is held by what may replicate.
+    fn reach_may_be_replicated(&mut self) -> bool;
+    /// Whether all that is protected from searching is held by what may replicate.
+    fn all_may_be_replicated(&mut self) -> bool;
+    /// Whether whatever is protected at the entries that are written, from whatever operation, is held.
+    fn target_is_held(&mut self) -> bool;
 }
 
 /// Decides upon each control.
-pub(super) fn screen(
-    controls: &[Control<'_>],
-    request: &Request<'_>,
-    openness: &mut dyn Openness,
-) -> Result<Forwarded, Refusal> {
-    let mut forwarded = Forwarded::default();
-    if controls.len() > MAX_CONTROLS {
+pub(super) fn screen(asked: &Asked<'_>, openness: &mut dyn Openness) -> Result<Screened, Refusal> {
+    let mut screened = Screened::default();
+    // RFC 4511 4.1.11: of an unbind, criticality must be ignored. The session's own is sent without any.
+    if asked.controls.is_empty() || matches!(asked.request, Request::Unbind) {
+        return Ok(screened);
+    }
+    if asked.controls.len() > MAX_CONTROLS {
         return Err(refusal(ResultCode::PROTOCOL_ERROR, "too many controls".to_owned()));
     }
-    for (position, control) in controls.iter().enumerate() {
-        let fits = match lookup(control.oid).map(|known| known.meaning) {
-            Some(Meaning::Harmless) => true,
-            Some(Meaning::TreeDelete) => matches!(request, Request::Delete(_)),
-            Some(Meaning::Reads) => openness.reach_is_open(),
-            Some(Meaning::ReadsAnywhere) => openness.all_is_open(),
-            Some(Meaning::Impersonates) => {
-                // RFC 4370 3: authorizationDenied. Refused where it is not critical too, for the
-                // client would believe to act as somebody else.
-                let message = "proxied authorization is not available".to_owned();
-                return Err(refusal(ResultCode::AUTHORIZATION_DENIED, message));
-            }
-            Some(Meaning::Answer) | None => false,
-        };
-        if fits {
-            forwarded.0 |= 1 << position;
-        } else if control.critical {
-            let message = format!("control {} is not available here", control.oid);
-            return Err(refusal(ResultCode::UNAVAILABLE_CRITICAL_EXTENSION, message));
+    let (mut sort_left_out, mut views) = (false, None);
+    for (position, control) in asked.controls.iter().enumerate() {
+        let known = lookup(control.oid);
+        if known.is_some_and(|known| known.meaning == Meaning::Impersonates) {
+            // RFC 4370 3: authorizationDenied. Refused where it is not critical too, for the client
+            // would believe to act as somebody else.
+            let message = "proxied authorization is not available".to_owned();
+            return Err(refusal(ResultCode::AUTHORIZATION_DENIED, message));
         }
+        let Some(known) = known.filter(|known| known.fits(asked.request)) else {
+            leave_out(control)?;
+            continue;
+        };
+        let value = Value::decode(known.syntax, control.value)
+            .map_err(|error| refusal(ResultCode::PROTOCOL_ERROR, format!("{}: {}", known.name, error.describe())))?;
+        if !is_open(known.meaning, &value, openness) {
+            sort_left_out |= known.meaning == Meaning::Sorts;
+            leave_out(control)?;
+            continue;
+        }
+        if known.meaning == Meaning::Counts {
+            views = Some(position);
+        }
+        screened.replicates |= matches!(known.meaning, Meaning::Replicates | Meaning::ReplicatesAll);
+        screened.forwarded.push(Forwarded { position, value: value.encode().map(Vec::into_boxed_slice) });
     }
-    Ok(forwarded)
+    // A view of a list that is not sorted is an error to the directory, which would tell what was left out.
+    if let Some(position) = views.filter(|_| sort_left_out) {
+        asked.controls.get(position).map_or(Ok(()), leave_out)?;
+        screened.forwarded.retain(|forwarded| forwarded.position != position);
+    }
+    Ok(screened)
+}
+
+/// Whether a control tells and changes nothing that is not open.
+fn is_open(meaning: Meaning, value: &Value<'_>, openness: &mut dyn Openness) -> bool {
+    match meaning {
+        Meaning::Harmless => true,
+        Meaning::Sorts => match value {
+            Value::SortKeys(keys) => keys.iter().all(|key| openness.attribute_is_open(key.attribute)),
+            _ => false,
+        },
+        Meaning::Counts => openness.reach_is_open(),
+        Meaning::Reads => openness.reach_is_open() && is_readable(value, openness),
+        Meaning::ReadsAnywhere => openness.all_is_open(),
+        Meaning::Identifies => openness.list_is_open_anywhere(&IDENTIFIERS),
+        Meaning::Dereferences => {
+            openness.redact_dereferenced();
+            true
+        }
+        Meaning::Redirects => match value {
+            Value::SourceAttribute(attribute) => openness.attribute_is_open(*attribute),
+            _ => false,
+        },
+        Meaning::Options => match value {
+            Value::Number(0 | SEARCH_DOMAIN_SCOPE) => true,
+            _ => openness.all_is_open(),
+        },
+        Meaning::Replicates => openness.reach_may_be_replicated(),
+        Meaning::ReplicatesAll => openness.all_may_be_replicated(),
+        Meaning::Manages => openness.target_is_held(),
+        Meaning::Impersonates | Meaning::Answer | Meaning::Never => false,
+    }
+}
+
+/// What MS-ADTS 3.1.1.3.4.1.5 puts beside names.
+const IDENTIFIERS: [AttributeDescription<'_>; 2] =
+    [AttributeDescription(b"objectGUID"), AttributeDescription(b"objectSid")];
+
+/// MS-ADTS 3.1.1.3.4.1.12: no continuation references. The other flag searches every tree there is.
+const SEARCH_DOMAIN_SCOPE: i32 = 1;
+
+/// Whether what a control reads is hidden nowhere that the operation reaches.
+fn is_readable(value: &Value<'_>, openness: &mut dyn Openness) -> bool {
+    match value {
+        Value::Filter(filter) => openness.filter_is_open(filter),
+        Value::ValueFilters(filters) => filters.iter().all(|filter| openness.filter_is_open(filter)),
+        Value::Attributes(attributes) => openness.list_is_open(attributes),
+        _ => false,
+    }
+}
+
+/// What becomes of a control that is not available: refused when critical, or not forwarded.
+fn leave_out(control: &Control<'_>) -> Result<(), Refusal> {
+    if !control.critical {
+        return Ok(());
+    }
+    let message = match lookup(control.oid) {
+        Some(known) => format!("control {} ({}) is not available here", control.oid, known.name),
+        None => format!("control {} is not available here", control.oid),
+    };
+    Err(refusal(ResultCode::UNAVAILABLE_CRITICAL_EXTENSION, message))
 }
 
 fn refusal(code: ResultCode, message: String) -> Refusal {

@@ -32,7 +32,8 @@ pub struct Permit {
     pub(super) resources: Vec<ResourceIndex>,
     pub(super) redaction: Redaction,
     pub(super) monitored: Option<Box<Refusal>>,
-    pub(super) forwarded: Forwarded,
+    pub(super) forwarded: Vec<Forwarded>,
+    pub(super) replicates: bool,
 }
 
 impl Permit {
@@ -44,7 +45,8 @@ impl Permit {
             resources: Vec::new(),
             redaction: Redaction::default(),
             monitored: None,
-            forwarded: Forwarded::default(),
+            forwarded: Vec::new(),
+            replicates: false,
         }
     }
 
@@ -68,10 +70,15 @@ impl Permit {
         self.monitored.as_deref()
     }
 
-    /// The controls to forward, of those that were decided upon.
-    pub fn controls<'c, 'a>(&self, asked: &'c [Control<'a>]) -> impl Iterator<Item = &'c Control<'a>> {
-        let forwarded = self.forwarded;
-        asked.iter().enumerate().filter(move |(position, _)| forwarded.contains(*position)).map(|(_, control)| control)
+    /// The controls to forward, of those that were decided upon, as they were read.
+    pub fn controls<'c>(&'c self, asked: &'c [Control<'_>]) -> impl Iterator<Item = Control<'c>> {
+        self.forwarded.iter().filter_map(move |forwarded| forwarded.control(asked))
+    }
+
+    /// Whether a control has the directory hand on what the search reaches: what it says besides entries is
+    /// passed on, and it may last for ever, so that it is decided upon again whenever anything changes.
+    pub fn replicates(&self) -> bool {
+        self.replicates
     }
 
     /// The earliest end of what it rests on, on the wall clock and on the monotonic one.

@@ -5,6 +5,7 @@ use crate::engine::access::{Asked, Decision, DirectoryFacts, Permit, Snapshot, c
 use crate::engine::grant::index::{ActiveGrant, ActiveGrants, Opening};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::attribute::AttributeDescription;
+use crate::engine::ldap::control::value::{Dereference, ListTarget, SortKey, SyncMode, Value};
 use crate::engine::ldap::control::{Control, oid};
 use crate::engine::ldap::filter::Filter;
 use crate::engine::ldap::message::ClientMessageId;
@@ -80,11 +81,12 @@ pub(super) fn policy(text: &str) -> Policy {
                 },
                 operations: operations(allowed),
             }),
-            ["standing", resource, allowed, who] => standing.push(Standing {
+            ["standing", resource, allowed, who, ref replicate @ ..] => standing.push(Standing {
                 who: vec![Selector::parse(who).unwrap()],
                 resource: index(&resources, resource),
                 operations: operations(allowed),
                 reason: "because".into(),
+                replicate: *replicate == ["replicate"],
             }),
             ["role", name, ref allow @ ..] => roles.push(Arc::new(role(name, allow, |name| index(&resources, name)))),
             _ => panic!("not understood: {line}"),
@@ -94,7 +96,8 @@ pub(super) fn policy(text: &str) -> Policy {
 }
 
 fn role(name: &str, allow: &[&str], index: impl Fn(&str) -> ResourceIndex) -> Role {
-    let allow = allow.iter().map(|part| {
+    let replicate = allow.contains(&"replicate");
+    let allow = allow.iter().filter(|part| **part != "replicate").map(|part| {
         let parts: Vec<_> = part.splitn(3, '/').collect();
         Allow { resource: index(parts[0]), operations: operations(parts[1]), base: parts.get(2).map(|base| dn(base)) }
     });
@@ -112,6 +115,7 @@ fn role(name: &str, allow: &[&str], index: impl Fn(&str) -> ResourceIndex) -> Ro
         reason_required: false,
         ticket_pattern: None,
         second_factor: SecondFactor::default(),
+        replicate,
     }
 }
 
@@ -165,7 +169,8 @@ pub(super) fn snapshot_for(policy: Policy, who: &str) -> (Snapshot, Subject) {
     (snapshot(policy, grants), subject(name))
 }
 
-/// An operation as it is written in the tables, with its controls: `!name` critical, `?name` not.
+/// An operation as it is written in the tables, with its controls: `!name` critical, `?name` not, and what
+/// they say behind a colon.
 pub(super) struct Operation {
     pub(super) request: Request<'static>,
     pub(super) controls: Vec<Control<'static>>,
@@ -174,30 +179,75 @@ pub(super) struct Operation {
 pub(super) fn operation(line: &'static str) -> Operation {
     let (controls, words): (Vec<&'static str>, Vec<&'static str>) =
         line.split_whitespace().partition(|word| word.starts_with(['!', '?']));
-    let controls = controls.into_iter().map(|word| Control {
-        oid: control_oid(&word[1..]),
-        critical: word.starts_with('!'),
-        value: None,
+    let controls = controls.into_iter().map(|word| {
+        let (name, says) = word[1..].split_once(':').unwrap_or((&word[1..], ""));
+        let (oid, value) = control(name, says);
+        Control { oid, critical: word.starts_with('!'), value: value.map(|value| &*value.leak()) }
     });
     Operation { request: request(&words), controls: controls.collect() }
 }
 
-fn control_oid(name: &'static str) -> &'static str {
-    match name {
-        "paged" => oid::PAGED_RESULTS,
-        "treedelete" => oid::TREE_DELETE,
-        "assertion" => oid::ASSERTION,
-        "preread" => oid::PRE_READ,
-        "postread" => oid::POST_READ,
-        "matched" => oid::MATCHED_VALUES,
-        "vlv" => oid::VLV_REQUEST,
-        "deref" => oid::DEREFERENCE,
-        "proxy1" => oid::PROXIED_AUTHORIZATION_V1,
-        "proxy2" => oid::PROXIED_AUTHORIZATION_V2,
-        "sync" => oid::SYNC_REQUEST,
-        "sorted" => oid::SORT_RESPONSE,
-        oid => oid,
-    }
+/// The OID and the value of a control that says this.
+fn control(name: &'static str, says: &'static str) -> (&'static str, Option<Vec<u8>>) {
+    let description = |default: &'static str| {
+        AttributeDescription(if says.is_empty() { default.as_bytes() } else { says.as_bytes() })
+    };
+    let equality = || Filter::Equality { attribute: description("cn"), value: b"a" };
+    let number = |default: i32| says.parse().unwrap_or(default);
+    let list = || vec![description("cn")];
+    let (oid, value) = match name {
+        "paged" => (oid::PAGED_RESULTS, Value::Pages { size: 5, cookie: b"" }),
+        "sort" => (
+            oid::SORT_REQUEST,
+            Value::SortKeys(vec![SortKey { attribute: description("cn"), rule: None, reverse: false }]),
+        ),
+        "sorted" => (oid::SORT_RESPONSE, Value::Absent),
+        "vlv" => {
+            let target = ListTarget::Offset { offset: 1, content_count: 0 };
+            (oid::VLV_REQUEST, Value::VirtualList { before: 0, after: 1, target, context: None })
+        }
+        "managedsait" => (oid::MANAGE_DSA_IT, Value::Absent),
+        "subentries" => (oid::SUBENTRIES, Value::Boolean(true)),
+        "assertion" => (oid::ASSERTION, Value::Filter(equality())),
+        "preread" => (oid::PRE_READ, Value::Attributes(list())),
+        "postread" => (oid::POST_READ, Value::Attributes(list())),
+        "matched" => (oid::MATCHED_VALUES, Value::ValueFilters(vec![equality()])),
+        "ppolicy" => (oid::PASSWORD_POLICY, Value::Absent),
+        "authzid" => (oid::AUTHORIZATION_IDENTITY_REQUEST, Value::Absent),
+        "treedelete" => (oid::TREE_DELETE, Value::Absent),
+        "sync" => {
+            (oid::SYNC_REQUEST, Value::Sync { mode: SyncMode::RefreshAndPersist, cookie: None, reload_hint: false })
+        }
+        "psearch" => (oid::PERSISTENT_SEARCH, Value::Changes { types: 15, changes_only: true, notify: true }),
+        "notification" => (oid::SERVER_NOTIFICATION, Value::Absent),
+        "dirsync" => (oid::DIR_SYNC, Value::DirSync { flags: 0, size: 0, cookie: b"" }),
+        "deleted" => (oid::SHOW_DELETED, Value::Absent),
+        "recycled" => (oid::SHOW_RECYCLED, Value::Absent),
+        "deactivated" => (oid::SHOW_DEACTIVATED_LINK, Value::Absent),
+        "extdn" => (oid::EXTENDED_DN, Value::OptionalNumber(Some(number(1)))),
+        "sdflags" => (oid::SD_FLAGS, Value::Number(number(7))),
+        "options" => (oid::SEARCH_OPTIONS, Value::Number(number(1))),
+        "domainscope" => (oid::DOMAIN_SCOPE, Value::Absent),
+        "range" => (oid::RANGE_OPTION, Value::Absent),
+        "asq" => (oid::ATTRIBUTE_SCOPED_QUERY, Value::SourceAttribute(description("member"))),
+        "deref" => {
+            let one = Dereference { source: AttributeDescription(b"member"), attributes: vec![description("uid")] };
+            (oid::DEREFERENCE, Value::Dereferences(vec![one]))
+        }
+        "nocopy" => (oid::DONT_USE_COPY, Value::Absent),
+        "noop" => (oid::NO_OP, Value::Absent),
+        "noop2" => (oid::NO_OP_ELSEWHERE, Value::Absent),
+        "relax" => (oid::RELAX_RULES, Value::Absent),
+        "permissive" => (oid::PERMISSIVE_MODIFY, Value::Absent),
+        "lazy" => (oid::LAZY_COMMIT, Value::Absent),
+        "tracking" => (oid::SESSION_TRACKING, Value::Tracking([b"192.0.2.1", b"host", b"1.2", b"x"])),
+        "transaction" => (oid::TRANSACTION, Value::Absent),
+        "statistics" => (oid::STATISTICS, Value::Absent),
+        "proxy1" => (oid::PROXIED_AUTHORIZATION_V1, Value::AuthorizationDn(dn("uid=anna,ou=people,dc=x"))),
+        "proxy2" => (oid::PROXIED_AUTHORIZATION_V2, Value::AuthorizationId(says.as_bytes())),
+        oid => (oid, Value::Absent),
+    };
+    (oid, value.encode())
 }
 
 fn request(words: &[&'static str]) -> Request<'static> {
@@ -273,8 +323,8 @@ pub(super) fn decision(snapshot: &Snapshot, subject: &Subject, operation: &Opera
     decide(snapshot, &Asked { subject, request: &operation.request, controls: &operation.controls, now })
 }
 
-/// A decision as the tables write it: `ok`, with the roles it rests on, `hides`, the controls let
-/// through, and what is monitored; or the code with what is missing.
+/// A decision as the tables write it: `ok`, with the roles it rests on, `hides`, `hides-elsewhere` (what a
+/// dereference tells is looked at), `replicates`, the controls let through, and what is monitored; or the code with what is missing.
 pub(super) fn outcome(snapshot: &Snapshot, operation: &Operation, decision: &Decision) -> String {
     let names = |resources: &[ResourceIndex]| -> String {
         let mut names: Vec<_> =
@@ -289,6 +339,12 @@ pub(super) fn outcome(snapshot: &Snapshot, operation: &Operation, decision: &Dec
             out.extend(roles(permit).into_iter().map(|role| format!(" {role}")));
             if !permit.redaction().is_empty() {
                 out.push_str(" hides");
+            }
+            if permit.redaction().dereferenced().is_some() {
+                out.push_str(" hides-elsewhere");
+            }
+            if permit.replicates() {
+                out.push_str(" replicates");
             }
             let forwarded = permit.controls(&operation.controls);
             out.extend(forwarded.map(|control| format!(" [{}]", controls::lookup(control.oid).unwrap().name)));

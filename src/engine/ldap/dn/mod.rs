@@ -7,6 +7,7 @@
 //! a grant, standing access or a selector opens. Taking the wrong one for a look-alike name (a soft
 //! hyphen, an accent, two spaces) protects too much or opens too little, never the reverse.
 
+pub mod extended;
 mod fold;
 mod parse;
 mod prepare;

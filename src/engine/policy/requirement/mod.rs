@@ -41,7 +41,7 @@ pub enum Touches<'a> {
         base: &'a Dn,
         /// How far it goes.
         scope: SearchScope,
-        /// Whether aliases may lead it anywhere.
+        /// Whether aliases, or the values of an attribute, may lead it anywhere.
         aliases: bool,
     },
     /// An entry and everything below it, before and after.
@@ -83,7 +83,7 @@ impl<'a> Requirement<'a> {
     pub fn of(request: &'a Request<'_>, controls: &[Control<'_>], subject: &'a Subject) -> Option<Requirement<'a>> {
         let (kind, touches) = match request {
             Request::Bind(request) => (OperationKind::Bind, bind::touches(request)?),
-            Request::Search(request) => (OperationKind::Search, search::touches(request)?),
+            Request::Search(request) => (OperationKind::Search, search::touches(request, controls)?),
             Request::Modify(request) => (OperationKind::Modify, modify::touches(request)),
             Request::Add(request) => (OperationKind::Add, add::touches(request)),
             Request::Delete(entry) => (OperationKind::Delete, delete::touches(entry, controls)),
