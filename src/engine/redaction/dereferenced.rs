@@ -11,30 +11,32 @@ use crate::engine::policy::Policy;
 
 const VALUES: u8 = 0xa0;
 
-/// The content of an answer's controls element without what is hidden; `None`: nothing was. What cannot be read
-/// could be anything, and is left out.
-pub fn rewrite(redaction: &Redaction, policy: &Policy, controls: &[u8]) -> Option<Vec<u8>> {
-    let Ok(mut all) = control::decode_controls(controls) else { return Some(Vec::new()) };
-    let position = all.iter().position(|control| control.oid == oid::DEREFERENCE)?;
-    let answer = all.get(position).and_then(|control| control.value).unwrap_or_default();
-    match rewrite_answer(redaction, policy, answer) {
-        Ok(None) => return None,
-        Ok(Some(value)) => {
-            let mut out = Vec::new();
-            let rewritten = all.iter().map(|control| match control.oid {
-                oid::DEREFERENCE => Control { value: Some(&value), ..*control },
-                _ => *control,
-            });
-            control::write_controls(&mut out, &rewritten.collect::<Vec<_>>());
-            return Some(out);
+impl Redaction {
+    /// The content of an answer's controls element without what is hidden; `None`: nothing was. What cannot be read
+    /// could be anything, and is left out.
+    pub fn rewrite_dereferenced(&self, policy: &Policy, controls: &[u8]) -> Option<Vec<u8>> {
+        let Ok(mut all) = control::decode_controls(controls) else { return Some(Vec::new()) };
+        let position = all.iter().position(|control| control.oid == oid::DEREFERENCE)?;
+        let answer = all.get(position).and_then(|control| control.value).unwrap_or_default();
+        match rewrite_answer(self, policy, answer) {
+            Ok(None) => return None,
+            Ok(Some(value)) => {
+                let mut out = Vec::new();
+                let rewritten = all.iter().map(|control| match control.oid {
+                    oid::DEREFERENCE => Control { value: Some(&value), ..*control },
+                    _ => *control,
+                });
+                control::write_controls(&mut out, &rewritten.collect::<Vec<_>>());
+                return Some(out);
+            }
+            Err(_) => {
+                all.remove(position);
+            }
         }
-        Err(_) => {
-            all.remove(position);
-        }
+        let mut out = Vec::new();
+        control::write_controls(&mut out, &all);
+        Some(out)
     }
-    let mut out = Vec::new();
-    control::write_controls(&mut out, &all);
-    Some(out)
 }
 
 /// What is told of one entry.

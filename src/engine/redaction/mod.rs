@@ -13,7 +13,7 @@ use super::policy::resource::ResourceIndex;
 use super::policy::{OperationKind, Policy};
 use std::sync::Arc;
 
-pub mod dereferenced;
+mod dereferenced;
 pub mod filter;
 mod stages;
 
@@ -58,7 +58,7 @@ impl Redaction {
         self.dereferenced = Some(Box::new(there));
     }
 
-    /// What is to be taken out of what a dereference control tells: for [`dereferenced::rewrite`].
+    /// What is to be taken out of what a dereference control tells: for [`Redaction::rewrite_dereferenced`].
     pub fn dereferenced(&self) -> Option<&Redaction> {
         self.dereferenced.as_deref()
     }

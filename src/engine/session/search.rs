@@ -15,7 +15,7 @@ use crate::engine::ldap::paged::PagedResults;
 use crate::engine::ldap::request::{Request, SearchRequest};
 use crate::engine::ldap::response::{self, ResultView};
 use crate::engine::ldap::{ResultCode, tag};
-use crate::engine::redaction::{Look, Stages, dereferenced};
+use crate::engine::redaction::{Look, Stages};
 use crate::engine::time::Now;
 
 const OLD_COOKIE: &str = "the paged results cookie is invalid, or old: search again";
@@ -362,5 +362,5 @@ fn show(operation: &mut Operation, judged: &Judged, envelope: &Envelope<'_>, fx:
 /// The controls of an entry, without what a dereference control tells of hidden ones; `None`: as they came.
 fn dereferenced_without_hidden(operation: &Operation, controls: &[u8]) -> Option<Vec<u8>> {
     let Purpose::Search { redacts: Some(redacts) } = &operation.purpose else { return None };
-    dereferenced::rewrite(operation.permit.redaction().dereferenced()?, &redacts.policy, controls)
+    operation.permit.redaction().dereferenced()?.rewrite_dereferenced(&redacts.policy, controls)
 }

@@ -7,7 +7,6 @@ use crate::engine::ldap::ber;
 use crate::engine::ldap::control::{Control, oid, write_controls};
 use crate::engine::ldap::entry::Entry;
 use crate::engine::ldap::request::Attribute;
-use crate::engine::redaction::dereferenced;
 
 /// Who searches what, and whether an entry of this name is passed on.
 const ROWS: &str = "
@@ -110,7 +109,7 @@ fn what_is_told_of_dereferenced_entries_is_hidden_by_their_names() {
             let values: &[_] = if told == "hidden" { &[] } else { &values };
             dereference_answer(&[(entry.as_bytes(), values), (b"uid=b,ou=people,dc=x", &[(b"cn", b"b")])])
         };
-        let rewritten = dereferenced::rewrite(there, &snapshot.policy, &told("shown"));
+        let rewritten = there.rewrite_dereferenced(&snapshot.policy, &told("shown"));
         assert_eq!(rewritten.unwrap_or_else(|| told("shown")), told(expected), "{line}");
     }
 }
@@ -121,7 +120,7 @@ fn what_cannot_be_read_of_a_dereference_is_left_out() {
     let asked = operation("search sub ou=people,dc=x !deref");
     let Decision::Permitted(permit) = decision(&snapshot, &subject, &asked, now()) else { panic!("refused") };
     let there = permit.redaction().dereferenced().expect("a look at what is dereferenced");
-    let rewrite = |controls: &[u8]| dereferenced::rewrite(there, &snapshot.policy, controls);
+    let rewrite = |controls: &[u8]| there.rewrite_dereferenced(&snapshot.policy, controls);
     let controls = |value: &[u8]| {
         let mut out = Vec::new();
         let other = Control { oid: "1.2.3", critical: false, value: Some(b"x") };
