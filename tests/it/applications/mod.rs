@@ -3,4 +3,5 @@
 //! the same; then it is told of what is protected, in its own terms.
 
 mod libraries;
+mod replays;
 mod services;
