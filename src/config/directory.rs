@@ -1,5 +1,6 @@
 //! `[directory]`: what is behind the gate, and how it is reached.
 
+use super::extensions;
 use super::file::{self, Secret};
 use super::raw::{Located, Section};
 use super::value::FromText;
@@ -21,6 +22,8 @@ pub struct Directory {
     pub service: Option<ServiceAccount>,
     /// How long one URL is tried before the next is.
     pub connect_timeout: Duration,
+    /// Extended operations that are passed as they are.
+    pub extended_operations: Vec<String>,
 }
 
 /// The gate's own name in the directory.
@@ -96,6 +99,7 @@ pub(super) fn directory(root: &Section<'_>) -> Option<Directory> {
     }
     let service = service_account(&section);
     let connect_timeout = section.optional::<Duration>("connect_timeout");
+    let extended_operations = extensions::extended_operations(&section);
     section.finish();
     Some(Directory {
         urls,
@@ -103,6 +107,7 @@ pub(super) fn directory(root: &Section<'_>) -> Option<Directory> {
         naming_contexts: naming_contexts.map(|list| list.value.into_iter().map(|dn| dn.value).collect()),
         service: service?,
         connect_timeout: connect_timeout.map_or(Duration::from_secs(5), |found| found.value),
+        extended_operations,
     })
 }
 

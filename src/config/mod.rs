@@ -7,6 +7,7 @@
 mod control;
 mod directory;
 mod error;
+mod extensions;
 mod file;
 mod lint;
 mod policy;
@@ -107,11 +108,13 @@ impl Config {
         let store = sections::store(root);
         let audit = sections::audit(root);
         let runtime = sections::runtime(root);
+        let (directory, mut policy) = (directory?, policy?);
+        policy.extended_operations.clone_from(&directory.extended_operations);
         Some(Config {
             listen: listen?,
             tls: tls?,
-            directory: directory?,
-            policy: policy?,
+            directory,
+            policy,
             control: control?,
             store: store?,
             audit: audit?,

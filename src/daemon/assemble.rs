@@ -155,6 +155,7 @@ mod tests {
                 naming_contexts: None,
                 service: None,
                 connect_timeout: Duration::from_secs(1),
+                extended_operations: vec![],
             };
             assert_eq!(upstream(&config).is_ok(), taken, "{transport:?}");
         }

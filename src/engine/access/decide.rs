@@ -28,7 +28,7 @@ pub fn decide(snapshot: &Snapshot, asked: &Asked<'_>) -> Decision {
 }
 
 fn permit(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Permit, Refusal> {
-    understood::check(asked.request)?;
+    understood::check(asked.request, &snapshot.policy)?;
     let requirement = Requirement::of(asked.request, asked.controls, asked.subject)
         .filter(|_| !understood::is_subschema_read(snapshot, asked));
     if let Some(requirement) = &requirement {

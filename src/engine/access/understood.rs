@@ -5,8 +5,8 @@ use super::{Asked, Refusal, Snapshot};
 use crate::engine::ldap::ResultCode;
 use crate::engine::ldap::control::oid as control_oid;
 use crate::engine::ldap::request::{Authentication, BindName, BindRequest, ExtendedRequest, Request, SearchScope, oid};
-use crate::engine::policy::OperationKind;
 use crate::engine::policy::requirement::{Requirement, Touches};
+use crate::engine::policy::{OperationKind, Policy};
 
 /// The extended operations that are let through or served here (RFC 4511 4.12).
 pub const EXTENSIONS: &[&str] = &[oid::START_TLS, oid::WHO_AM_I, oid::PASSWORD_MODIFY, oid::CANCEL];
@@ -15,9 +15,14 @@ pub const EXTENSIONS: &[&str] = &[oid::START_TLS, oid::WHO_AM_I, oid::PASSWORD_M
 pub const SASL_MECHANISMS: &[&str] = &[];
 
 /// Refuses what is not understood.
-pub(super) fn check(request: &Request<'_>) -> Result<(), Refusal> {
+pub(super) fn check(request: &Request<'_>, policy: &Policy) -> Result<(), Refusal> {
     match request {
         Request::Bind(bind) => check_bind(bind),
+        Request::Extended(ExtendedRequest::Other { oid, .. })
+            if policy.extended_operations.iter().any(|passed| passed == oid) =>
+        {
+            Ok(())
+        }
         Request::Extended(ExtendedRequest::Other { .. }) => {
             // RFC 4511 4.12.
             Err(not_understood(ResultCode::PROTOCOL_ERROR, "this extended operation is not supported"))

@@ -73,6 +73,8 @@ pub struct Policy {
     pub standing: Vec<Standing>,
     /// What can be requested.
     pub roles: Vec<Arc<Role>>,
+    /// Extended operations that are passed as they are, whatever they touch: OIDs.
+    pub extended_operations: Vec<String>,
     /// Look-ups over the above, which therefore must not be changed.
     index: Index,
 }
@@ -87,7 +89,7 @@ impl Policy {
         roles: Vec<Arc<Role>>,
     ) -> Policy {
         let index = Index::new(&resources, &standing);
-        Policy { mode, refusal, resources, standing, roles, index }
+        Policy { mode, refusal, resources, standing, roles, extended_operations: Vec::new(), index }
     }
 
     /// The resource at a position of this policy.

@@ -102,14 +102,14 @@ impl Redaction {
 }
 
 /// Leaves in the rootDSE what the gate lets through (RFC 4512 5.1), so that clients do not try the rest.
-pub fn rewrite_root_dse(entry: &mut Entry<'_>, directory: &DirectoryFacts) {
+pub fn rewrite_root_dse(entry: &mut Entry<'_>, policy: &Policy, directory: &DirectoryFacts) {
     entry.attributes.retain_mut(|attribute| {
         let Some(list) = root_dse_list(attribute.description) else { return true };
         // Only types were asked for.
         if attribute.values.is_empty() {
             return list != List::AlternativeServers;
         }
-        attribute.values.retain(|value| list.keeps(value, directory));
+        attribute.values.retain(|value| list.keeps(value, policy, directory));
         !attribute.values.is_empty()
     });
 }
@@ -122,16 +122,25 @@ enum List {
     Controls,
     Extensions,
     Mechanisms,
+    Capabilities,
+    Versions,
 }
 
+/// LDAP_CAP_ACTIVE_DIRECTORY_LDAP_INTEG_OID (MS-ADTS 3.1.1.3.4.3): security layers, which are refused.
+const SIGNING_AND_SEALING: &str = "1.2.840.113556.1.4.1791";
+
 impl List {
-    fn keeps(self, value: &[u8], directory: &DirectoryFacts) -> bool {
+    fn keeps(self, value: &[u8], policy: &Policy, directory: &DirectoryFacts) -> bool {
         let text = std::str::from_utf8(value).unwrap_or_default();
         match self {
             List::AlternativeServers => false,
             List::NamingContexts => Dn::parse(value).is_ok_and(|name| name.is_root() || directory.holds(&name)),
             List::Controls => is_advertised(text),
-            List::Extensions => EXTENSIONS.contains(&text),
+            List::Extensions => {
+                EXTENSIONS.contains(&text) || policy.extended_operations.iter().any(|passed| passed == text)
+            }
+            List::Capabilities => text != SIGNING_AND_SEALING,
+            List::Versions => text == "3",
             List::Mechanisms => SASL_MECHANISMS.contains(&text),
         }
     }
@@ -152,6 +161,8 @@ fn root_dse_list(attribute: AttributeDescription<'_>) -> Option<List> {
         | b"schemanamingcontext" => Some(List::NamingContexts),
         b"supportedcontrol" | b"1.3.6.1.4.1.1466.101.120.13" => Some(List::Controls),
         b"supportedextension" | b"1.3.6.1.4.1.1466.101.120.7" => Some(List::Extensions),
+        b"supportedcapabilities" | b"1.2.840.113556.1.4.1676" => Some(List::Capabilities),
+        b"supportedldapversion" | b"1.3.6.1.4.1.1466.101.120.15" => Some(List::Versions),
         b"supportedsaslmechanisms" | b"1.3.6.1.4.1.1466.101.120.14" => Some(List::Mechanisms),
         _ => None,
     }
@@ -161,6 +172,7 @@ fn root_dse_list(attribute: AttributeDescription<'_>) -> Option<List> {
 mod tests {
     use super::*;
     use crate::engine::ldap::request::Attribute;
+    use crate::engine::policy::{Mode, RefusalStyle};
 
     #[test]
     fn the_root_dse_promises_what_is_let_through() {
@@ -169,9 +181,11 @@ mod tests {
             Attribute { description: AttributeDescription(name.as_bytes()), values }
         }
         let directory = DirectoryFacts { naming_contexts: vec!["dc=x".parse().unwrap()], subschema: None };
+        let mut policy = Policy::new(Mode::Enforce, RefusalStyle::Explain, vec![], vec![], vec![]);
+        policy.extended_operations.push("1.2.3.4".to_owned());
         let rewritten = |attributes| {
             let mut entry = Entry { name: b"", attributes };
-            rewrite_root_dse(&mut entry, &directory);
+            rewrite_root_dse(&mut entry, &policy, &directory);
             entry.attributes
         };
         let all = vec![
@@ -182,7 +196,12 @@ mod tests {
                 "SupportedControl",
                 &["1.2.840.113556.1.4.319", "2.16.840.1.113730.3.4.18", "1.2.840.113556.1.4.474", "1.2.3"],
             ),
-            attribute("supportedExtension", &["1.3.6.1.4.1.4203.1.11.3", "1.3.6.1.1.21.1", "1.3.6.1.4.1.1466.20037"]),
+            attribute(
+                "supportedExtension",
+                &["1.3.6.1.4.1.4203.1.11.3", "1.3.6.1.1.21.1", "1.2.3.4", "1.3.6.1.4.1.1466.20037"],
+            ),
+            attribute("supportedCapabilities", &["1.2.840.113556.1.4.800", "1.2.840.113556.1.4.1791"]),
+            attribute("supportedLDAPVersion", &["2", "3"]),
             attribute("supportedSASLMechanisms", &["PLAIN", "EXTERNAL"]),
         ];
         assert_eq!(
@@ -191,7 +210,9 @@ mod tests {
                 attribute("vendorName", &["a"]),
                 attribute("namingContexts", &["dc=x"]),
                 attribute("SupportedControl", &["1.2.840.113556.1.4.319", "1.2.840.113556.1.4.474"]),
-                attribute("supportedExtension", &["1.3.6.1.4.1.4203.1.11.3", "1.3.6.1.4.1.1466.20037"]),
+                attribute("supportedExtension", &["1.3.6.1.4.1.4203.1.11.3", "1.2.3.4", "1.3.6.1.4.1.1466.20037"]),
+                attribute("supportedCapabilities", &["1.2.840.113556.1.4.800"]),
+                attribute("supportedLDAPVersion", &["3"]),
             ]
         );
         // By OID, and with an option.

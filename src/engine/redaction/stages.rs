@@ -49,7 +49,7 @@ pub enum Look<'r> {
 #[derive(Debug, Clone, Copy)]
 pub enum Cut<'r> {
     /// What the rootDSE should not say.
-    RootDse(&'r DirectoryFacts),
+    RootDse(&'r Policy, &'r DirectoryFacts),
 }
 
 impl Cut<'_> {
@@ -57,7 +57,7 @@ impl Cut<'_> {
     pub fn apply(&self, entry: &mut Entry<'_>) -> u64 {
         let before = entry.attributes.len();
         match self {
-            Cut::RootDse(directory) => super::rewrite_root_dse(entry, directory),
+            Cut::RootDse(policy, directory) => super::rewrite_root_dse(entry, policy, directory),
         }
         before.saturating_sub(entry.attributes.len()) as u64
     }
@@ -86,7 +86,7 @@ impl Redaction {
             }
         }
         if self.is_root_dse() {
-            return Look::Cut(Cut::RootDse(directory));
+            return Look::Cut(Cut::RootDse(policy, directory));
         }
         Look::Whole
     }

@@ -1,5 +1,6 @@
 //! What the client sends: cut, decoded, decided, forwarded or answered.
 
+use super::lasting;
 use super::outstanding::{Operation, Purpose, Redacts};
 use super::parts::Parts;
 use super::{Effects, Identity, Link, Session};
@@ -196,6 +197,7 @@ impl Session {
     ) -> Operation {
         let Message { id, request, .. } = sent;
         let record = self.begin(sent, &permit, snapshot, now);
+        let again = permit.replicates().then(|| Box::new(lasting::again(sent, &permit, snapshot)));
         let purpose = match request {
             Request::Bind(bind) => {
                 self.binding = true;
@@ -212,6 +214,7 @@ impl Session {
             response_tag: tag::response_to(request.tag()).unwrap_or(tag::EXTENDED_RESPONSE),
             purpose,
             permit,
+            again,
             record,
             started: now.monotonic,
             entries: 0,
@@ -386,7 +389,7 @@ impl Session {
 }
 
 /// What has to be known until the last entry: the policy that was decided by, which a reload may replace meanwhile.
-fn redaction_of(
+pub(super) fn redaction_of(
     permit: &Permit,
     search: &SearchRequest<'_>,
     parts: Option<Box<Parts>>,

@@ -1,5 +1,6 @@
 //! How things end: grants while something rests on them, the session itself.
 
+use super::lasting;
 use super::outstanding::Purpose;
 use super::{Effects, Link, Session};
 use crate::engine::access::{Permit, Snapshot};
@@ -13,9 +14,10 @@ use chrono::{DateTime, Utc};
 use std::time::Duration;
 
 impl Session {
-    /// Whether anything in flight, or the bind, rests on a grant.
+    /// Whether anything in flight, or the bind, rests on a grant or on how things are while it lasts.
     pub fn rests_on_grants(&self) -> bool {
-        self.identity.permit.is_some() || self.outstanding.iter().any(|o| !o.permit.rests_on().is_empty())
+        self.identity.permit.is_some()
+            || self.outstanding.iter().any(|o| o.again.is_some() || !o.permit.rests_on().is_empty())
     }
 
     /// The earliest moment, on either clock, at which something ends that [`Session::on_change`] cuts.
@@ -36,11 +38,12 @@ impl Session {
             fx.withdraw_all();
             return self.disconnect(ResultCode::INSUFFICIENT_ACCESS_RIGHTS, text, now, fx);
         }
+        let subject = &self.identity.subject;
         let ended: Vec<_> = self
             .outstanding
             .iter_mut()
             .filter_map(|operation| {
-                let ended = operation.is_cut() && !operation.permit.renew(snapshot, now);
+                let ended = operation.is_cut() && !lasting::still_holds(operation, subject, snapshot, now);
                 ended.then_some(operation.upstream_id)
             })
             .collect();
@@ -53,7 +56,10 @@ impl Session {
             operation.withheld += withdrawn.entries;
             operation.bytes = operation.bytes.saturating_sub(withdrawn.bytes);
             let code = ResultCode::INSUFFICIENT_ACCESS_RIGHTS;
-            let text = "the grant that this search rested on has ended";
+            let text = match operation.again {
+                Some(_) => "what this search rested on has ended or changed",
+                None => "the grant that this search rested on has ended",
+            };
             operation.bytes += Session::respond(fx, operation.client_id, tag::SEARCH_RESULT_DONE, code, text);
             mark_ended(&mut operation.record);
             self.finish(&mut operation, Some(code), now, fx);

@@ -8,6 +8,7 @@ mod client;
 mod effects;
 mod ending;
 mod identify;
+mod lasting;
 mod outstanding;
 mod pages;
 mod parts;

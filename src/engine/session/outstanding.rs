@@ -3,7 +3,7 @@
 use super::identify::Identifying;
 use super::pages::Page;
 use super::parts::Parts;
-use crate::engine::access::{DirectoryFacts, Permit};
+use crate::engine::access::{DirectoryFacts, Permit, Snapshot};
 use crate::engine::ldap::message::{ClientMessageId, UpstreamMessageId};
 use crate::engine::policy::{Policy, Subject};
 use std::collections::VecDeque;
@@ -41,6 +41,13 @@ const MAX_KEPT: usize = 1024 * 1024;
 /// Ids that are kept for what the session itself has to say: an abandon for everything in flight, and its leave.
 const RESERVED: i32 = 2 * super::MAX_OUTSTANDING as i32;
 
+/// A search that may last for ever, as it was forwarded, and what it was decided by.
+#[derive(Debug)]
+pub(super) struct Again {
+    pub(super) frame: Vec<u8>,
+    pub(super) snapshot: Snapshot,
+}
+
 /// One forwarded operation.
 #[derive(Debug)]
 pub(super) struct Operation {
@@ -50,6 +57,8 @@ pub(super) struct Operation {
     pub(super) response_tag: u8,
     pub(super) purpose: Purpose,
     pub(super) permit: Permit,
+    /// What it takes to decide upon it again, where it may last for ever.
+    pub(super) again: Option<Box<Again>>,
     /// The operation's line in the log, as far as it is known.
     pub(super) record: Vec<u8>,
     pub(super) started: Duration,

@@ -4,5 +4,6 @@ mod controls;
 mod names;
 mod operations;
 mod referrals;
+mod replication;
 mod search;
 mod trees;

@@ -207,6 +207,25 @@ fn those_that_hand_on() {
 }
 
 #[test]
+fn extended_operations_are_passed_where_they_are_configured() {
+    check(
+        "
+        bert        : extended 1.2.3.4                         -> ok
+        bert        : extended 1.2.3.5                         -> 2
+        bert        : extended 1.2.3.4 ?tracking               -> ok [session tracking]
+        bert        : extended 1.2.3.4 !managedsait            -> 12
+        bert        : extended 1.2.3.4 !proxy2                 -> 123
+        ",
+        || {
+            let mut policy = policy(POLICY);
+            policy.extended_operations.push("1.2.3.4".to_owned());
+            policy
+        },
+        |_| {},
+    );
+}
+
+#[test]
 fn those_that_write_more_or_later() {
     check(
         "

@@ -1,0 +1,54 @@
+//! Searches that may last for ever: sync, persistent search, notification. No decision outlives what it was made
+//! by, so these are decided upon again whenever anything changes: grants, policy, groups, the directory.
+
+use super::client::{Message, redaction_of};
+use super::outstanding::{Again, Operation, Purpose};
+use crate::engine::access::{self, Asked, Decision, Permit, Snapshot};
+use crate::engine::ldap::control::Control;
+use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
+use crate::engine::ldap::request::Request;
+use crate::engine::policy::Subject;
+use crate::engine::time::Now;
+use std::sync::Arc;
+
+/// What it takes to decide again: the request with those controls that were forwarded.
+pub(super) fn again(sent: Message<'_>, permit: &Permit, snapshot: &Snapshot) -> Again {
+    let mut frame = Vec::new();
+    let controls: Vec<Control<'_>> = permit.controls(sent.controls).collect();
+    message::write_request(&mut frame, UpstreamMessageId(sent.id.0), sent.request, &controls);
+    Again { frame, snapshot: snapshot.clone() }
+}
+
+/// Whether an operation may go on. `subject` is the session's.
+pub(super) fn still_holds(operation: &mut Operation, subject: &Subject, snapshot: &Snapshot, now: Now) -> bool {
+    let holds = operation.permit.renew(snapshot, now);
+    let Some(again) = &mut operation.again else { return holds };
+    if holds && is_as_it_was(&again.snapshot, snapshot) {
+        return true;
+    }
+    let Ok(envelope) = Envelope::parse_request(&again.frame) else { return false };
+    let (Ok(controls), Ok(request)) = (envelope.controls(), Request::decode(&envelope)) else { return false };
+    let Request::Search(search) = &request else { return false };
+    let asked = Asked { subject, request: &request, controls: &controls, now };
+    let Decision::Permitted(permit) = access::decide(snapshot, &asked) else { return false };
+    let Purpose::Search { redacts } = &mut operation.purpose else { return false };
+    // What the directory runs cannot be changed: it goes on as it is, or not at all.
+    let same = permit.controls(&controls).count() == controls.len()
+        && permit.redaction().is_empty() == operation.permit.redaction().is_empty()
+        && redacts.as_ref().is_none_or(|redacts| redacts.parts.is_none());
+    if !permit.replicates() || !same {
+        return false;
+    }
+    *redacts = redaction_of(&permit, search, None, snapshot);
+    operation.permit = permit;
+    again.snapshot = snapshot.clone();
+    true
+}
+
+fn is_as_it_was(then: &Snapshot, now: &Snapshot) -> bool {
+    Arc::ptr_eq(&then.policy, &now.policy)
+        && Arc::ptr_eq(&then.grants, &now.grants)
+        && Arc::ptr_eq(&then.groups, &now.groups)
+        && Arc::ptr_eq(&then.directory, &now.directory)
+        && then.recording == now.recording
+}
