@@ -124,3 +124,23 @@ fn group_of_payroll() -> String {
         person("alice")
     )
 }
+
+#[test]
+fn extended_operations_reach_the_directory_only_where_they_are_configured() {
+    const OTHER: &str = "1.3.6.1.4.1.32473.7";
+    for configured in [false, true] {
+        let slapd = Slapd::with(Extra::default());
+        let wire = Wire::to(slapd.ldap);
+        let mut lines = format!("urls = [\"ldap://127.0.0.1:{}\"]\n", wire.port);
+        if configured {
+            lines.push_str(&format!("extended_operations = [{OTHER:?}]\n"));
+        }
+        let gate = Setup::default().directory(lines).start(&slapd);
+        let mut client = gate.client_as("alice");
+        // slapd does not know it either, and says so itself.
+        assert_eq!(client.extended(OTHER, Some(b"x")).code, 2);
+        assert_eq!(sent(&wire, OTHER), configured);
+        assert_eq!(client.extended("1.3.6.1.1.21.1", None).code, 2);
+        assert!(!sent(&wire, "1.3.6.1.1.21.1"), "a transaction was begun");
+    }
+}

@@ -37,6 +37,7 @@ fn what_is_not_known_and_what_stands_elsewhere() {
         anna+writer : delete cn=a,ou=people,dc=x !deleted      -> 12
         anna+writer : modify cn=a,ou=people,dc=x !deleted      -> 12
         anna+writer : modify cn=a,ou=people,dc=x ?deleted      -> ok writer
+        anna+viewer+writer : modify cn=a,ou=people,dc=x !deleted -> 12
         anna+writer : modify cn=a,ou=people,dc=x !treedelete   -> 12
         anna+writer : modify cn=a,ou=people,dc=x !options      -> 12
         bert        : whoami !managedsait                      -> 12
