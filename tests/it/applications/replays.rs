@@ -59,7 +59,7 @@ fn root(attributes: &[&str]) -> Search {
 
 /// SSSD 2.8 (`sdap_async_connection.c`, `sdap_async.c`, `sdap_async_users.c`, `ldap_auth.c`): StartTLS with the rootDSE
 /// read before any bind, a service bind with the password-policy control, users and groups in pages, group members
-/// by dereference where the rootDSE offers it, an enumeration that is abandoned, a login on a connection of its own, a changed password.
+/// by dereference where the rootDSE offers it (critical) or one by one, an enumeration that is abandoned, a login on a connection of its own, a changed password.
 fn sssd(target: &Target) -> Told {
     const WANTED: [&str; 9] = [
         "altServer",
@@ -119,15 +119,14 @@ fn sssd(target: &Target) -> Told {
     let specification =
         sequence(&[&sequence(&[&octets("member"), &sequence(&[&octets("uid"), &octets("uidNumber")])])]);
     let group = Search::new(format!("cn=hr,ou=groups,{BASE}")).scope(SCOPE_BASE).attributes(&["member"]);
+    // Critically; where it is refused, SSSD looks each member up from then on.
     if offered(DEREFERENCE) {
-        // What is offered is not refused; where something is hidden it may be left out, and SSSD looks each member up.
-        let found = client.search(&group.clone().control(control(DEREFERENCE, false, Some(&specification))));
-        out.push((
-            String::from("members"),
-            found.answer.code,
-            String::new(),
-            vec![format!("{:?}", shown(&found.entries[0]))],
-        ));
+        let found = client.search(&group.clone().control(control(DEREFERENCE, true, Some(&specification))));
+        assert!([0, 12].contains(&found.answer.code), "{found:?}");
+    }
+    for member in ["alice", "bob"] {
+        let search = Search::new(person(member)).scope(SCOPE_BASE).filter("(objectclass=posixAccount)");
+        out.push(told("member", &client.search(&search.attributes(&["uid", "uidNumber"]))));
     }
     // Range retrieval is asked for by name; a directory that does not know the option shows nothing.
     out.push(told("range", &client.search(&group.attributes(&["member;range=0-*"]))));

@@ -2,7 +2,8 @@
 
 use super::{Directory, scenario};
 use crate::support::ds389::Ds389;
-use crate::support::ldap::Client;
+use crate::support::gate::Gate;
+use crate::support::ldap::{Client, SCOPE_BASE, Search, bind_request};
 use crate::support::slapd::{BASE, SERVICE_DN, SERVICE_PASSWORD, password, person};
 
 #[test]
@@ -23,4 +24,37 @@ fn the_main_scenario() {
     };
     let gate = directory.gate("");
     scenario(&directory, &gate);
+    own_ways(&directory, &gate, &server);
+}
+
+/// Trees of its own beside the data, controls that come unasked with a bind.
+fn own_ways(directory: &Directory, gate: &Gate, server: &Ds389) {
+    let (mut direct, mut app) = ((directory.connect)(), gate.client());
+    for client in [&mut direct, &mut app] {
+        assert_eq!(client.bind(&directory.app.0, &directory.app.1).code, 0);
+    }
+    assert_eq!(direct.who_am_i().replace(": ", ":"), app.who_am_i().replace(": ", ":"));
+    for tree in ["cn=config", "cn=monitor", "cn=changelog", "cn=userRoot,cn=ldbm database,cn=plugins,cn=config"] {
+        assert_eq!(app.search(&Search::new(tree)).summary(), (32, vec![]), "{tree}");
+    }
+    let away = Search::new(format!("cn=away,ou=elsewhere,{BASE}")).scope(SCOPE_BASE);
+    // Whether or not it takes this entry for a referral: nobody is referred to elsewhere.
+    let (one, two) = (direct.search(&away), app.search(&away));
+    assert_eq!(two.answer.code, if one.answer.code == 10 { 53 } else { one.answer.code });
+    assert_eq!(two.references, 0);
+    // A password that has to be changed: the old kind of control (2.16.840.1.113730.3.4.4) comes with the bind's answer.
+    let policy = "dn: cn=config\nchangetype: modify\nreplace: passwordMustChange\npasswordMustChange: on\n";
+    server.ldap("ldapmodify", &[], policy).expect(0);
+    let reset =
+        format!("dn: {}\nchangetype: modify\nreplace: userPassword\nuserPassword: reset-secret\n", person("erin"));
+    server.ldap("ldapmodify", &[], &reset).expect(0);
+    let mut told = Vec::new();
+    for mut client in [(directory.connect)(), gate.client()] {
+        let id = client.send(&bind_request(&person("erin"), b"reset-secret"), &[]);
+        let message = client.receive_for(id);
+        // Until it is changed, nothing else is possible; that is the directory's own answer too.
+        told.push((message.answer(), message.controls, client.search(&away).answer.code == 0));
+    }
+    assert_eq!(told[0], told[1]);
+    assert!(told[0].1.iter().any(|(oid, _)| oid == "2.16.840.1.113730.3.4.4"), "{told:?}");
 }

@@ -138,6 +138,10 @@ fn filter_item(item: &str) -> Vec<u8> {
     if let Some(name) = name.strip_suffix('~') {
         return pair(0xa8, name);
     }
+    if let Some((name, rule)) = name.strip_suffix(':').and_then(|name| name.split_once(':')) {
+        let parts = [tlv(0x81, rule.as_bytes()), tlv(0x82, name.as_bytes()), tlv(0x83, value.as_bytes())];
+        return tlv(0xa9, &parts.concat());
+    }
     if value == "*" {
         return tlv(0x87, name.as_bytes());
     }
