@@ -63,6 +63,7 @@ const EXCEPTIONS: &[(&str, &str)] = &[
 const ENGINE_CRATES: &[&str] = &[
     "bytes",
     "chrono",
+    "chrono_tz",
     "regex_lite",
     "serde",
     "serde_json",

@@ -1,28 +1,29 @@
 //! Views of what the engine holds: what each caller is shown, rendered from the records and never
 //! from text that a requester supplied in its place.
 
-use super::{DurationText, GrantView, HistoryView, RequestView, ReviewView, RoleView, ScopeView};
+use super::{DurationText, GrantView, HistoryView, LockView, RequestView, ReviewView, RoleView, ScopeView, StageView};
 use crate::engine::grant::history::{Actor, Entry};
 use crate::engine::grant::lifecycle::{Grant, GrantState};
 use crate::engine::grant::scope::{Scope, reach_word};
 use crate::engine::policy::Policy;
+use crate::engine::policy::deciding::Stage;
 use crate::engine::policy::role::Role;
 use crate::engine::policy::selector::Selector;
 use crate::engine::workflow::request::Review;
-use crate::engine::workflow::{Context, Request, RequestState, review};
+use crate::engine::workflow::{Context, Lock, Request, RequestState, review, stages};
 use chrono::{DateTime, Utc};
 
 impl RequestView {
     /// The request as `actor` sees it at this moment.
     pub fn new(request: &Request, actor: &Actor, context: &Context<'_>) -> RequestView {
-        let state = request.state_at(context.now.wall);
+        let now = context.now.wall;
+        let state = request.state_at(now);
         let role = context.policy.role(&request.role);
-        let waiting_for = match state {
-            RequestState::Pending => role.map(|role| selectors(&role.approvers)).unwrap_or_default(),
-            RequestState::Approved | RequestState::Denied | RequestState::Cancelled | RequestState::Lapsed => {
-                Vec::new()
-            }
-        };
+        let position = request.position_at(now).unwrap_or(request.position);
+        let pending = state == RequestState::Pending;
+        let deciding = role.filter(|_| pending).and_then(|role| stages::deciding(request, &position, role).ok());
+        let ends = request.stage_ends(&position).filter(|_| pending);
+        let is_last = position.stage + 1 >= request.stages.len();
         RequestView {
             id: (!request.id.is_empty()).then(|| request.id.clone()),
             state,
@@ -38,10 +39,16 @@ impl RequestView {
             duration: DurationText(request.duration),
             start: request.start,
             created: request.created,
-            lapses: request.lapses,
-            approvals: role.map_or(request.approvals, |role| review::approvals(request, role)),
+            lapses: ends.filter(|_| is_last).map_or(request.lapses, |ends| ends.min(request.lapses)),
+            goes_on: ends.filter(|ends| !is_last && *ends < request.lapses),
+            stage: counted(position.stage),
+            stages: u32::try_from(request.stages.len()).unwrap_or(u32::MAX).max(1),
+            break_glass: request.basis.is_break_glass(),
+            automatic: request.basis.rule(),
+            extends: request.extends.clone(),
+            approvals: role.map_or(request.approvals, |role| request.needed_in_all(&position, role)),
             reviews: request.reviews.iter().map(ReviewView::new).collect(),
-            waiting_for,
+            waiting_for: deciding.map(|stage| selectors(&stage.approvers)).unwrap_or_default(),
             may_review: review::may_review(request, actor, context).is_ok(),
             permanent: request.scope.is_permanent(),
             grant: request.grant.clone(),
@@ -58,6 +65,7 @@ impl ReviewView {
             decision: review.verdict,
             reason: review.reason.clone(),
             at: review.at,
+            stage: counted(review.stage),
         }
     }
 }
@@ -99,14 +107,31 @@ impl GrantView {
             ended,
             scope: scope(&grant.scope),
             permanent: grant.scope.is_permanent(),
+            break_glass: grant.basis.is_break_glass(),
+            signed_off: grant.basis.is_break_glass().then_some(grant.signed_off),
+            automatic: grant.basis.rule(),
+            extends: grant.extends.clone(),
             history: grant.history.iter().map(HistoryView::new).collect(),
         }
     }
 }
 
+impl LockView {
+    /// The lock.
+    pub fn new(lock: &Lock) -> LockView {
+        LockView {
+            subject: lock.subject.text().to_owned(),
+            locked: lock.locked,
+            reason: lock.reason.clone(),
+            revision: lock.revision,
+            history: lock.history.iter().map(HistoryView::new).collect(),
+        }
+    }
+}
+
 impl RoleView {
-    /// The role as configured in `policy`.
-    pub fn new(role: &Role, policy: &Policy) -> RoleView {
+    /// The role as configured in `policy`, for somebody who may or may not break the glass.
+    pub fn new(role: &Role, policy: &Policy, break_glass: bool) -> RoleView {
         RoleView {
             name: role.name.to_string(),
             description: role.description.clone(),
@@ -114,6 +139,8 @@ impl RoleView {
             scope: Scope::of_role(role, policy).map(|whole| scope(&whole)).unwrap_or_default(),
             approvers: selectors(&role.approvers),
             approvals: role.approvals,
+            stages: role.stages.iter().map(stage).collect(),
+            break_glass,
             beneficiaries: selectors(&role.beneficiaries),
             max_duration: DurationText(role.max_duration),
             default_duration: DurationText(role.default_duration),
@@ -122,6 +149,20 @@ impl RoleView {
             ticket_pattern: role.ticket_pattern.as_ref().map(|pattern| pattern.as_str().to_owned()),
         }
     }
+}
+
+fn stage(stage: &Stage) -> StageView {
+    StageView {
+        approvers: selectors(&stage.approvers),
+        approvals: stage.approvals,
+        after: stage.after.map(DurationText),
+        escalation: stage.escalation,
+    }
+}
+
+/// A position as people count.
+fn counted(stage: usize) -> u32 {
+    u32::try_from(stage).unwrap_or(u32::MAX).saturating_add(1)
 }
 
 fn scope(scope: &Scope) -> Vec<ScopeView> {

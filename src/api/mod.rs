@@ -8,6 +8,7 @@ mod convert;
 pub mod duration;
 pub mod explain;
 pub mod grant;
+pub mod lock;
 pub mod login;
 pub mod problem;
 pub mod request;
@@ -18,15 +19,16 @@ pub mod session;
 
 pub use duration::DurationText;
 pub use explain::{ExplainBody, ExplainDecision, ExplainView, HeldBy};
-pub use grant::{GrantQuery, GrantView, RevokeBody};
+pub use grant::{ExtendBody, GrantQuery, GrantView, RevokeBody, SignOffBody};
+pub use lock::{LockBody, LockView};
 pub use login::{CodeBody, DoneView, LoginBody, ResetBody, TokenView, TotpView};
 pub use problem::Problem;
 pub use request::{
     CancelBody, Decision, HistoryView, NarrowBody, RequestBody, RequestQuery, RequestView, ReviewBody, ReviewView,
 };
-pub use role::RoleView;
+pub use role::{RoleView, StageView};
 pub use scope::ScopeView;
-pub use session::{MeView, OutstandingView, ReloadView, SessionView};
+pub use session::{KillBody, KillView, MeView, OutstandingView, ReloadView, SessionView};
 
 pub use crate::engine::grant::lifecycle::GrantState;
 pub use crate::engine::workflow::RequestState;

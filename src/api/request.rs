@@ -30,6 +30,9 @@ pub struct RequestBody {
     /// What to ask for less of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub narrow: Option<NarrowBody>,
+    /// At once, without review, to be signed off later; for those whom the role lets.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
     /// Only say what the request would be; nothing is kept.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
@@ -63,6 +66,12 @@ pub struct RequestQuery {
     /// Only those that wait for the caller's review.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub to_review: bool,
+    /// So many at most (1 to 1000; default 500). `Link` says where the next are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+    /// Those that come after this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
 }
 
 /// Body of `POST /v1/requests/{id}/reviews`. Digest and revision are those of the [`RequestView`]
@@ -126,6 +135,22 @@ pub struct RequestView {
     pub created: DateTime<Utc>,
     /// When it lapses unless decided.
     pub lapses: DateTime<Utc>,
+    /// When it goes on to the next stage, should this one not decide until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goes_on: Option<DateTime<Utc>>,
+    /// Which stage of the role decides, counted from 1.
+    pub stage: u32,
+    /// How many stages the role has.
+    pub stages: u32,
+    /// Activated by its holder without review.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
+    /// Approved by this rule of the role, counted from 1, without asking anybody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automatic: Option<u32>,
+    /// The grant that it is to take over from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends: Option<String>,
     /// How many approvals it takes.
     pub approvals: u32,
     /// Those given.
@@ -158,13 +183,15 @@ pub struct ReviewView {
     pub reason: Option<String>,
     /// When.
     pub at: DateTime<Utc>,
+    /// In which stage, counted from 1.
+    pub stage: u32,
 }
 
 /// One thing that happened to a request or a grant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryView {
-    /// What: `requested`, `approved`, `denied`, `cancelled`, `lapsed`; `granted`, `activated`,
-    /// `expired`, `released`, `revoked`.
+    /// What: `requested`, `approved`, `denied`, `escalated`, `cancelled`, `lapsed`; `granted`, `activated`,
+    /// `expired`, `released`, `revoked`, `signed-off`; `locked`, `unlocked`.
     pub event: String,
     /// Who: a DN, `local:<user name>`, or `tidegate` for what time or configuration did.
     pub by: String,

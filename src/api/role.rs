@@ -16,6 +16,12 @@ pub struct RoleView {
     pub approvers: Vec<String>,
     /// How many different approvers it takes.
     pub approvals: u32,
+    /// Its stages, where it has several; empty: the approvers decide together.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageView>,
+    /// Whether the caller may activate it at once, without review.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass: bool,
     /// For whom, other than oneself, one may ask (selectors).
     pub beneficiaries: Vec<String>,
     /// The longest grant.
@@ -29,4 +35,19 @@ pub struct RoleView {
     /// What a ticket must look like; absent: none is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket_pattern: Option<String>,
+}
+
+/// One group of approvers of several that decide one after another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StageView {
+    /// Who decides in it (selectors).
+    pub approvers: Vec<String>,
+    /// How many different approvers it takes.
+    pub approvals: u32,
+    /// How long it has until the request goes on, or, from the last one, lapses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<DurationText>,
+    /// Whether it decides only in place of the one before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub escalation: bool,
 }

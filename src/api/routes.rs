@@ -39,8 +39,18 @@ pub const GRANT: &str = "/v1/grants/{id}";
 pub const RELEASE: &str = "/v1/grants/{id}/release";
 /// `POST`.
 pub const REVOKE: &str = "/v1/grants/{id}/revoke";
+/// `POST`.
+pub const EXTEND: &str = "/v1/grants/{id}/extend";
+/// `POST`.
+pub const SIGN_OFF: &str = "/v1/grants/{id}/sign-off";
+/// `GET`, `POST`.
+pub const LOCKS: &str = "/v1/locks";
+/// `DELETE`: the id is the subject, a DN.
+pub const LOCK: &str = "/v1/locks/{id}";
 /// `GET`.
 pub const SESSIONS: &str = "/v1/sessions";
+/// `POST`.
+pub const KILL: &str = "/v1/sessions/{id}/kill";
 /// `POST`.
 pub const EXPLAIN: &str = "/v1/explain";
 /// `POST`.
@@ -78,6 +88,26 @@ pub fn release(id: &str) -> String {
 /// [`REVOKE`] of one grant.
 pub fn revoke(id: &str) -> String {
     with_id(REVOKE, id)
+}
+
+/// [`EXTEND`] of one grant.
+pub fn extend(id: &str) -> String {
+    with_id(EXTEND, id)
+}
+
+/// [`SIGN_OFF`] of one grant.
+pub fn sign_off(id: &str) -> String {
+    with_id(SIGN_OFF, id)
+}
+
+/// [`LOCK`] of one subject.
+pub fn lock(subject: &str) -> String {
+    with_id(LOCK, subject)
+}
+
+/// [`KILL`] of one session.
+pub fn kill(id: &str) -> String {
+    with_id(KILL, id)
 }
 
 /// Puts an id that somebody typed into a path: what no id has is percent-encoded, so that it

@@ -72,3 +72,19 @@ pub struct ReloadView {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revoked: Vec<String>,
 }
+
+/// Body of `POST /v1/sessions/{id}/kill`; may be absent altogether.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KillBody {
+    /// Why; the client is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// Answer of `POST /v1/sessions/{id}/kill`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KillView {
+    /// The session that was told to end.
+    pub killed: String,
+}

@@ -100,6 +100,27 @@ impl Client {
         self.call(Method::POST, path, body.into())
     }
 
+    pub(super) fn delete<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, ClientError> {
+        self.call(Method::DELETE, path, Bytes::new())
+    }
+
+    /// A list of any length, page by page; each item as it came.
+    pub(super) fn get_all(&self, path: &str) -> Result<Vec<serde_json::Value>, ClientError> {
+        const PAGE: usize = 500;
+        let separator = if path.contains('?') { '&' } else { '?' };
+        let first = format!("{path}{separator}limit={PAGE}");
+        let mut items: Vec<serde_json::Value> = self.get(&first)?.value;
+        let mut found = items.len();
+        while found == PAGE
+            && let Some(last) = items.last().and_then(|item| item.get("id")).and_then(|id| id.as_str())
+        {
+            let page: Vec<serde_json::Value> = self.get(&format!("{first}&after={last}"))?.value;
+            found = page.len();
+            items.extend(page);
+        }
+        Ok(items)
+    }
+
     /// A call that says everything in its path.
     pub(super) fn post_nothing<T: DeserializeOwned>(&self, path: &str) -> Result<Answer<T>, ClientError> {
         self.call(Method::POST, path, Bytes::new())

@@ -1,13 +1,11 @@
 //! `tidegate grants`.
 
-use super::client::Answer;
 use super::connection::Connection;
 use super::output::Output;
 use super::table::Table;
 use super::{Outcome, view};
 use crate::api::{GrantState, GrantView, routes};
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 
 /// List grants: by default those that have not ended, of all that you may see
 #[derive(Debug, clap::Args)]
@@ -16,6 +14,10 @@ pub(super) struct Grants {
     /// Only those that open something now
     #[arg(long, conflicts_with = "all")]
     active: bool,
+
+    /// Only break-glass grants that no auditor has signed off
+    #[arg(long, conflicts_with_all = ["all", "active"])]
+    unsigned: bool,
 
     /// Ended ones too
     #[arg(long)]
@@ -29,10 +31,10 @@ pub(super) struct Grants {
 
 impl Grants {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
-        let answer: Answer<Vec<Value>> = self.connection.client()?.get(&self.path())?;
+        let found = self.connection.client()?.get_all(&self.path())?;
         let mut shown = Vec::new();
         let mut values = Vec::new();
-        for value in answer.value {
+        for value in found {
             let grant: GrantView = serde_json::from_value(value.clone())?;
             if self.wants(grant.state) {
                 shown.push(grant);
@@ -45,6 +47,9 @@ impl Grants {
     }
 
     fn path(&self) -> String {
+        if self.unsigned {
+            return format!("{}?unsigned=true", routes::GRANTS);
+        }
         // What has not ended is all that most calls want, and little of what there is.
         if self.all { routes::GRANTS.to_owned() } else { format!("{}?active=true", routes::GRANTS) }
     }
@@ -52,8 +57,8 @@ impl Grants {
     fn wants(&self, state: GrantState) -> bool {
         match state {
             GrantState::Active => true,
-            GrantState::Scheduled => !self.active,
-            GrantState::Expired | GrantState::Released | GrantState::Revoked => self.all,
+            GrantState::Scheduled => !self.active || self.unsigned,
+            GrantState::Expired | GrantState::Released | GrantState::Revoked => self.all || self.unsigned,
         }
     }
 }
@@ -62,14 +67,19 @@ fn table(grants: &[GrantView], now: DateTime<Utc>, width: Option<usize>) -> Stri
     if grants.is_empty() {
         return "There is no such grant that you may see.\n".to_owned();
     }
-    let mut table = Table::new(&["grant", "state", "role", "subject", "from", "until", "opens"]);
+    let mut table = Table::new(&["grant", "state", "role", "subject", "when", "opens"]);
     for grant in grants {
         // Of one that was ended early, when that was.
         let until = grant.ended.map_or(grant.until, |ended| ended.min(grant.until));
-        let [from, until] = [grant.from, until].map(|at| view::distance(at, now));
+        let when = match grant.state {
+            GrantState::Scheduled => format!("begins {}", view::distance(grant.from, now)),
+            GrantState::Active => format!("ends {}", view::distance(until, now)),
+            GrantState::Expired | GrantState::Released | GrantState::Revoked => view::distance(until, now),
+        };
         let opens = view::scope_cell(&grant.scope);
-        let state = view::grant_state(grant.state);
-        table.row([&grant.id, state, &grant.role, &grant.subject, &from, &until, &opens]);
+        let mark = view::glass(grant.break_glass, grant.signed_off);
+        let state = format!("{}{mark}", view::grant_state(grant.state));
+        table.row([&grant.id, &state, &grant.role, &grant.subject, &when, &opens]);
     }
     table.render(width)
 }

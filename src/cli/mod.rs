@@ -12,7 +12,11 @@ mod connection;
 mod demo;
 mod deny;
 mod explain;
+mod extend;
 mod grants;
+mod kill;
+mod lock;
+mod locks;
 mod login;
 mod me;
 mod output;
@@ -26,6 +30,7 @@ mod roles;
 mod serve;
 mod sessions;
 mod show;
+mod sign_off;
 mod table;
 mod target;
 #[cfg(test)]
@@ -33,6 +38,7 @@ mod tests;
 mod text;
 mod tokens;
 mod totp;
+mod unlock;
 mod view;
 
 use clap::{Parser, Subcommand};
@@ -63,8 +69,14 @@ enum Command {
     Cancel(cancel::Cancel),
     Grants(grants::Grants),
     Release(release::Release),
+    Extend(extend::Extend),
     Revoke(revoke::Revoke),
+    SignOff(sign_off::SignOff),
+    Lock(lock::Lock),
+    Unlock(unlock::Unlock),
+    Locks(locks::Locks),
     Sessions(sessions::Sessions),
+    Kill(kill::Kill),
     Reload(reload::Reload),
     Login(login::Login),
     Logout(login::Logout),
@@ -128,8 +140,14 @@ impl Command {
             Command::Cancel(command) => command.run(),
             Command::Grants(command) => command.run(),
             Command::Release(command) => command.run(),
+            Command::Extend(command) => command.run(),
             Command::Revoke(command) => command.run(),
+            Command::SignOff(command) => command.run(),
+            Command::Lock(command) => command.run(),
+            Command::Unlock(command) => command.run(),
+            Command::Locks(command) => command.run(),
             Command::Sessions(command) => command.run(),
+            Command::Kill(command) => command.run(),
             Command::Reload(command) => command.run(),
             Command::Login(command) => command.run(),
             Command::Logout(command) => command.run(),

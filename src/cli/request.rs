@@ -53,6 +53,10 @@ pub(super) struct Request {
     #[arg(long, value_name = "ATTRIBUTE,…", value_delimiter = ',')]
     attributes: Option<Vec<String>>,
 
+    /// In an emergency: at once, without review, for those whom the role lets; an auditor signs it off later
+    #[arg(long, conflicts_with_all = ["subject", "start"])]
+    break_glass: bool,
+
     /// Wait until it is decided; exit code 1 if it is not approved
     #[arg(long, conflicts_with = "dry_run")]
     wait: bool,
@@ -122,6 +126,7 @@ impl Request {
             duration: self.duration,
             start: self.start,
             narrow: (narrow != NarrowBody::default()).then_some(narrow),
+            break_glass: self.break_glass,
             dry_run: self.dry_run,
         }
     }

@@ -58,15 +58,17 @@ impl From<State> for RequestState {
 
 impl Requests {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
-        let answer = self.connection.client()?.get::<Vec<RequestView>>(&path(&self.query()))?;
-        self.output.answer(&answer.json, |width| table(&answer.value, Utc::now(), width))?;
+        let found = self.connection.client()?.get_all(&path(&self.query()))?;
+        let json = serde_json::to_string(&found)?;
+        let views: Vec<RequestView> = found.into_iter().map(serde_json::from_value).collect::<Result<_, _>>()?;
+        self.output.answer(&json, |width| table(&views, Utc::now(), width))?;
         Ok(Outcome::Done)
     }
 
     fn query(&self) -> RequestQuery {
         let unasked = self.state.is_none() && !self.mine && !self.to_review && !self.all;
         let state = if unasked { Some(RequestState::Pending) } else { self.state.map(RequestState::from) };
-        RequestQuery { state, mine: self.mine, to_review: self.to_review }
+        RequestQuery { state, mine: self.mine, to_review: self.to_review, ..RequestQuery::default() }
     }
 }
 
@@ -86,7 +88,7 @@ fn table(requests: &[RequestView], now: DateTime<Utc>, width: Option<usize>) -> 
     if requests.is_empty() {
         return "There is no such request that you may see.\n".to_owned();
     }
-    let mut table = Table::new(&["request", "state", "role", "for", "duration", "made", "lapses", "reason"]);
+    let mut table = Table::new(&["request", "state", "role", "subject", "duration", "lapses", "reason"]);
     for request in requests {
         let given = request.reviews.iter().filter(|review| review.decision == Decision::Approve).count();
         let (state, lapses) = match request.state {
@@ -98,8 +100,9 @@ fn table(requests: &[RequestView], now: DateTime<Utc>, width: Option<usize>) -> 
             }
         };
         let id = request.id.as_deref().unwrap_or_default();
-        let (duration, made) = (request.duration.to_string(), view::distance(request.created, now));
-        table.row([id, &state, &request.role, &request.subject, &duration, &made, &lapses, &request.reason]);
+        let state = format!("{state}{}", view::glass(request.break_glass, None));
+        let duration = request.duration.to_string();
+        table.row([id, &state, &request.role, &request.subject, &duration, &lapses, &request.reason]);
     }
     table.render(width)
 }
@@ -110,7 +113,7 @@ mod tests {
 
     #[test]
     fn conditions_make_the_address() {
-        let query = |state, mine, to_review| path(&RequestQuery { state, mine, to_review });
+        let query = |state, mine, to_review| path(&RequestQuery { state, mine, to_review, ..RequestQuery::default() });
         assert_eq!(query(None, false, false), "/v1/requests");
         assert_eq!(query(Some(RequestState::Lapsed), true, false), "/v1/requests?state=lapsed&mine=true");
         assert_eq!(query(None, false, true), "/v1/requests?to_review=true");

@@ -29,13 +29,12 @@ fn table(sessions: &[SessionView], now: DateTime<Utc>, width: Option<usize>) -> 
     if sessions.is_empty() {
         return "There is no session that you may see.\n".to_owned();
     }
-    let mut table = Table::new(&["session", "from", "tls", "subject", "authentication", "since", "doing"]);
+    let mut table = Table::new(&["session", "from", "subject", "since", "doing"]);
     for session in sessions {
         let subject = if session.subject.is_empty() { "anonymous" } else { &session.subject };
-        let tls = session.tls.as_deref().unwrap_or("none yet");
         let doing = session.outstanding.iter().map(doing).collect::<Vec<_>>().join("; ");
         let since = view::distance(session.since, now);
-        table.row([&session.id, &session.connection_from, tls, subject, &session.authentication, &since, &doing]);
+        table.row([&session.id, &session.connection_from, subject, &since, &doing]);
     }
     table.render(width)
 }

@@ -1,7 +1,9 @@
 //! How requests, grants and scopes are shown to people.
 
 use super::table::{Details, Table};
-use crate::api::{Decision, GrantState, GrantView, HistoryView, RequestState, RequestView, ReviewView, ScopeView};
+use crate::api::{
+    Decision, GrantState, GrantView, HistoryView, LockView, RequestState, RequestView, ReviewView, ScopeView,
+};
 use crate::engine::time::format_duration;
 use chrono::{DateTime, Utc};
 use std::fmt::Write;
@@ -19,6 +21,12 @@ pub(super) fn request(view: &RequestView, now: DateTime<Utc>, width: Option<usiz
     details.line("duration", view.duration.to_string());
     details.line("from", from(view, now));
     details.line("waits for", view.waiting_for.join(", "));
+    if view.stages > 1 && view.state == RequestState::Pending {
+        let goes_on = view.goes_on.map(|at| format!("; goes on to the next {}", moment(at, now))).unwrap_or_default();
+        details.line("stage", format!("{} of {}{goes_on}", view.stage, view.stages));
+    }
+    details.line("decided by", basis(view.break_glass, view.automatic));
+    details.line("extends", view.extends.as_deref().unwrap_or_default());
     details.line("grant", view.grant.as_deref().unwrap_or_default());
     let mut text = details.render(width);
     text.push_str(&scope(&view.scope, view.permanent, width));
@@ -38,11 +46,57 @@ pub(super) fn grant(view: &GrantView, now: DateTime<Utc>, width: Option<usize>) 
     details.line("request", &view.request);
     details.line("from", moment(view.from, now));
     details.line("until", moment(view.until, now));
+    details.line("decided by", basis(view.break_glass, view.automatic));
+    details
+        .line("signed off", view.signed_off.map(|signed| if signed { "yes" } else { "not yet" }).unwrap_or_default());
+    details.line("extends", view.extends.as_deref().unwrap_or_default());
     details.line("ended", view.ended.map(|ended| moment(ended, now)).unwrap_or_default());
     let mut text = details.render(width);
     text.push_str(&scope(&view.scope, view.permanent, width));
     text.push_str(&history(&view.history, now, width));
     text
+}
+
+/// A lock with its history.
+pub(super) fn lock(view: &LockView, now: DateTime<Utc>, width: Option<usize>) -> String {
+    let mut details = Details::default();
+    details.line("subject", &view.subject);
+    details.line("state", if view.locked { "locked" } else { "not locked" });
+    details.line("reason", &view.reason);
+    format!("{}{}", details.render(width), history(&view.history, now, width))
+}
+
+/// Locks, a line each.
+pub(super) fn locks(views: &[LockView], now: DateTime<Utc>, width: Option<usize>) -> String {
+    if views.is_empty() {
+        return "Nobody is locked.\n".to_owned();
+    }
+    let mut table = Table::new(&["subject", "since", "by", "reason"]);
+    for view in views {
+        let last = view.history.last();
+        let since = last.map(|entry| distance(entry.at, now)).unwrap_or_default();
+        let by = last.map(|entry| entry.by.as_str()).unwrap_or_default();
+        table.row([view.subject.as_str(), &since, by, &view.reason]);
+    }
+    table.render(width)
+}
+
+/// Who decided, when it was nobody.
+fn basis(break_glass: bool, automatic: Option<u32>) -> String {
+    match (break_glass, automatic) {
+        (true, _) => "nobody: BREAK-GLASS".to_owned(),
+        (false, Some(rule)) => format!("rule {rule} of the role, automatically"),
+        (false, None) => String::new(),
+    }
+}
+
+/// The mark of what nobody decided, in tables.
+pub(super) fn glass(break_glass: bool, signed_off: Option<bool>) -> &'static str {
+    match (break_glass, signed_off) {
+        (true, Some(false)) => ", BREAK-GLASS, unsigned",
+        (true, Some(true) | None) => ", BREAK-GLASS",
+        (false, _) => "",
+    }
 }
 
 /// What is opened, as the server computed it; what outlasts the grant is marked.

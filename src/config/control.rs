@@ -22,6 +22,10 @@ pub struct Control {
     pub local_subject: Option<LocalSubject>,
     /// Who may act as somebody else (`--as DN`).
     pub act_as: Vec<Selector>,
+    /// Whether those whom they act as count as different people.
+    pub trust_act_as: bool,
+    /// How many requests of one person may wait at once.
+    pub max_pending: usize,
     /// Who may end anybody's grant and reload.
     pub administrators: Vec<Selector>,
     /// Who may see every request and grant.
@@ -75,6 +79,8 @@ pub(super) fn control(root: &Section<'_>, tls: Option<&Tls>) -> Option<Control> 
     let socket = control_socket(&section);
     let local_subject = section.optional::<LocalSubject>("local_subject").map(|found| found.value);
     let act_as = selectors(&section, "act_as");
+    let trust_act_as = section.optional::<bool>("trust_act_as");
+    let max_pending = section.number("max_pending", 20, 1..=10_000);
     let administrators = selectors(&section, "administrators");
     let auditors = selectors(&section, "auditors");
     let listens = section.has("listen");
@@ -84,7 +90,9 @@ pub(super) fn control(root: &Section<'_>, tls: Option<&Tls>) -> Option<Control> 
     if listens && port.is_none() {
         return None;
     }
-    Some(Control { socket: socket?, local_subject, act_as, administrators, auditors, port })
+    let trust_act_as = trust_act_as.is_some_and(|found| found.value);
+    let max_pending = usize::try_from(max_pending).ok()?;
+    Some(Control { socket: socket?, local_subject, act_as, trust_act_as, max_pending, administrators, auditors, port })
 }
 
 pub(super) fn control_socket(section: &Section<'_>) -> Option<PathBuf> {

@@ -91,10 +91,11 @@ fn sections(found: &mut Found<'_>) {
     }
     if !control.act_as.is_empty() {
         let who = join(&control.act_as);
-        found.at(
-            "[control]",
-            format!("act_as: {who} may ask and review in anybody's name; meant for trying things out"),
-        );
+        let message = match control.trust_act_as {
+            true => "may ask as one and approve as another (trust_act_as); meant for trying things out",
+            false => "may ask or review in anybody's name; meant for trying things out",
+        };
+        found.at("[control]", format!("act_as: {who} {message}"));
     }
     if control.administrators.is_empty() {
         found.at(
@@ -114,7 +115,7 @@ fn sections(found: &mut Found<'_>) {
 }
 
 fn uses_groups(config: &Config) -> bool {
-    let roles = config.policy.roles.iter().flat_map(|role| [&role.eligible, &role.approvers, &role.beneficiaries]);
+    let roles = config.policy.roles.iter().flat_map(|role| role.selectors());
     let standing = config.policy.standing.iter().map(|standing| &standing.who);
     let control = [&config.control.act_as, &config.control.administrators, &config.control.auditors];
     let mut all = roles.chain(standing).chain(control).flatten();

@@ -5,6 +5,7 @@
 //! opened here, so that a typing error in a path is found before anything starts.
 
 mod control;
+mod deciding;
 mod directory;
 mod error;
 mod extensions;

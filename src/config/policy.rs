@@ -1,6 +1,7 @@
 //! `[policy]`, `[[resource]]`, `[[standing]]` and `[[role]]`: what is protected, who holds what
 //! permanently, what can be requested.
 
+use super::deciding::{Deciding, deciding};
 use super::raw::{Located, Section};
 use super::suggest::nearest;
 use super::value::{FromText, Name, one_of};
@@ -143,16 +144,15 @@ fn role(mut section: Section<'_>, known: &Known<'_>, taken: &mut Names) -> Optio
     let allow = allow(&section, known);
     let [hr, leads] = ["hr", "hr-leads"].map(|name| format!("\"group:cn={name},ou=groups,dc=example,dc=com\""));
     let eligible = needed(&section, "eligible", "nobody could ask for it", &hr);
-    let approvers = needed(&section, "approvers", "nobody could approve it", &leads);
+    let Deciding { approvers, approvals, stages, automatic, break_glass } = deciding(&section, &leads);
     let beneficiaries = section.list::<Selector>("beneficiaries").map(|list| list.value).unwrap_or_default();
     session_selectors(&section, "beneficiaries", &beneficiaries);
-    let approvals = section.number("approvals", 1, 1..=100);
     let times = times(&section);
     let reason_required = section.optional::<bool>("reason_required").is_none_or(|found| found.value);
-    let ticket_pattern = section.optional::<String>("ticket_pattern").and_then(|found| ticket(&section, &found));
+    let ticket_pattern =
+        section.optional::<String>("ticket_pattern").and_then(|found| pattern(&section, "ticket_pattern", &found));
     let second_factor = second_factor(&section);
     let replicate = replicate(&section);
-    later(&section);
     section.finish();
     let (max_duration, default_duration, request_ttl) = times?;
     Some(Arc::new(Role {
@@ -160,9 +160,12 @@ fn role(mut section: Section<'_>, known: &Known<'_>, taken: &mut Names) -> Optio
         description: description.map(|found| found.value).unwrap_or_default(),
         allow: allow?,
         eligible: plain(eligible),
-        approvers: plain(approvers),
+        approvers,
         beneficiaries: plain(beneficiaries),
-        approvals: u32::try_from(approvals).ok()?,
+        approvals,
+        stages,
+        automatic,
+        break_glass,
         max_duration,
         default_duration,
         request_ttl,
@@ -176,13 +179,6 @@ fn role(mut section: Section<'_>, known: &Known<'_>, taken: &mut Names) -> Optio
 /// Whether what is opened may be replicated.
 fn replicate(section: &Section<'_>) -> bool {
     section.optional::<bool>("replicate").is_some_and(|found| found.value)
-}
-
-/// Keys of the design that do nothing yet.
-fn later(section: &Section<'_>) {
-    section.not_yet("stage", "stages (chains and escalation) are");
-    section.not_yet("automatic", "automatic approval is");
-    section.not_yet("break_glass", "break-glass is");
 }
 
 /// Of whom a second factor is demanded.
@@ -260,11 +256,11 @@ fn times(section: &Section<'_>) -> Option<(Duration, Duration, Duration)> {
     Some((most, usual, wait.map_or(REQUEST_TTL, |found| found.value)))
 }
 
-fn ticket(section: &Section<'_>, found: &Located<String>) -> Option<regex_lite::Regex> {
+pub(super) fn pattern(section: &Section<'_>, key: &str, found: &Located<String>) -> Option<regex_lite::Regex> {
     match regex_lite::Regex::new(&found.value) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
-            let message = format!("ticket_pattern: {:?} is not a regular expression: {error}", found.value);
+            let message = format!("{key}: {:?} is not a regular expression: {error}", found.value);
             section.problem(found.at, format!("{message}; write it like \"^HR-[0-9]+$\""));
             None
         }
@@ -272,7 +268,7 @@ fn ticket(section: &Section<'_>, found: &Located<String>) -> Option<regex_lite::
 }
 
 /// `operations`; `None` where it was left out.
-fn operations(section: &Section<'_>) -> Option<OperationSet> {
+pub(super) fn operations(section: &Section<'_>) -> Option<OperationSet> {
     let list = section.list::<OperationKind>("operations")?;
     if section.is_empty_list("operations") {
         let known: Vec<&str> = OperationSet::all().names().collect();
@@ -288,7 +284,12 @@ pub(super) fn selectors(section: &Section<'_>, key: &'static str) -> Vec<Selecto
 }
 
 /// A list of selectors that must name somebody.
-fn needed(section: &Section<'_>, key: &'static str, otherwise: &str, example: &str) -> Vec<Located<Selector>> {
+pub(super) fn needed(
+    section: &Section<'_>,
+    key: &'static str,
+    otherwise: &str,
+    example: &str,
+) -> Vec<Located<Selector>> {
     if !section.has(key) {
         section.missing(key, &format!("[{example}]"));
     }
@@ -314,6 +315,6 @@ fn session_selectors(section: &Section<'_>, key: &str, list: &[Located<Selector>
     }
 }
 
-fn plain(list: Vec<Located<Selector>>) -> Vec<Selector> {
+pub(super) fn plain(list: Vec<Located<Selector>>) -> Vec<Selector> {
     list.into_iter().map(|found| found.value).collect()
 }

@@ -155,6 +155,12 @@ impl<'a> Section<'a> {
         self.table.is_some_and(|table| table.contains_key(key))
     }
 
+    /// Whether a key is there, and a list.
+    pub(super) fn is_list(&self, key: &str) -> bool {
+        let found = self.table.and_then(|table| table.get(key)).map(Spanned::get_ref);
+        matches!(found, Some(DeValue::Array(_)))
+    }
+
     /// Whether a key is there, and an empty list.
     pub(super) fn is_empty_list(&self, key: &str) -> bool {
         let found = self.table.and_then(|table| table.get(key)).map(Spanned::get_ref);

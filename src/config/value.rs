@@ -1,6 +1,6 @@
 //! How single values are read: TOML to types that cannot hold what is wrong.
 
-use super::raw::kind;
+use super::raw::{Located, Section, kind};
 use super::suggest::nearest;
 use crate::engine::ldap::Dn;
 use crate::engine::policy::resource::ResourceScope;
@@ -174,4 +174,28 @@ pub(super) fn one_of<T: Copy>(text: &str, what: &str, words: &[(&str, T)]) -> Re
         None => String::new(),
     };
     Err(format!("unknown {what} {text:?}; {meant}known are: {}", known.join(", ")))
+}
+
+/// A time zone of the IANA database.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimeZone(pub(super) chrono_tz::Tz);
+
+impl FromText for TimeZone {
+    const EXAMPLE: &'static str = "\"Europe/Berlin\"";
+
+    fn from_text(text: &str) -> Result<TimeZone, String> {
+        text.parse().map(TimeZone).map_err(|_| {
+            let known = nearest(text, chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
+            let meant = known.map(|name| format!("did you mean {name:?}? ")).unwrap_or_default();
+            format!("{text:?} is no time zone; {meant}write it like {}", Self::EXAMPLE)
+        })
+    }
+}
+
+/// A value, or several in a list.
+pub(super) fn list_of<T: FromValue>(section: &Section<'_>, key: &'static str) -> Option<Vec<Located<T>>> {
+    if section.has(key) && !section.is_list(key) {
+        return Some(section.optional(key).into_iter().collect());
+    }
+    section.list(key).map(|list| list.value)
 }

@@ -61,6 +61,8 @@ pub(super) fn authority(config: &config::Control) -> Authority {
         administrators: config.administrators.clone(),
         auditors: config.auditors.clone(),
         act_as: config.act_as.clone(),
+        trust_act_as: config.trust_act_as,
+        max_pending: Some(config.max_pending),
         local_subject: config.local_subject.as_ref().map(|pattern| pattern.as_str().to_owned()),
     }
 }

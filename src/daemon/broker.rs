@@ -6,13 +6,16 @@
 
 mod error;
 mod events;
+mod extending;
 mod live;
+mod locking;
 mod read;
 #[cfg(test)]
 pub(super) mod tests;
 
 pub use error::BrokerError;
 pub use events::EventSink;
+pub use read::{Page, Paged, Which};
 
 use super::clock::Clock;
 use super::state::Shared;
@@ -23,12 +26,12 @@ use crate::engine::access::Snapshot;
 use crate::engine::grant::history::Actor;
 use crate::engine::grant::lifecycle::{Effect, Grant};
 use crate::engine::policy::Policy;
-use crate::engine::workflow::asking::{Wish, ask};
+use crate::engine::workflow::asking::{Wish, ask, check_pending};
 use crate::engine::workflow::ending::{self, Outcome};
-use crate::engine::workflow::review::{self, Event, Reviewing};
-use crate::engine::workflow::{Authority, Context, Request, Verdict, WorkflowError};
+use crate::engine::workflow::review::{self, Event, Reviewing, Step};
+use crate::engine::workflow::{Authority, Context, Locks, Notice, Request, RequestState, Verdict, WorkflowError};
 use live::Live;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
@@ -49,6 +52,8 @@ pub struct Broker {
     clock: Clock,
     events: Arc<dyn EventSink>,
     live: Arc<Live>,
+    /// Held from counting somebody's requests until one more is there.
+    asking: Mutex<()>,
     changed: Arc<Notify>,
 }
 
@@ -69,6 +74,7 @@ pub struct Word<'a> {
 struct Moment {
     snapshot: Arc<Snapshot>,
     authority: Arc<Authority>,
+    locks: Arc<Locks>,
     now: Now,
 }
 
@@ -78,6 +84,7 @@ impl Moment {
             policy: &self.snapshot.policy,
             authority: &self.authority,
             groups: &self.snapshot.groups,
+            locks: &self.locks,
             now: self.now,
         }
     }
@@ -94,10 +101,11 @@ impl Broker {
         clock: Clock,
         events: Arc<dyn EventSink>,
     ) -> Result<Broker, StoreError> {
-        let broker = Broker { store, shared, clock, events, live: Arc::default(), changed: Arc::new(Notify::new()) };
+        let (live, changed) = (Arc::default(), Arc::new(Notify::new()));
+        let broker = Broker { store, shared, clock, events, live, asking: Mutex::default(), changed };
         let mut documents = Vec::new();
         broker.scan(|document| documents.push(document))?;
-        broker.live.restore(documents, broker.clock.now());
+        broker.live.restore(documents, &broker.shared, broker.clock.now());
         broker.live.install(broker.shared.snapshot.load().policy.clone(), &broker.shared, broker.clock.now());
         Ok(broker)
     }
@@ -117,19 +125,41 @@ impl Broker {
     }
 
     fn try_ask(&self, wish: &Wish, actor: &Actor, dry_run: bool) -> Result<Request, BrokerError> {
+        let _one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         self.attempt(|| {
             let moment = self.moment();
-            let id = if dry_run { String::new() } else { new_id("req")? };
-            let request = ask(id, wish.clone(), actor, &moment.context())?;
-            let document = Document::Request(request.clone());
-            if document.to_record()?.body.to_string().len() > MAX_ASKED {
-                return Err(StoreError::TooLarge("of this request".to_owned()).into());
-            }
-            if !dry_run {
-                self.commit(vec![document])?;
-            }
-            Ok(request)
+            let id = |kind| if dry_run { Ok(String::new()) } else { new_id(kind) };
+            let step = ask(id("req")?, id("grant")?, wish.clone(), actor, &moment.context())?;
+            self.keep_asked(step, &moment, dry_run)
         })
+    }
+
+    /// Keeps what was asked, and the grant that came of it at once; not so in a dry run.
+    fn keep_asked(&self, step: Step, moment: &Moment, dry_run: bool) -> Result<Request, BrokerError> {
+        let mut request = step.request;
+        if request.state == RequestState::Pending {
+            check_pending(self.live.waiting_of(&request.requested_by, moment.now.wall), &moment.context())?;
+        }
+        let document = Document::Request(request.clone());
+        if document.to_record()?.body.to_string().len() > MAX_ASKED {
+            return Err(StoreError::TooLarge("of this request".to_owned()).into());
+        }
+        if dry_run {
+            request.grant = None;
+            return Ok(request);
+        }
+        let grant = self.recorded(step.grant, moment)?;
+        self.commit_and_tell([document].into_iter().chain(grant).collect(), step.notices)?;
+        Ok(request)
+    }
+
+    /// A grant that is to begin; none while what is done with it could not be recorded.
+    fn recorded(&self, grant: Option<(Grant, Effect)>, moment: &Moment) -> Result<Option<Document>, BrokerError> {
+        match grant {
+            Some(_) if !moment.snapshot.recording => Err(BrokerError::NotRecording),
+            Some((grant, _)) => Ok(Some(Document::Grant(grant))),
+            None => Ok(None),
+        }
     }
 
     /// A person's word on a request. The answer says what became of it.
@@ -141,7 +171,7 @@ impl Broker {
             Verdict::Approve => "approve",
             Verdict::Deny => "deny",
         };
-        let result = self.step(id, actor, |grant_id| {
+        let result = self.step(id, actor, |grant_id, extended| {
             Event::Review(Reviewing {
                 actor,
                 verdict: word.verdict,
@@ -149,6 +179,7 @@ impl Broker {
                 digest: word.digest,
                 revision: word.revision,
                 grant_id,
+                extended: extended.map(Box::new),
             })
         });
         self.note(attempt, id, actor, result)
@@ -159,7 +190,7 @@ impl Broker {
     /// # Errors
     /// It is somebody else's, or decided; it cannot be kept.
     pub fn cancel(&self, id: &str, reason: Option<&str>, actor: &Actor) -> Result<Request, BrokerError> {
-        let result = self.step(id, actor, |_| Event::Cancel { actor, reason });
+        let result = self.step(id, actor, |_, _| Event::Cancel { actor, reason });
         self.note("cancel", id, actor, result)
     }
 
@@ -214,17 +245,22 @@ impl Broker {
         let now = self.clock.now().wall;
         let due = self.live.due(now);
         for id in &due.requests {
-            self.log_failure(id, self.step_unseen(id, |_| Event::Deadline).err());
+            self.log_failure(id, self.step_unseen(id, |_, _| Event::Deadline).err());
         }
         for id in &due.grants {
-            let done = self.end_unseen(id, |grant, context| match ending::on_deadline(grant, context)? {
-                Outcome::Moved(grant, effect) => Ok(Some((*grant, effect))),
-                Outcome::Undecided => Ok(None),
+            let done = self.end_unseen(id, |grant, context| {
+                let extended = self.extended(grant.extends.as_deref())?;
+                match ending::on_deadline(grant, extended.as_ref(), context).map_err(WorkflowError::from)? {
+                    Outcome::Moved(grant, effect) => Ok(Some((*grant, effect))),
+                    Outcome::Undecided => Ok(None),
+                }
             });
             self.log_failure(id, done.err());
         }
         for id in &due.doubtful {
-            match self.end_unseen(id, |grant, context| Ok(ending::on_policy(grant, context)?)) {
+            match self
+                .end_unseen(id, |grant, context| Ok(ending::on_policy(grant, context).map_err(WorkflowError::from)?))
+            {
                 Ok(Some(_)) => {}
                 Ok(None) => self.live.reconsider(id, &self.shared, self.clock.now()),
                 Err(error) => self.log_failure(id, Some(error)),
@@ -251,6 +287,11 @@ impl Broker {
         self.events.event(events::of_refusal(attempt, about, actor, reason, detail));
     }
 
+    /// Records that somebody ended a session.
+    pub fn record_kill(&self, session: &str, reason: &str, actor: &Actor) {
+        self.events.event(events::of_kill(session, reason, actor));
+    }
+
     /// Records that somebody called for something that is not the broker's to do.
     pub fn record_call(&self, event: &str, actor: &Actor) {
         self.events.event(events::of_call(event, actor));
@@ -268,6 +309,7 @@ impl Broker {
         Moment {
             snapshot: self.shared.snapshot.load_full(),
             authority: self.shared.authority.load_full(),
+            locks: self.shared.locks.load_full(),
             now: self.clock.now(),
         }
     }
@@ -277,26 +319,32 @@ impl Broker {
     }
 
     /// A transition of a request that the actor may see.
-    fn step<'a>(&self, id: &str, actor: &Actor, event: impl Fn(String) -> Event<'a>) -> Result<Request, BrokerError> {
+    fn step<'a>(
+        &self,
+        id: &str,
+        actor: &Actor,
+        event: impl Fn(String, Option<Grant>) -> Event<'a>,
+    ) -> Result<Request, BrokerError> {
         self.request(id, actor)?;
         self.step_unseen(id, event)
     }
 
-    fn step_unseen<'a>(&self, id: &str, event: impl Fn(String) -> Event<'a>) -> Result<Request, BrokerError> {
+    fn step_unseen<'a>(
+        &self,
+        id: &str,
+        event: impl Fn(String, Option<Grant>) -> Event<'a>,
+    ) -> Result<Request, BrokerError> {
         self.attempt(|| {
             let Some(Document::Request(request)) = self.load(id)? else {
                 return Err(BrokerError::NotFound(id.to_owned()));
             };
             let moment = self.moment();
-            let step = review::step(&request, &event(new_id("grant")?), &moment.context())?;
-            let mut documents = vec![Document::Request(step.request.clone())];
-            if let Some((grant, _)) = step.grant {
-                if !moment.snapshot.recording {
-                    return Err(BrokerError::NotRecording);
-                }
-                documents.push(Document::Grant(grant));
-            }
-            self.commit(documents)?;
+            let extended = self.extended(request.extends.as_deref())?;
+            let event = event(new_id("grant")?, extended);
+            let step = review::step(&request, &event, &moment.context())?;
+            let grant = self.recorded(step.grant, &moment)?;
+            let documents = [Document::Request(step.request.clone())].into_iter().chain(grant).collect();
+            self.commit_and_tell(documents, step.notices)?;
             Ok(step.request)
         })
     }
@@ -309,21 +357,22 @@ impl Broker {
         decide: impl Fn(&Grant, &Context<'_>) -> Result<(Grant, Effect), WorkflowError>,
     ) -> Result<Grant, BrokerError> {
         let grant = self.grant(id, actor)?;
-        let ended = self.end_unseen(id, |grant, context| decide(grant, context).map(Some))?;
+        let ended = self.end_unseen(id, |grant, context| Ok(Some(decide(grant, context)?)))?;
         Ok(ended.unwrap_or(grant))
     }
 
     fn end_unseen(
         &self,
         id: &str,
-        decide: impl Fn(&Grant, &Context<'_>) -> Result<Option<(Grant, Effect)>, WorkflowError>,
+        decide: impl Fn(&Grant, &Context<'_>) -> Result<Option<(Grant, Effect)>, BrokerError>,
     ) -> Result<Option<Grant>, BrokerError> {
         self.attempt(|| {
             let Some(Document::Grant(grant)) = self.load(id)? else {
                 return Err(BrokerError::NotFound(id.to_owned()));
             };
             let Some((next, effect)) = decide(&grant, &self.moment().context())? else { return Ok(None) };
-            match (self.commit(vec![Document::Grant(next.clone())]), effect) {
+            let documents = self.with_following(next.clone())?;
+            match (self.commit_and_tell(documents, Vec::new()), effect) {
                 (Ok(()), _) => Ok(Some(next)),
                 (Err(error @ StoreError::Conflict(_)), _) => Err(error.into()),
                 // Whether or not it can be written down: who ends a grant has ended it.
@@ -348,13 +397,15 @@ impl Broker {
         result
     }
 
-    fn commit(&self, documents: Vec<Document>) -> Result<(), StoreError> {
+    /// Documents that belong together, and what is to be told when they are durable.
+    fn commit_and_tell(&self, documents: Vec<Document>, notices: Vec<Notice>) -> Result<(), StoreError> {
         let records = documents.iter().map(Document::to_record).collect::<Result<_, _>>()?;
         let (shared, live, clock) = (Arc::clone(&self.shared), Arc::clone(&self.live), self.clock.clone());
         let (sink, changed) = (Arc::clone(&self.events), Arc::clone(&self.changed));
         let publish = move || {
             live.publish(&documents, &shared, clock.now());
             documents.iter().flat_map(events::of_document).for_each(|event| sink.event(event));
+            notices.iter().for_each(|notice| sink.notice(notice));
             changed.notify_one();
         };
         self.store.commit(records, Box::new(publish))

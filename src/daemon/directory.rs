@@ -69,7 +69,7 @@ pub trait Source: Send {
 /// Every group that the policy names; add those of the control port's selectors.
 pub fn groups_of(policy: &Policy) -> BTreeSet<Dn> {
     let standing = policy.standing.iter().map(|standing| &standing.who);
-    let roles = policy.roles.iter().flat_map(|role| [&role.eligible, &role.approvers, &role.beneficiaries]);
+    let roles = policy.roles.iter().flat_map(|role| role.selectors());
     standing.chain(roles).flat_map(|selectors| groups_in(selectors)).collect()
 }
 

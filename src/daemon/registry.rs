@@ -95,6 +95,13 @@ impl Registry {
         views
     }
 
+    /// Ends one session; whether there is one of that number.
+    pub fn end(&self, number: u64, reason: &str) -> bool {
+        let sessions = self.lock();
+        let Some(sender) = sessions.running.get(&number) else { return false };
+        sender.try_send(SessionCommand::End(reason.to_owned())).is_ok()
+    }
+
     /// Ends every session.
     pub fn end_all(&self, reason: &str) {
         for sender in self.lock().running.values() {

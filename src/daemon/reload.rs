@@ -124,6 +124,11 @@ impl ControlHooks for Reloader {
         Box::pin(self.gate.registry.inspect())
     }
 
+    fn kill(&self, id: &str, reason: &str) -> bool {
+        let number = id.strip_prefix(&*self.gate.run).and_then(|rest| rest.strip_prefix('-')?.parse().ok());
+        number.is_some_and(|number| self.gate.registry.end(number, reason))
+    }
+
     fn reload(&self) -> Later<'_, Result<ReloadView, Vec<String>>> {
         Box::pin(async move { tokio::task::block_in_place(|| self.reload()) })
     }

@@ -4,7 +4,7 @@
 //! one at a time, so that no writer undoes another's change.
 
 use crate::engine::access::Snapshot;
-use crate::engine::workflow::Authority;
+use crate::engine::workflow::{Authority, Locks};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
@@ -19,6 +19,8 @@ pub struct Shared {
     pub generation: watch::Sender<u64>,
     /// Who administers, audits and acts as others.
     pub authority: ArcSwap<Authority>,
+    /// Who is locked.
+    pub locks: ArcSwap<Locks>,
     writer: Mutex<()>,
 }
 
@@ -29,6 +31,7 @@ impl Shared {
             snapshot: ArcSwap::from_pointee(snapshot),
             generation: watch::Sender::new(0),
             authority: ArcSwap::from_pointee(Authority::default()),
+            locks: ArcSwap::from_pointee(Locks::default()),
             writer: Mutex::new(()),
         }
     }

@@ -2,12 +2,16 @@
 
 use crate::daemon::store::record::Document;
 use crate::engine::grant::history::{Actor, Entry};
+use crate::engine::workflow::Notice;
 use serde_json::{Value, json};
 
 /// Takes the steps of the workflow, to be recorded. Must not block: it is called where commits wait.
 pub trait EventSink: Send + Sync {
     /// An object whose field `event` says what happened.
     fn event(&self, event: Value);
+
+    /// Something that somebody waits to hear, durable by now.
+    fn notice(&self, _notice: &Notice) {}
 }
 
 /// The events of a document's last transition.
@@ -21,6 +25,9 @@ pub(super) fn of_document(document: &Document) -> Vec<Value> {
                 "role": request.role,
                 "subject": request.subject.text(),
                 "state": request.state,
+                "break_glass": request.basis.is_break_glass(),
+                "automatic": request.basis.rule(),
+                "extends": request.extends,
             }),
         ),
         Document::Grant(grant) => (
@@ -33,8 +40,12 @@ pub(super) fn of_document(document: &Document) -> Vec<Value> {
                 "state": grant.state,
                 "from": grant.from,
                 "until": grant.until,
+                "break_glass": grant.basis.is_break_glass(),
+                "automatic": grant.basis.rule(),
+                "extends": grant.extends,
             }),
         ),
+        Document::Lock(lock) => (&lock.history, json!({ "lock": lock.id, "subject": lock.subject.text() })),
     };
     let last = history.iter().filter(|entry| entry.after == document.revision());
     last.map(|entry| {
@@ -77,4 +88,12 @@ pub(super) fn of_call(event: &str, actor: &Actor) -> Value {
         "acting_as": actor.acting_as(),
         "connection_from": actor.from,
     })
+}
+
+/// Somebody ended a session.
+pub(super) fn of_kill(session: &str, reason: &str, actor: &Actor) -> Value {
+    let mut event = of_call("killed", actor);
+    event["session"] = json!(session);
+    event["reason"] = json!(reason);
+    event
 }

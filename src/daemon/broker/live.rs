@@ -5,10 +5,12 @@ use crate::daemon::state::Shared;
 use crate::daemon::store::record::Document;
 use crate::engine::Now;
 use crate::engine::access::Snapshot;
+use crate::engine::grant::history::Identity;
 use crate::engine::grant::index::{ActiveGrant, ActiveGrants};
 use crate::engine::grant::lifecycle::{Grant, GrantState};
 use crate::engine::policy::Policy;
-use crate::engine::workflow::{Authority, Context, Match, RequestState, ending};
+use crate::engine::policy::selector::Groups;
+use crate::engine::workflow::{Authority, Context, Lock, Match, Request, RequestState, ending};
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -22,8 +24,12 @@ pub(super) struct Live {
 
 #[derive(Debug, Default)]
 struct Inner {
-    /// When each pending request lapses.
-    pending: BTreeMap<String, DateTime<Utc>>,
+    /// Requests that wait.
+    pending: BTreeMap<String, Request>,
+    /// Break-glass grants that have ended and that no auditor has signed off.
+    unsigned: BTreeMap<String, Grant>,
+    /// What was known of groups when every grant was last compared with it.
+    seen: Option<Arc<Groups>>,
     grants: BTreeMap<String, LiveGrant>,
     /// Grants that the policy does not allow as they are: kept out of the index, to be ended.
     doubtful: BTreeSet<String>,
@@ -52,12 +58,16 @@ pub(super) struct Due {
 
 impl Live {
     /// Takes over what a store held when the process began. The index follows with [`Live::install`].
-    pub(super) fn restore(&self, documents: Vec<Document>, now: Now) {
+    pub(super) fn restore(&self, documents: Vec<Document>, shared: &Shared, now: Now) {
         let mut inner = self.lock();
         for document in documents {
             match document {
                 Document::Request(request) if request.state == RequestState::Pending => {
-                    inner.pending.insert(request.id, request.lapses);
+                    inner.pending.insert(request.id.clone(), request);
+                }
+                Document::Lock(lock) => shared.locks.store(Arc::new(shared.locks.load().with(&lock))),
+                Document::Grant(grant) if grant.state.is_end() && grant.is_unsigned() => {
+                    inner.unsigned.insert(grant.id.clone(), grant);
                 }
                 Document::Grant(grant) if !grant.state.is_end() => {
                     let until_monotonic = until_monotonic(&grant, None, now);
@@ -76,12 +86,13 @@ impl Live {
                 Document::Request(request) => {
                     let mut inner = self.lock();
                     if request.state == RequestState::Pending {
-                        inner.pending.insert(request.id.clone(), request.lapses);
+                        inner.pending.insert(request.id.clone(), request.clone());
                     } else {
                         inner.pending.remove(&request.id);
                     }
                 }
                 Document::Grant(_) => opens_or_closes = true,
+                Document::Lock(lock) => self.apply(lock, shared),
             }
         }
         if !opens_or_closes {
@@ -92,10 +103,29 @@ impl Live {
             let mut grants = ActiveGrants::clone(&snapshot.grants);
             for document in documents {
                 if let Document::Grant(grant) = document {
-                    grants = inner.take(grant, &grants, snapshot, now);
+                    grants = inner.take(grant, &grants, shared, snapshot, now);
                 }
             }
             Snapshot { grants: Arc::new(grants), ..snapshot.clone() }
+        });
+    }
+
+    /// A lock was set or lifted. From the same instant on, the subject's grants open nothing.
+    fn apply(&self, lock: &Lock, shared: &Shared) {
+        shared.update_if(|snapshot| {
+            shared.locks.store(Arc::new(shared.locks.load().with(lock)));
+            if !lock.locked {
+                return None;
+            }
+            let mut inner = self.lock();
+            let held = inner.grants.values().filter(|live| live.grant.subject == lock.subject);
+            let held: Vec<Grant> = held.map(|live| live.grant.clone()).collect();
+            let mut grants = ActiveGrants::clone(&snapshot.grants);
+            for grant in held {
+                grants = grants.without(&grant.subject, &grant.id);
+                inner.doubtful.insert(grant.id);
+            }
+            Some(Snapshot { grants: Arc::new(grants), ..snapshot.clone() })
         });
     }
 
@@ -116,7 +146,7 @@ impl Live {
             let next = Snapshot { policy, grants: Arc::new(ActiveGrants::new()), ..snapshot.clone() };
             (inner.doubtful, inner.unsure) = Default::default();
             for (id, live) in &inner.grants {
-                match allowed(&live.grant, &next, now) {
+                match allowed(&live.grant, shared, &next, now) {
                     Match::Yes => {}
                     Match::No => _ = inner.doubtful.insert(id.clone()),
                     Match::Unknown => _ = inner.unsure.insert(id.clone()),
@@ -130,14 +160,20 @@ impl Live {
         });
     }
 
-    /// Looks again at what was unsure: what turns out not to be allowed is closed and doubtful.
+    /// Looks again at what was unsure, and at everything when the directory has said anew who is in which
+    /// group: what turns out not to be allowed is closed and doubtful.
     pub(super) fn look_again(&self, shared: &Shared, now: Now) {
         shared.update_if(|snapshot| {
             let mut inner = self.lock();
             let mut grants = None;
-            for id in std::mem::take(&mut inner.unsure) {
+            let mut again = std::mem::take(&mut inner.unsure);
+            if !inner.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &snapshot.groups)) {
+                inner.seen = Some(Arc::clone(&snapshot.groups));
+                again = inner.grants.keys().filter(|id| !inner.doubtful.contains(*id)).cloned().collect();
+            }
+            for id in again {
                 let Some(grant) = inner.grants.get(&id).map(|live| live.grant.clone()) else { continue };
-                match allowed(&grant, snapshot, now) {
+                match allowed(&grant, shared, snapshot, now) {
                     Match::Yes => {}
                     Match::Unknown => _ = inner.unsure.insert(id),
                     Match::No => {
@@ -157,7 +193,7 @@ impl Live {
             let mut inner = self.lock();
             inner.doubtful.remove(id);
             let grants = match inner.grants.get(id).map(|live| live.grant.clone()) {
-                Some(grant) => Arc::new(inner.take(&grant, &snapshot.grants, snapshot, now)),
+                Some(grant) => Arc::new(inner.take(&grant, &snapshot.grants, shared, snapshot, now)),
                 None => Arc::clone(&snapshot.grants),
             };
             Snapshot { grants, ..snapshot.clone() }
@@ -173,8 +209,8 @@ impl Live {
             Some(at) => due.next = Some(due.next.map_or(at, |next| next.min(at))),
             None => {}
         };
-        for (id, lapses) in &inner.pending {
-            look(id, Some(*lapses), |due| &mut due.requests);
+        for (id, request) in &inner.pending {
+            look(id, request.next_deadline(), |due| &mut due.requests);
         }
         for (id, live) in &inner.grants {
             look(id, live.grant.next_deadline(), |due| &mut due.grants);
@@ -192,6 +228,35 @@ impl Live {
         self.lock().grants.values().map(|live| live.grant.clone()).collect()
     }
 
+    /// Break-glass grants that nobody has signed off, ended or not.
+    pub(super) fn unsigned(&self) -> Vec<Grant> {
+        let inner = self.lock();
+        let live = inner.grants.values().map(|live| &live.grant).filter(|grant| grant.is_unsigned());
+        inner.unsigned.values().chain(live).cloned().collect()
+    }
+
+    /// The grants that have not ended and take over from this one.
+    pub(super) fn following(&self, id: &str) -> Vec<String> {
+        let inner = self.lock();
+        let follows = |live: &&LiveGrant| live.grant.extends.as_deref() == Some(id);
+        inner.grants.values().filter(follows).map(|live| live.grant.id.clone()).collect()
+    }
+
+    /// The requests that wait, as last written down.
+    pub(super) fn pending(&self) -> Vec<Request> {
+        self.lock().pending.values().cloned().collect()
+    }
+
+    /// How many of the requests that wait this person made.
+    pub(super) fn waiting_of(&self, who: &Identity, now: DateTime<Utc>) -> usize {
+        let same = |request: &&Request| match (&request.requested_by.dn, &who.dn) {
+            (Some(one), Some(other)) => one == other,
+            (Some(_), None) | (None, Some(_)) | (None, None) => false,
+        };
+        let waits = |request: &&Request| request.state_at(now) == RequestState::Pending;
+        self.lock().pending.values().filter(same).filter(waits).count()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // Each change is whole or not begun.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -200,15 +265,25 @@ impl Live {
 
 impl Inner {
     /// Takes over one grant; the index with it or without it.
-    fn take(&mut self, grant: &Grant, index: &ActiveGrants, snapshot: &Snapshot, now: Now) -> ActiveGrants {
+    fn take(
+        &mut self,
+        grant: &Grant,
+        index: &ActiveGrants,
+        shared: &Shared,
+        snapshot: &Snapshot,
+        now: Now,
+    ) -> ActiveGrants {
         let before = self.grants.get(&grant.id).and_then(|live| live.until_monotonic);
         self.forget(&grant.id);
         if grant.state.is_end() {
+            if grant.is_unsigned() {
+                self.unsigned.insert(grant.id.clone(), grant.clone());
+            }
             return index.without(&grant.subject, &grant.id);
         }
         let live = LiveGrant { grant: grant.clone(), until_monotonic: until_monotonic(grant, before, now) };
         // The policy may have changed between the decision and now.
-        let active = match allowed(grant, snapshot, now) {
+        let active = match allowed(grant, shared, snapshot, now) {
             Match::Yes => live.active(&snapshot.policy),
             Match::Unknown => {
                 self.unsure.insert(grant.id.clone());
@@ -230,6 +305,7 @@ impl Inner {
         self.grants.remove(id);
         self.doubtful.remove(id);
         self.unsure.remove(id);
+        self.unsigned.remove(id);
     }
 }
 
@@ -251,9 +327,10 @@ impl LiveGrant {
 }
 
 /// Whether the snapshot's policy allows the grant. Who administers has no part in that.
-fn allowed(grant: &Grant, snapshot: &Snapshot, now: Now) -> Match {
-    let authority = Authority::default();
-    let context = Context { policy: &snapshot.policy, authority: &authority, groups: &snapshot.groups, now };
+fn allowed(grant: &Grant, shared: &Shared, snapshot: &Snapshot, now: Now) -> Match {
+    let (authority, locks) = (Authority::default(), shared.locks.load());
+    let (policy, groups) = (&snapshot.policy, &snapshot.groups);
+    let context = Context { policy, authority: &authority, groups, locks: &locks, now };
     ending::allowed(grant, &context)
 }
 

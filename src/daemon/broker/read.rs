@@ -6,6 +6,8 @@ use crate::daemon::store::record::Document;
 use crate::engine::grant::history::Actor;
 use crate::engine::grant::lifecycle::Grant;
 use crate::engine::workflow::{Match, Request, WorkflowError};
+use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 
 impl Broker {
     /// One request, if the actor may see it.
@@ -18,7 +20,7 @@ impl Broker {
                 self.check_seen(id, &request.role, self.sees_request(&request, actor))?;
                 Ok(request)
             }
-            Some(Document::Grant(_)) | None => Err(BrokerError::NotFound(id.to_owned())),
+            Some(Document::Grant(_) | Document::Lock(_)) | None => Err(BrokerError::NotFound(id.to_owned())),
         }
     }
 
@@ -32,7 +34,7 @@ impl Broker {
                 self.check_seen(id, &grant.role, self.sees_grant(&grant, actor))?;
                 Ok(grant)
             }
-            Some(Document::Request(_)) | None => Err(BrokerError::NotFound(id.to_owned())),
+            Some(Document::Request(_) | Document::Lock(_)) | None => Err(BrokerError::NotFound(id.to_owned())),
         }
     }
 
@@ -46,7 +48,7 @@ impl Broker {
             Document::Request(request) if self.sees_request(&request, actor) == Match::Yes && wanted(&request) => {
                 found.push(request);
             }
-            Document::Request(_) | Document::Grant(_) => {}
+            Document::Request(_) | Document::Grant(_) | Document::Lock(_) => {}
         })?;
         found.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         Ok(found)
@@ -65,11 +67,75 @@ impl Broker {
         } else {
             self.scan(|document| match document {
                 Document::Grant(grant) if self.sees_grant(&grant, actor) == Match::Yes => found.push(grant),
-                Document::Request(_) | Document::Grant(_) => {}
+                Document::Request(_) | Document::Grant(_) | Document::Lock(_) => {}
             })?;
         }
         found.sort_by(|a, b| (a.from, &a.id).cmp(&(b.from, &b.id)));
         Ok(found)
+    }
+
+    /// A page of the requests that the actor may see and `wanted` takes, oldest first; with `waiting`, of
+    /// those that wait, for which the store is not read.
+    ///
+    /// # Errors
+    /// They cannot be read, or what the page begins after is not there.
+    pub fn requests_page(
+        &self,
+        actor: &Actor,
+        waiting: bool,
+        page: &Page,
+        wanted: impl Fn(&Request) -> bool,
+    ) -> Result<Paged<Request>, BrokerError> {
+        let after = match &page.after {
+            Some(id) => Some(self.request(id, actor).map(|request| (request.created, request.id))?),
+            None => None,
+        };
+        let mut window = Window::new(page.limit, after);
+        let mut visit = |request: Request| {
+            let key = (request.created, request.id.clone());
+            if window.is_for(&key) && wanted(&request) && self.sees_request(&request, actor) == Match::Yes {
+                window.take(key, request);
+            }
+        };
+        if waiting {
+            self.live.pending().into_iter().for_each(visit);
+        } else {
+            self.scan(|document| match document {
+                Document::Request(request) => visit(request),
+                Document::Grant(_) | Document::Lock(_) => {}
+            })?;
+        }
+        Ok(window.finish())
+    }
+
+    /// A page of the grants that the actor may see, oldest first. Only for all of them the store is read.
+    ///
+    /// # Errors
+    /// They cannot be read, or what the page begins after is not there.
+    pub fn grants_page(&self, actor: &Actor, which: Which, page: &Page) -> Result<Paged<Grant>, BrokerError> {
+        let after = match &page.after {
+            Some(id) => Some(self.grant(id, actor).map(|grant| (grant.from, grant.id))?),
+            None => None,
+        };
+        let now = self.clock.now().wall;
+        let mut window = Window::new(page.limit, after);
+        let mut visit = |grant: Grant| {
+            let key = (grant.from, grant.id.clone());
+            if window.is_for(&key) && self.sees_grant(&grant, actor) == Match::Yes {
+                window.take(key, grant);
+            }
+        };
+        match which {
+            Which::Active => {
+                self.live.grants().into_iter().filter(|grant| !grant.state_at(now).is_end()).for_each(visit);
+            }
+            Which::Unsigned => self.live.unsigned().into_iter().for_each(visit),
+            Which::All => self.scan(|document| match document {
+                Document::Grant(grant) => visit(grant),
+                Document::Request(_) | Document::Lock(_) => {}
+            })?,
+        }
+        Ok(window.finish())
     }
 
     /// Somebody who may be an approver is not told that there is nothing while the directory is away.
@@ -97,5 +163,69 @@ impl Broker {
         })?;
         // One that cannot be read may be the end of another: better none than half of them.
         failed.map_or(Ok(()), Err)
+    }
+}
+
+/// Which grants are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// Those that have not ended.
+    Active,
+    /// Break-glass grants that no auditor has signed off.
+    Unsigned,
+    /// All.
+    All,
+}
+
+/// Which part of a list is wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// So many at most.
+    pub limit: usize,
+    /// Those after this one; from the first on when absent.
+    pub after: Option<String>,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone)]
+pub struct Paged<T> {
+    /// In order.
+    pub items: Vec<T>,
+    /// Whether there are more after it.
+    pub more: bool,
+}
+
+type Key = (DateTime<Utc>, String);
+
+/// Collects one page out of everything that is shown to it, and holds no more than that.
+struct Window<T> {
+    limit: usize,
+    after: Option<Key>,
+    found: BTreeMap<Key, T>,
+}
+
+impl<T> Window<T> {
+    fn new(limit: usize, after: Option<Key>) -> Window<T> {
+        Window { limit, after, found: BTreeMap::new() }
+    }
+
+    /// Whether something with this key can be on the page.
+    fn is_for(&self, key: &Key) -> bool {
+        let full = self.found.len() > self.limit;
+        self.after.as_ref().is_none_or(|after| key > after)
+            && (!full || self.found.last_key_value().is_some_and(|(last, _)| key < last))
+    }
+
+    fn take(&mut self, key: Key, item: T) {
+        self.found.insert(key, item);
+        // One more than fits tells that there are more.
+        if self.found.len() > self.limit + 1 {
+            self.found.pop_last();
+        }
+    }
+
+    fn finish(self) -> Paged<T> {
+        let more = self.found.len() > self.limit;
+        Paged { items: self.found.into_values().take(self.limit).collect(), more }
     }
 }

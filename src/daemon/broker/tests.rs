@@ -123,6 +123,8 @@ fn authority() -> Authority {
         administrators: selectors(&["dn:uid=root,ou=people,dc=x"]),
         auditors: selectors(&["dn:uid=rita,ou=people,dc=x"]),
         act_as: selectors(&["local:olga"]),
+        trust_act_as: false,
+        max_pending: Some(20),
         local_subject: None,
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::api::{Problem, problem};
 use crate::daemon::broker::BrokerError;
+pub(super) use crate::daemon::broker::Page;
 use crate::daemon::store::StoreError;
 use crate::engine::workflow::WorkflowError;
 use axum::Json;
@@ -17,6 +18,10 @@ use std::time::Duration;
 
 /// How long one call may take, its body's arrival included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longest page of a list, and how long one is when nobody says.
+const LONGEST_PAGE: usize = 1_000;
+const DEFAULT_LIMIT: usize = 500;
 
 /// What every handler returns.
 pub(super) type Answer = Result<Response, Failure>;
@@ -92,7 +97,13 @@ fn status_of_workflow(error: &WorkflowError) -> StatusCode {
         | WorkflowError::NotAsker
         | WorkflowError::NotHolder
         | WorkflowError::NotRevoker
-        | WorkflowError::OwnGrant => StatusCode::FORBIDDEN,
+        | WorkflowError::OwnGrant
+        | WorkflowError::NotBreakGlass(_)
+        | WorkflowError::Locked(_)
+        | WorkflowError::NotAdministrator
+        | WorkflowError::NotAuditor
+        | WorkflowError::OwnSignOff => StatusCode::FORBIDDEN,
+        WorkflowError::NotLocked(_) => StatusCode::NOT_FOUND,
         WorkflowError::UnknownRole(_)
         | WorkflowError::ReasonMissing
         | WorkflowError::BadText(_)
@@ -101,6 +112,7 @@ fn status_of_workflow(error: &WorkflowError) -> StatusCode {
         | WorkflowError::NoDuration
         | WorkflowError::TooLong(_)
         | WorkflowError::StartInPast
+        | WorkflowError::BreakGlassForm
         | WorkflowError::StartTooFar => StatusCode::UNPROCESSABLE_ENTITY,
         WorkflowError::Decided(_)
         | WorkflowError::ReviewedAlready(_)
@@ -108,6 +120,11 @@ fn status_of_workflow(error: &WorkflowError) -> StatusCode {
         | WorkflowError::RoleGone(_)
         | WorkflowError::NoLongerEligible(..)
         | WorkflowError::Lifecycle(_)
+        | WorkflowError::StagesChanged(_)
+        | WorkflowError::ReviewerGone(..)
+        | WorkflowError::TooManyPending(_)
+        | WorkflowError::LockedAlready(_)
+        | WorkflowError::ExtendedEnded(_)
         | WorkflowError::NotYet => StatusCode::CONFLICT,
         WorkflowError::MembershipUnknown(_) => StatusCode::SERVICE_UNAVAILABLE,
     }
@@ -116,6 +133,39 @@ fn status_of_workflow(error: &WorkflowError) -> StatusCode {
 /// A JSON answer.
 pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     Ok((status, Json(value)).into_response())
+}
+
+impl Page {
+    /// Reads what a query says.
+    pub(super) fn new(limit: Option<usize>, after: Option<String>) -> Result<Page, Failure> {
+        let limit = limit.unwrap_or(DEFAULT_LIMIT);
+        if !(1..=LONGEST_PAGE).contains(&limit) {
+            return Err(Failure::bad_request(format!("limit takes 1 to {LONGEST_PAGE}")));
+        }
+        Ok(Page { limit, after })
+    }
+}
+
+/// A page of a list; `Link` (RFC 8288) says where the next one is.
+pub(super) fn page_of<const N: usize>(
+    views: &impl Serialize,
+    route: &str,
+    conditions: [(bool, &str); N],
+    limit: Option<usize>,
+    next: Option<String>,
+) -> Answer {
+    let mut response = (StatusCode::OK, Json(views)).into_response();
+    if let Some(after) = next {
+        let mut query: Vec<String> =
+            conditions.iter().filter(|(set, _)| *set).map(|(_, condition)| (*condition).to_owned()).collect();
+        query.extend(limit.map(|limit| format!("limit={limit}")));
+        query.push(format!("after={after}"));
+        let link = format!("<{route}?{}>; rel=\"next\"", query.join("&"));
+        if let Ok(link) = header::HeaderValue::from_str(&link) {
+            response.headers_mut().insert(header::LINK, link);
+        }
+    }
+    Ok(response)
 }
 
 /// Reads a JSON body; unknown fields are the type's to refuse.

@@ -6,6 +6,7 @@ mod explain;
 mod grants;
 mod guard;
 mod identity;
+mod locks;
 mod login;
 mod port;
 mod requests;
@@ -28,7 +29,7 @@ use crate::engine::ldap::Dn;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,6 +44,9 @@ pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 pub trait ControlHooks: Send + Sync {
     /// What every session is doing.
     fn sessions(&self) -> Later<'_, Vec<SessionView>>;
+
+    /// Ends a session, taking leave of its client; whether there is such a one.
+    fn kill(&self, id: &str, reason: &str) -> bool;
 
     /// Takes over a changed configuration and changed certificates, or says everything that is
     /// wrong with them and changes nothing.
@@ -93,7 +97,12 @@ pub fn router(control: Arc<Control>) -> Router {
         .route(routes::GRANT, get(grants::show))
         .route(routes::RELEASE, post(grants::release))
         .route(routes::REVOKE, post(grants::revoke))
+        .route(routes::EXTEND, post(grants::extend))
+        .route(routes::SIGN_OFF, post(grants::sign_off))
+        .route(routes::LOCKS, get(locks::list).post(locks::lock))
+        .route(routes::LOCK, delete(locks::unlock))
         .route(routes::SESSIONS, get(service::sessions))
+        .route(routes::KILL, post(service::kill))
         .route(routes::EXPLAIN, post(explain::explain))
         .route(routes::RELOAD, post(service::reload))
         .route(routes::HEALTHZ, get(service::healthz))

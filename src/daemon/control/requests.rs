@@ -1,9 +1,9 @@
 //! Requests: ask, list, show, review, cancel.
 
 use super::Control;
-use super::answer::{Answer, Failure, blocking, json, read, read_or_default};
+use super::answer::{Answer, Failure, Page, blocking, json, page_of, read, read_or_default};
 use super::identity::Caller;
-use crate::api::{CancelBody, RequestBody, RequestQuery, RequestView, ReviewBody};
+use crate::api::{CancelBody, RequestBody, RequestQuery, RequestState, RequestView, ReviewBody, routes};
 use crate::daemon::broker::Word;
 use crate::engine::grant::scope::Narrowing;
 use crate::engine::ldap::Dn;
@@ -36,20 +36,28 @@ pub(super) async fn list(
 ) -> Answer {
     let Query(query) = query?;
     let (broker, actor) = (Arc::clone(&control.broker), caller.actor.clone());
+    let page = Page::new(query.limit, query.after.clone())?;
+    let asked = query.clone();
     let found = blocking(move || {
-        broker.requests(&actor, |request| {
+        // What waits is at hand.
+        let waiting = asked.to_review || asked.state == Some(RequestState::Pending);
+        broker.requests_page(&actor, waiting, &page, |request| {
             broker.with_context(|context| {
                 let state = request.state_at(context.now.wall);
                 let mine = context.is_party(&actor, &request.requested_by, &request.subject);
-                query.state.is_none_or(|wanted| wanted == state)
-                    && (!query.mine || mine)
-                    && (!query.to_review || review::may_review(request, &actor, context).is_ok())
+                asked.state.is_none_or(|wanted| wanted == state)
+                    && (!asked.mine || mine)
+                    && (!asked.to_review || review::may_review(request, &actor, context).is_ok())
             })
         })
     })
     .await?;
-    let views: Vec<RequestView> = found.iter().map(|request| view(&control, &caller, request)).collect();
-    json(StatusCode::OK, &views)
+    let next = found.more.then(|| found.items.last().map(|request| request.id.clone())).flatten();
+    let views: Vec<RequestView> = found.items.iter().map(|request| view(&control, &caller, request)).collect();
+    let state = query.state.map(|state| format!("state={state}")).unwrap_or_default();
+    let flags =
+        [(query.state.is_some(), state.as_str()), (query.mine, "mine=true"), (query.to_review, "to_review=true")];
+    page_of(&views, routes::REQUESTS, flags, query.limit, next)
 }
 
 pub(super) async fn show(State(control): State<Arc<Control>>, caller: Caller, Path(id): Path<String>) -> Answer {
@@ -91,7 +99,7 @@ pub(super) async fn cancel(
     json(StatusCode::OK, &view(&control, &caller, &request))
 }
 
-fn view(control: &Control, caller: &Caller, request: &Request) -> RequestView {
+pub(super) fn view(control: &Control, caller: &Caller, request: &Request) -> RequestView {
     control.broker.with_context(|context| RequestView::new(request, &caller.actor, context))
 }
 
@@ -114,6 +122,7 @@ fn wish(body: RequestBody) -> Result<Wish, Failure> {
         ticket: body.ticket,
         duration: body.duration.map(|duration| duration.0),
         start: body.start,
+        break_glass: body.break_glass,
         narrowing: Narrowing {
             base: narrow.base.as_deref().map(name).transpose()?,
             operations: operations.transpose()?,

@@ -1,11 +1,16 @@
 //! The caller, roles, sessions, reload, liveness and readiness.
 
 use super::Control;
-use super::answer::{Answer, Failure, json};
+use super::answer::{Answer, Failure, json, read_or_default};
 use super::identity::Caller;
-use crate::api::{MeView, RoleView};
+use crate::api::{KillBody, KillView, MeView, RoleView};
+use crate::daemon::broker::BrokerError;
 use crate::engine::ldap::Dn;
-use axum::extract::State;
+use crate::engine::workflow::asking::check_text;
+use crate::engine::workflow::locks;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use std::sync::Arc;
 
@@ -26,8 +31,13 @@ pub(super) async fn me(State(control): State<Arc<Control>>, caller: Caller) -> A
 
 pub(super) async fn roles(State(control): State<Arc<Control>>, caller: Caller) -> Answer {
     let views: Vec<RoleView> = control.broker.with_context(|context| {
-        let eligible = context.policy.roles.iter().filter(|role| context.is(&role.eligible, &caller.actor.acts));
-        eligible.map(|role| RoleView::new(role, context.policy)).collect()
+        let asker = &caller.actor.acts;
+        let views = context.policy.roles.iter().filter_map(|role| {
+            let break_glass = context.is(&role.break_glass, asker);
+            let may_ask = break_glass || context.is(&role.eligible, asker);
+            may_ask.then(|| RoleView::new(role, context.policy, break_glass))
+        });
+        views.collect()
     });
     json(StatusCode::OK, &views)
 }
@@ -42,6 +52,30 @@ pub(super) async fn sessions(State(control): State<Arc<Control>>, caller: Caller
         });
     }
     json(StatusCode::OK, &views)
+}
+
+/// Ends somebody's session. Its grants stay: who is to be kept out is locked.
+pub(super) async fn kill(
+    State(control): State<Arc<Control>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let body: KillBody = read_or_default(body)?;
+    let reason = body.reason.unwrap_or_else(|| "ended by an administrator".to_owned());
+    let may = control.broker.with_context(|context| {
+        locks::check_administers(&caller.actor, context).and_then(|()| check_text("the reason", &reason))
+    });
+    if let Err(error) = may {
+        let (word, why) = (error.word(), error.to_string());
+        control.broker.record_refusal("kill", &id, &caller.actor, word, &why);
+        return Err(BrokerError::from(error).into());
+    }
+    if !control.hooks.kill(&id, &reason) {
+        return Err(BrokerError::NotFound(id).into());
+    }
+    control.broker.record_kill(&id, &reason, &caller.actor);
+    json(StatusCode::OK, &KillView { killed: id })
 }
 
 pub(super) async fn reload(State(control): State<Arc<Control>>, caller: Caller) -> Answer {

@@ -34,6 +34,10 @@ impl ControlHooks for Hooks {
         Box::pin(async { self.sessions.clone() })
     }
 
+    fn kill(&self, id: &str, _reason: &str) -> bool {
+        self.sessions.iter().any(|session| session.id == id)
+    }
+
     fn reload(&self) -> Later<'_, Result<ReloadView, Vec<String>>> {
         Box::pin(async { self.reloads.lock().unwrap().pop().unwrap() })
     }
@@ -82,6 +86,8 @@ impl Door {
             administrators: selectors(&["dn:uid=root,ou=people,dc=x"]),
             auditors: selectors(&["dn:uid=rita,ou=people,dc=x"]),
             act_as: selectors(&[&format!("local:{}", me())]),
+            trust_act_as: true,
+            max_pending: Some(20),
             local_subject: Some("uid={user},ou=operators,dc=x".to_owned()),
         }));
         let directory = DirectoryFacts { naming_contexts: vec![dn("dc=x")], ..DirectoryFacts::default() };

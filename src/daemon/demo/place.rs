@@ -117,7 +117,7 @@ fn configuration(ports: Ports, behind: SocketAddr, user: &str) -> String {
         .replace("127.0.0.1:1636", &ports.ldaps.to_string())
         .replace("127.0.0.1:1389", &ports.ldap.to_string())
         .replace("127.0.0.1:1390", &behind.to_string())
-        .replace("[control]\n", &format!("[control]\nact_as = [{user}]\n"))
+        .replace("[control]\n", &format!("[control]\nact_as = [{user}]\ntrust_act_as = true\n"))
 }
 
 #[cfg(test)]

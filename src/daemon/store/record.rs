@@ -1,9 +1,9 @@
-//! Requests and grants as documents of a store, and back. What cannot be read is an error, never a
+//! Requests, grants and locks as documents of a store, and back. What cannot be read is an error, never a
 //! default.
 
 use super::{Record, StoreError};
 use crate::engine::grant::lifecycle::Grant;
-use crate::engine::workflow::Request;
+use crate::engine::workflow::{Lock, Request};
 use serde::{Deserialize, Serialize};
 
 /// What a store holds.
@@ -14,6 +14,8 @@ pub enum Document {
     Request(Request),
     /// A grant.
     Grant(Grant),
+    /// A lock.
+    Lock(Lock),
 }
 
 impl Document {
@@ -22,6 +24,7 @@ impl Document {
         match self {
             Document::Request(request) => &request.id,
             Document::Grant(grant) => &grant.id,
+            Document::Lock(lock) => &lock.id,
         }
     }
 
@@ -30,6 +33,7 @@ impl Document {
         match self {
             Document::Request(request) => request.revision,
             Document::Grant(grant) => grant.revision,
+            Document::Lock(lock) => lock.revision,
         }
     }
 

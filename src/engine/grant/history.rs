@@ -95,6 +95,8 @@ pub enum Happened {
     Cancelled,
     /// Nobody decided in time.
     Lapsed,
+    /// A stage did not decide in its time: the next one does.
+    Escalated,
     /// A grant came of it.
     Granted,
     /// A grant began to open.
@@ -105,6 +107,13 @@ pub enum Happened {
     Released,
     /// Somebody else, or the configuration, ended it.
     Revoked,
+    /// An auditor has seen what was done with a break-glass grant.
+    #[serde(rename = "signed-off")]
+    SignedOff,
+    /// A subject was locked.
+    Locked,
+    /// A lock was lifted.
+    Unlocked,
 }
 
 impl Happened {
@@ -116,11 +125,15 @@ impl Happened {
             Happened::Denied => "denied",
             Happened::Cancelled => "cancelled",
             Happened::Lapsed => "lapsed",
+            Happened::Escalated => "escalated",
             Happened::Granted => "granted",
             Happened::Activated => "activated",
             Happened::Expired => "expired",
             Happened::Released => "released",
             Happened::Revoked => "revoked",
+            Happened::SignedOff => "signed-off",
+            Happened::Locked => "locked",
+            Happened::Unlocked => "unlocked",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The life of a grant, as a pure state machine: scheduled -> active -> expired | released |
 //! revoked. Time is an argument; who may do what was decided before (`workflow`).
 
+use super::basis::Basis;
 use super::history::{Actor, Entry, Happened, Identity, dn_text};
 use super::scope::Scope;
 use crate::engine::ldap::Dn;
@@ -51,8 +52,23 @@ pub struct Grant {
     pub subject: Dn,
     /// Who asked for it.
     pub requested_by: Identity,
+    /// Who really asked, when that is somebody else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub really: Option<Identity>,
     /// What it opens.
     pub scope: Scope,
+    /// On what its request was approved.
+    #[serde(default, skip_serializing_if = "Basis::is_reviews")]
+    pub basis: Basis,
+    /// Who approved it: they must still be approvers when it becomes active.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approved_by: Vec<Identity>,
+    /// The grant that it takes over from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends: Option<String>,
+    /// Whether an auditor has signed it off.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed_off: bool,
     /// Where it stands. Whether it opens anything is compared with the time as well.
     pub state: GrantState,
     /// Counts transitions, from 1.
@@ -84,6 +100,10 @@ pub enum Event<'a> {
     Revoke(&'a Actor, &'a str),
     /// Holder, role or resource no longer qualify, for this reason.
     Disallow(&'a str),
+    /// The grant that it was to take over from ended early, as this one shows.
+    With(&'a Grant),
+    /// An auditor has seen what was done with it; what they say about that.
+    SignOff(&'a Actor, Option<&'a str>),
 }
 
 /// What is to be done about the index that decisions read, once the transition is durable.
@@ -109,7 +129,20 @@ pub enum LifecycleError {
     /// Its time has not come.
     #[error("it is not time yet")]
     NotYet,
+    /// What was done with it cannot be judged while more can be done.
+    #[error("the grant has not ended: it is signed off when it has")]
+    NotEnded,
+    /// It was reviewed before.
+    #[error("only a break-glass grant is signed off")]
+    NotBreakGlass,
+    /// Once is enough.
+    #[error("the grant is signed off already")]
+    SignedOff,
 }
+
+/// How long before its time a grant that takes over from another is made ready, so that there is no
+/// gap. It opens nothing before its time.
+const MADE_READY: TimeDelta = TimeDelta::seconds(10);
 
 impl GrantState {
     /// Whether nothing can happen any more.
@@ -134,14 +167,22 @@ pub struct Approved<'a> {
     pub subject: &'a Dn,
     /// Who asked.
     pub requested_by: &'a Identity,
+    /// Who really asked, when that is somebody else.
+    pub really: Option<&'a Identity>,
     /// What it opens.
     pub scope: &'a Scope,
     /// When it is to begin, if not at once.
     pub start: Option<DateTime<Utc>>,
     /// For how long; capped already.
     pub duration: Duration,
-    /// Who gave the last approval.
-    pub by: &'a Actor,
+    /// Who gave the last approval; `None`: nobody did.
+    pub by: Option<&'a Actor>,
+    /// On what it was approved.
+    pub basis: Basis,
+    /// Who approved it.
+    pub approved_by: Vec<Identity>,
+    /// The grant that it takes over from.
+    pub extends: Option<String>,
 }
 
 impl Grant {
@@ -150,7 +191,11 @@ impl Grant {
     pub fn begin(approved: Approved<'_>, now: DateTime<Utc>) -> (Grant, Effect) {
         let from = approved.start.map_or(now, |start| start.max(now));
         let active = from <= now;
-        let mut history = vec![Entry::by(Happened::Granted, approved.by, now, None, 0)];
+        let granted = match approved.by {
+            Some(actor) => Entry::by(Happened::Granted, actor, now, None, 0),
+            None => Entry::by_itself(Happened::Granted, now, None, 0),
+        };
+        let mut history = vec![granted];
         if active {
             history.push(Entry::by_itself(Happened::Activated, now, None, 0));
         }
@@ -160,7 +205,12 @@ impl Grant {
             role: approved.role.to_owned(),
             subject: approved.subject.clone(),
             requested_by: approved.requested_by.clone(),
+            really: approved.really.cloned(),
             scope: approved.scope.clone(),
+            basis: approved.basis,
+            approved_by: approved.approved_by,
+            extends: approved.extends,
+            signed_off: false,
             state: if active { GrantState::Active } else { GrantState::Scheduled },
             revision: 1,
             from,
@@ -174,13 +224,35 @@ impl Grant {
     /// Where the grant stands at `now`: what is over by the clock is expired, whether or not
     /// anybody has written that down yet.
     pub fn state_at(&self, now: DateTime<Utc>) -> GrantState {
-        if !self.state.is_end() && now >= self.until { GrantState::Expired } else { self.state }
+        match self.state {
+            GrantState::Scheduled | GrantState::Active if now >= self.until => GrantState::Expired,
+            // Made ready before its time.
+            GrantState::Active if now < self.from => GrantState::Scheduled,
+            state @ (GrantState::Scheduled
+            | GrantState::Active
+            | GrantState::Expired
+            | GrantState::Released
+            | GrantState::Revoked) => state,
+        }
+    }
+
+    /// Whether an auditor still has to look at it.
+    pub fn is_unsigned(&self) -> bool {
+        self.basis.is_break_glass() && !self.signed_off
+    }
+
+    /// When it can become active: at its time, or a little before if it takes over from another.
+    pub fn ready(&self) -> DateTime<Utc> {
+        match self.extends {
+            Some(_) => self.from.checked_sub_signed(MADE_READY).unwrap_or(self.from),
+            None => self.from,
+        }
     }
 
     /// When the clock next does something to it.
     pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
         match self.state {
-            GrantState::Scheduled => Some(self.from.min(self.until)),
+            GrantState::Scheduled => Some(self.ready().min(self.until)),
             GrantState::Active => Some(self.until),
             GrantState::Expired | GrantState::Released | GrantState::Revoked => None,
         }
@@ -194,7 +266,7 @@ impl Grant {
         let over = now >= self.until;
         match (self.state, event) {
             (GrantState::Scheduled, Event::Activate { max_duration }) => {
-                if now < self.from {
+                if now < self.ready() {
                     return Err(LifecycleError::NotYet);
                 }
                 let until = self.until.min(after(self.from, max_duration));
@@ -209,7 +281,9 @@ impl Grant {
                 }
             }
             // The deadline is part of the condition: who comes after it is told that it is over.
-            (GrantState::Scheduled | GrantState::Active, Event::Release(_) | Event::Revoke(..)) if over => {
+            (GrantState::Scheduled | GrantState::Active, Event::Release(_) | Event::Revoke(..) | Event::With(_))
+                if over =>
+            {
                 Err(LifecycleError::Ended(GrantState::Expired))
             }
             (GrantState::Scheduled | GrantState::Active, Event::Release(actor)) => {
@@ -220,6 +294,7 @@ impl Grant {
                 let entry = Entry::by(Happened::Revoked, actor, now, Some(reason), self.revision);
                 Ok(self.end(GrantState::Revoked, entry))
             }
+            (GrantState::Scheduled | GrantState::Active, Event::With(other)) => Ok(self.end_with(other, now)),
             (GrantState::Scheduled | GrantState::Active, Event::Disallow(reason)) => {
                 if over {
                     return Ok(self.expire(now, self.until));
@@ -227,9 +302,25 @@ impl Grant {
                 let entry = Entry::by_itself(Happened::Revoked, now, Some(reason), self.revision);
                 Ok(self.end(GrantState::Revoked, entry))
             }
+            (GrantState::Scheduled | GrantState::Active, Event::SignOff(..)) => Err(LifecycleError::NotEnded),
+            (GrantState::Expired | GrantState::Released | GrantState::Revoked, Event::SignOff(actor, note)) => {
+                match (self.basis, self.signed_off) {
+                    (Basis::Reviews | Basis::Automatic(_), _) => Err(LifecycleError::NotBreakGlass),
+                    (Basis::BreakGlass, true) => Err(LifecycleError::SignedOff),
+                    (Basis::BreakGlass, false) => {
+                        let entry = Entry::by(Happened::SignedOff, actor, now, note, self.revision);
+                        Ok((Grant { signed_off: true, ..self.moved_on(entry) }, Effect::Nothing))
+                    }
+                }
+            }
             (
                 GrantState::Expired | GrantState::Released | GrantState::Revoked,
-                Event::Activate { .. } | Event::Deadline | Event::Release(_) | Event::Revoke(..) | Event::Disallow(_),
+                Event::Activate { .. }
+                | Event::Deadline
+                | Event::Release(_)
+                | Event::Revoke(..)
+                | Event::Disallow(_)
+                | Event::With(_),
             ) => Err(LifecycleError::Ended(self.state)),
         }
     }
@@ -248,6 +339,25 @@ impl Grant {
 
     fn end(&self, state: GrantState, entry: Entry) -> (Grant, Effect) {
         (Grant { state, ended: Some(entry.at), ..self.moved_on(entry) }, Effect::Close)
+    }
+
+    /// By the same hand and for the same reason as another.
+    fn end_with(&self, other: &Grant, now: DateTime<Utc>) -> (Grant, Effect) {
+        let (state, what) = match other.state {
+            GrantState::Released => (GrantState::Released, Happened::Released),
+            GrantState::Scheduled | GrantState::Active | GrantState::Expired | GrantState::Revoked => {
+                (GrantState::Revoked, Happened::Revoked)
+            }
+        };
+        let why = format!("the grant {} that it extends was {}", other.id, what.word());
+        let own = Entry::by_itself(what, now, Some(&why), self.revision);
+        let entry = match other.history.last().filter(|last| last.what == what) {
+            Some(last) => {
+                Entry { by: last.by.clone(), acting_as: last.acting_as.clone(), from: last.from.clone(), ..own }
+            }
+            None => own,
+        };
+        self.end(state, entry)
     }
 
     fn moved_on(&self, entry: Entry) -> Grant {

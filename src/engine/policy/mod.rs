@@ -1,6 +1,8 @@
 //! The policy as it was configured: what is protected, who holds what permanently, what can be
 //! requested. Knows nothing of grants.
 
+pub mod deciding;
+pub mod hours;
 mod index;
 mod operation;
 pub mod requirement;
@@ -119,7 +121,7 @@ impl Policy {
 
     /// Every group that decides about somebody's access: what has to be kept fresh.
     pub fn groups(&self) -> BTreeSet<Dn> {
-        let roles = self.roles.iter().flat_map(|role| [&role.eligible, &role.approvers, &role.beneficiaries]);
+        let roles = self.roles.iter().flat_map(|role| role.selectors());
         let lists = self.standing.iter().map(|standing| &standing.who).chain(roles);
         let group = |selector: &Selector| match selector {
             Selector::Group(group) => Some(group.clone()),

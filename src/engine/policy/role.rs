@@ -1,8 +1,10 @@
 //! A role: what can be requested, by whom, decided by whom, for how long.
 
+use super::deciding::{Automatic, Stage};
 use super::selector::Selector;
 use super::{OperationSet, resource::ResourceIndex};
 use crate::engine::ldap::Dn;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,12 +39,18 @@ pub struct Role {
     pub allow: Vec<Allow>,
     /// Who may ask.
     pub eligible: Vec<Selector>,
-    /// Who decides.
+    /// Who decides; with stages, everybody who does in one of them.
     pub approvers: Vec<Selector>,
     /// For whom, other than themselves, the eligible may ask.
     pub beneficiaries: Vec<Selector>,
-    /// How many different approvers it takes.
+    /// How many different approvers it takes; with stages, in all of them together.
     pub approvals: u32,
+    /// Who decides one after another; empty: the approvers, in one stage.
+    pub stages: Vec<Stage>,
+    /// Rules by which a request is approved without asking anybody; the first that fits does it.
+    pub automatic: Vec<Automatic>,
+    /// Who may activate it at once, without review, to be signed off later.
+    pub break_glass: Vec<Selector>,
     /// The longest grant.
     pub max_duration: Duration,
     /// When the request does not say.
@@ -57,4 +65,21 @@ pub struct Role {
     pub second_factor: SecondFactor,
     /// Whether what it opens may be replicated: sync, persistent search, DirSync.
     pub replicate: bool,
+}
+
+impl Role {
+    /// Everybody who has to do with it: every list of selectors.
+    pub fn selectors(&self) -> impl Iterator<Item = &Vec<Selector>> {
+        let lists = [&self.eligible, &self.approvers, &self.beneficiaries, &self.break_glass];
+        lists.into_iter().chain(self.automatic.iter().filter_map(|rule| rule.who.as_ref()))
+    }
+
+    /// Who decides, one after another; never empty.
+    pub fn plan(&self) -> Cow<'_, [Stage]> {
+        if self.stages.is_empty() {
+            let approvers = self.approvers.clone();
+            return Cow::Owned(vec![Stage { approvers, approvals: self.approvals, after: None, escalation: false }]);
+        }
+        Cow::Borrowed(&self.stages)
+    }
 }

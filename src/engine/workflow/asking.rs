@@ -3,9 +3,12 @@
 
 use super::authority::{Context, Match};
 use super::request::{Request, RequestState};
-use super::{MAX_TEXT, WorkflowError};
+use super::review::Step;
+use super::stages::{Position, plan};
+use super::{MAX_TEXT, Notice, WorkflowError, automatic};
+use crate::engine::grant::basis::Basis;
 use crate::engine::grant::history::{Actor, Entry, Happened, Identity};
-use crate::engine::grant::lifecycle::after;
+use crate::engine::grant::lifecycle::{Approved, Grant, after};
 use crate::engine::grant::scope::{Narrowing, Scope};
 use crate::engine::ldap::Dn;
 use crate::engine::policy::role::Role;
@@ -30,26 +33,41 @@ pub struct Wish {
     pub start: Option<DateTime<Utc>>,
     /// How narrower than the role.
     pub narrowing: Narrowing,
+    /// At once, without review, to be signed off later.
+    pub break_glass: bool,
 }
 
-/// Makes a request of a wish.
+/// Makes a request of a wish. Where a rule of the role approves it, or the glass is broken, there is a
+/// grant at once.
 ///
 /// # Errors
 /// The asker may not, or asks for what the role does not give.
-pub fn ask(id: String, wish: Wish, actor: &Actor, context: &Context<'_>) -> Result<Request, WorkflowError> {
+pub fn ask(
+    id: String,
+    grant_id: String,
+    wish: Wish,
+    actor: &Actor,
+    context: &Context<'_>,
+) -> Result<Step, WorkflowError> {
     let asker = actor.acts.dn.clone().ok_or(WorkflowError::NoSubject)?;
     let role = context.policy.role(&wish.role).ok_or_else(|| WorkflowError::UnknownRole(wish.role.clone()))?;
-    let subject = wish.subject.unwrap_or(asker);
-    check_eligible(role, &actor.acts, &subject, context)?;
-    if role.second_factor.requester && !actor.second_factor {
-        return Err(WorkflowError::SecondFactor(role.name.to_string()));
+    context.check_unlocked(actor)?;
+    if wish.break_glass {
+        check_break_glass(role, &wish, actor, context)?;
     }
-    check_texts(role, &wish.reason, wish.ticket.as_deref())?;
+    let subject = wish.subject.unwrap_or(asker);
+    check_holder_unlocked(&subject, context)?;
+    if !wish.break_glass {
+        check_eligible(role, &actor.acts, &subject, context)?;
+    }
+    // An emergency is no reason to do without: it is what somebody with a stolen session would claim.
+    check_second_factor(role, actor)?;
+    check_texts(role, &wish.reason, wish.ticket.as_deref(), wish.break_glass)?;
     let duration = check_duration(role, wish.duration)?;
     check_start(wish.start, duration, context.now.wall)?;
     let scope = Scope::of_role(role, context.policy)?.narrowed(&wish.narrowing)?;
     let now = context.now.wall;
-    Ok(Request {
+    let request = Request {
         id,
         state: RequestState::Pending,
         revision: 1,
@@ -66,9 +84,102 @@ pub fn ask(id: String, wish: Wish, actor: &Actor, context: &Context<'_>) -> Resu
         created: now,
         lapses: after(now, role.request_ttl),
         approvals: role.approvals.max(1),
+        stages: plan(role),
+        position: Position { stage: 0, since: now, owed: 0 },
+        basis: if wish.break_glass { Basis::BreakGlass } else { Basis::Reviews },
+        extends: None,
         reviews: Vec::new(),
         grant: None,
-    })
+    };
+    if wish.break_glass {
+        return Ok(approved_at_once(request, Basis::BreakGlass, Some(actor), grant_id, now));
+    }
+    match automatic::rule_for(role, &request, actor, context) {
+        Some(rule) => Ok(approved_at_once(request, Basis::Automatic(rule), None, grant_id, now)),
+        None => Ok(Step::waits(request)),
+    }
+}
+
+/// A request that nobody is asked about, with its grant.
+fn approved_at_once(
+    mut request: Request,
+    basis: Basis,
+    by: Option<&Actor>,
+    grant_id: String,
+    now: DateTime<Utc>,
+) -> Step {
+    request.basis = basis;
+    request.state = RequestState::Approved;
+    if let Some(rule) = basis.rule() {
+        let why = format!("automatically, by rule {rule} of the role");
+        request.history.push(Entry::by_itself(Happened::Approved, now, Some(&why), 0));
+    }
+    let (grant, effect) = Grant::begin(approved(&request, grant_id, request.duration, by, Vec::new()), now);
+    request.grant = Some(grant.id.clone());
+    let notices = match basis {
+        Basis::BreakGlass => vec![Notice::BreakGlass { request: request.id.clone(), grant: grant.id.clone() }],
+        Basis::Reviews | Basis::Automatic(_) => Vec::new(),
+    };
+    Step { request, grant: Some((grant, effect)), notices }
+}
+
+/// What a request comes to.
+pub(super) fn approved<'a>(
+    request: &'a Request,
+    grant_id: String,
+    duration: Duration,
+    by: Option<&'a Actor>,
+    approved_by: Vec<Identity>,
+) -> Approved<'a> {
+    Approved {
+        id: grant_id,
+        request: &request.id,
+        role: &request.role,
+        subject: &request.subject,
+        requested_by: &request.requested_by,
+        really: request.really.as_ref(),
+        scope: &request.scope,
+        start: request.start,
+        duration,
+        by,
+        basis: request.basis,
+        approved_by,
+        extends: request.extends.clone(),
+    }
+}
+
+/// Whether somebody who has `waiting` requests may make one more that waits.
+///
+/// # Errors
+/// That would be too many.
+pub fn check_pending(waiting: usize, context: &Context<'_>) -> Result<(), WorkflowError> {
+    match context.authority.max_pending {
+        Some(most) if waiting >= most => Err(WorkflowError::TooManyPending(waiting)),
+        Some(_) | None => Ok(()),
+    }
+}
+
+pub(super) fn check_second_factor(role: &Role, actor: &Actor) -> Result<(), WorkflowError> {
+    if role.second_factor.requester && !actor.second_factor {
+        return Err(WorkflowError::SecondFactor(role.name.to_string()));
+    }
+    Ok(())
+}
+
+pub(super) fn check_holder_unlocked(subject: &Dn, context: &Context<'_>) -> Result<(), WorkflowError> {
+    let lock = context.locks.of(subject);
+    lock.map_or(Ok(()), |lock| Err(WorkflowError::Locked(lock.subject.text().to_owned())))
+}
+
+/// Emergencies are one's own and now.
+fn check_break_glass(role: &Role, wish: &Wish, actor: &Actor, context: &Context<'_>) -> Result<(), WorkflowError> {
+    match context.matches(&role.break_glass, &actor.acts) {
+        Match::Yes => {}
+        Match::No => return Err(WorkflowError::NotBreakGlass(role.name.to_string())),
+        Match::Unknown => return Err(WorkflowError::MembershipUnknown(role.name.to_string())),
+    }
+    let own = wish.subject.as_ref().is_none_or(|subject| actor.acts.is_surely(subject));
+    if own && wish.start.is_none() { Ok(()) } else { Err(WorkflowError::BreakGlassForm) }
 }
 
 /// Whether `asker` may have `role` opened for `subject`, as configured now.
@@ -80,7 +191,12 @@ pub(super) fn eligible(role: &Role, asker: &Identity, subject: &Dn, context: &Co
     }
 }
 
-fn check_eligible(role: &Role, asker: &Identity, subject: &Dn, context: &Context<'_>) -> Result<(), WorkflowError> {
+pub(super) fn check_eligible(
+    role: &Role,
+    asker: &Identity,
+    subject: &Dn,
+    context: &Context<'_>,
+) -> Result<(), WorkflowError> {
     let name = || role.name.to_string();
     match context.matches(&role.eligible, asker) {
         Match::Yes => {}
@@ -94,15 +210,17 @@ fn check_eligible(role: &Role, asker: &Identity, subject: &Dn, context: &Context
     }
 }
 
-fn check_texts(role: &Role, reason: &str, ticket: Option<&str>) -> Result<(), WorkflowError> {
+/// In an emergency a reason must be given, whatever the role says, and no ticket can be waited for.
+fn check_texts(role: &Role, reason: &str, ticket: Option<&str>, emergency: bool) -> Result<(), WorkflowError> {
     check_text("the reason", reason)?;
-    if role.reason_required && reason.trim().is_empty() {
+    if (role.reason_required || emergency) && reason.trim().is_empty() {
         return Err(WorkflowError::ReasonMissing);
     }
     if let Some(ticket) = ticket {
         check_text("the ticket", ticket)?;
     }
     match &role.ticket_pattern {
+        Some(_) if emergency && ticket.is_none() => Ok(()),
         Some(pattern) if !ticket.is_some_and(|ticket| pattern.is_match(ticket)) => {
             Err(WorkflowError::BadTicket(pattern.as_str().to_owned()))
         }
@@ -112,7 +230,10 @@ fn check_texts(role: &Role, reason: &str, ticket: Option<&str>) -> Result<(), Wo
 
 /// Text that a person typed: of bearable length, and without what could drive a terminal or
 /// forge a line (line ends and tabs aside).
-pub(super) fn check_text(what: &'static str, text: &str) -> Result<(), WorkflowError> {
+///
+/// # Errors
+/// It is not.
+pub fn check_text(what: &'static str, text: &str) -> Result<(), WorkflowError> {
     let forbidden = |c: char| c.is_control() && c != '\n' && c != '\t';
     if text.chars().count() > MAX_TEXT || text.chars().any(forbidden) {
         return Err(WorkflowError::BadText(what));
@@ -120,7 +241,7 @@ pub(super) fn check_text(what: &'static str, text: &str) -> Result<(), WorkflowE
     Ok(())
 }
 
-fn check_duration(role: &Role, wanted: Option<Duration>) -> Result<Duration, WorkflowError> {
+pub(super) fn check_duration(role: &Role, wanted: Option<Duration>) -> Result<Duration, WorkflowError> {
     match wanted {
         None => Ok(role.default_duration.min(role.max_duration)),
         Some(wanted) if wanted.is_zero() => Err(WorkflowError::NoDuration),

@@ -1,5 +1,7 @@
 //! Who may do what at the control port, and who may see it.
 
+use super::WorkflowError;
+use super::locks::Locks;
 use crate::engine::Now;
 use crate::engine::grant::history::{Actor, Identity};
 use crate::engine::ldap::Dn;
@@ -16,6 +18,11 @@ pub struct Authority {
     pub auditors: Vec<Selector>,
     /// May act as another subject.
     pub act_as: Vec<Selector>,
+    /// Whether those who act as others are taken for those others: else whatever one of them does under
+    /// several names is one person's.
+    pub trust_act_as: bool,
+    /// How many requests of one person may wait at once; `None`: any number.
+    pub max_pending: Option<usize>,
     /// Which subject a user of this machine is: a DN with `{user}` in it.
     pub local_subject: Option<String>,
 }
@@ -49,6 +56,8 @@ pub struct Context<'a> {
     pub authority: &'a Authority,
     /// As the directory says.
     pub groups: &'a Groups,
+    /// Who is locked.
+    pub locks: &'a Locks,
     /// When.
     pub now: Now,
 }
@@ -102,6 +111,26 @@ impl Context<'_> {
         let found = lists.map(|selectors| self.matches(selectors, &actor.acts));
         let wanted = [Match::Yes, Match::Unknown].into_iter().find(|wanted| found.contains(wanted));
         wanted.unwrap_or(Match::No)
+    }
+
+    /// Whether the actor is locked, under any of their names.
+    ///
+    /// # Errors
+    /// They are.
+    pub fn check_unlocked(&self, actor: &Actor) -> Result<(), WorkflowError> {
+        let names = [Some(&actor.acts), actor.really.as_ref()].into_iter().flatten();
+        let locked = names.filter_map(|name| name.dn.as_ref()).find_map(|dn| self.locks.of(dn));
+        locked.map_or(Ok(()), |lock| Err(WorkflowError::Locked(lock.subject.text().to_owned())))
+    }
+
+    /// Whether something that `one` does may be the doing of `other`, under any of their names. With
+    /// `trust_act_as`, that one operator acts as both does not make them one.
+    pub(super) fn may_be_one(&self, one: &Actor, other: &Identity, really: Option<&Identity>) -> bool {
+        may_be_same(&one.acts, other)
+            || one.really.as_ref().is_some_and(|name| may_be_same(name, other))
+            || really.is_some_and(|name| may_be_same(&one.acts, name))
+            || !self.authority.trust_act_as
+                && one.really.as_ref().zip(really).is_some_and(|(one, other)| may_be_same(one, other))
     }
 
     /// Whether the actor asked, or holds.

@@ -1,8 +1,10 @@
 //! Who ends a grant, and what the configuration ends or keeps from beginning.
 
 use super::WorkflowError;
-use super::asking::{check_text, eligible};
+use super::asking::{check_holder_unlocked, check_text, eligible};
 use super::authority::{Context, Match, is_same};
+use super::extending::check_extended;
+use crate::engine::grant::basis::Basis;
 use crate::engine::grant::history::Actor;
 use crate::engine::grant::lifecycle::{Effect, Event, Grant, GrantState, LifecycleError};
 use crate::engine::policy::role::Role;
@@ -49,6 +51,7 @@ pub fn revoke(
             WorkflowError::NotRevoker
         });
     }
+    context.check_unlocked(actor)?;
     check_text("the reason", reason)?;
     if reason.trim().is_empty() {
         return Err(WorkflowError::ReasonMissing);
@@ -60,11 +63,13 @@ pub fn revoke(
 ///
 /// # Errors
 /// It is not time yet, or there is nothing left to happen.
-pub fn on_deadline(grant: &Grant, context: &Context<'_>) -> Result<Outcome, LifecycleError> {
+pub fn on_deadline(grant: &Grant, extended: Option<&Grant>, context: &Context<'_>) -> Result<Outcome, LifecycleError> {
     let now = context.now.wall;
     let event = match grant.state_at(now) {
-        GrantState::Scheduled if now < grant.from => return Err(LifecycleError::NotYet),
-        GrantState::Scheduled => match qualifies(grant, context) {
+        GrantState::Scheduled if now < grant.ready() || grant.state == GrantState::Active => {
+            return Err(LifecycleError::NotYet);
+        }
+        GrantState::Scheduled => match qualifies_to_begin(grant, extended, context) {
             Ok((_, Match::Unknown)) => return Ok(Outcome::Undecided),
             Ok((role, Match::Yes)) => grant.step(Event::Activate { max_duration: role.max_duration }, now),
             Ok((_, Match::No)) => grant.step(Event::Disallow(&no_longer_eligible(grant).to_string()), now),
@@ -99,15 +104,71 @@ pub fn allowed(grant: &Grant, context: &Context<'_>) -> Match {
 /// Whether role, resources and holder still allow the grant.
 fn qualifies<'a>(grant: &Grant, context: &Context<'a>) -> Result<(&'a Role, Match), WorkflowError> {
     let role = context.policy.role(&grant.role).ok_or_else(|| WorkflowError::RoleGone(grant.role.clone()))?;
+    check_holder_unlocked(&grant.subject, context)?;
     grant.scope.openings(context.policy)?;
     grant.scope.check_within(role, context.policy)?;
-    Ok((role, eligible(role, &grant.requested_by, &grant.subject, context)))
+    let found = match grant.basis {
+        Basis::Reviews | Basis::Automatic(_) => eligible(role, &grant.requested_by, &grant.subject, context),
+        Basis::BreakGlass => context.matches(&role.break_glass, &grant.requested_by),
+    };
+    Ok((role, found))
+}
+
+/// The same, and whether those who approved it may still approve it.
+fn qualifies_to_begin<'a>(
+    grant: &Grant,
+    extended: Option<&Grant>,
+    context: &Context<'a>,
+) -> Result<(&'a Role, Match), WorkflowError> {
+    let (role, found) = qualifies(grant, context)?;
+    if let Some(id) = &grant.extends {
+        check_extended(extended, id)?;
+    }
+    let mut all = found;
+    for who in &grant.approved_by {
+        match context.matches(&role.approvers, who) {
+            Match::Yes => {}
+            Match::No => return Err(WorkflowError::ReviewerGone(who.to_string(), grant.role.clone())),
+            Match::Unknown if all == Match::Yes => all = Match::Unknown,
+            Match::Unknown => {}
+        }
+    }
+    Ok((role, all))
 }
 
 fn no_longer_eligible(grant: &Grant) -> WorkflowError {
     WorkflowError::NoLongerEligible(grant.requested_by.to_string(), grant.role.clone())
 }
 
-fn is_holder(grant: &Grant, actor: &Actor) -> bool {
+/// Whether the actor holds it, or asked for it.
+pub(super) fn is_holder(grant: &Grant, actor: &Actor) -> bool {
     actor.acts.is_surely(&grant.subject) || is_same(&actor.acts, &grant.requested_by)
+}
+
+/// An auditor has seen what was done with a break-glass grant.
+///
+/// # Errors
+/// They are no auditor, it may be their own, or there is nothing to sign off (yet, or any more).
+pub fn sign_off(
+    grant: &Grant,
+    actor: &Actor,
+    note: Option<&str>,
+    context: &Context<'_>,
+) -> Result<(Grant, Effect), WorkflowError> {
+    let names = [Some(&actor.acts), actor.really.as_ref()];
+    let own = context.may_be_one(actor, &grant.requested_by, grant.really.as_ref())
+        || names.into_iter().flatten().any(|name| name.may_be(&grant.subject));
+    if own {
+        return Err(WorkflowError::OwnSignOff);
+    }
+    match context.matches(&context.authority.auditors, &actor.acts) {
+        Match::Yes => {}
+        Match::No => return Err(WorkflowError::NotAuditor),
+        Match::Unknown => return Err(WorkflowError::MembershipUnknown(grant.role.clone())),
+    }
+    context.check_unlocked(actor)?;
+    if let Some(note) = note {
+        check_text("the reason", note)?;
+    }
+    Ok(grant.step(Event::SignOff(actor, note), context.now.wall)?)
 }

@@ -1,16 +1,23 @@
-//! From request to grant: who may ask (`asking`), what a request is (`request`), who decides
-//! (`review`), who ends a grant and what the configuration ends (`ending`), who may see
-//! (`authority`). Pure; knows no session and no store.
+//! From request to grant: who may ask (`asking`, `extending`), what a request is (`request`), who decides
+//! (`stages`, `review`, `automatic`), who ends a grant and what the configuration ends (`ending`), who
+//! is locked (`locks`), who may see (`authority`). Pure; knows no session and no store.
 
 pub mod asking;
 pub mod authority;
+pub mod automatic;
 pub mod ending;
+pub mod extending;
+pub mod locks;
+pub mod notice;
 pub mod request;
 pub mod review;
+pub mod stages;
 #[cfg(test)]
 mod tests;
 
 pub use authority::{Authority, Context, Match};
+pub use locks::{Lock, Locks};
+pub use notice::Notice;
 pub use request::{Request, RequestState, Verdict};
 
 use crate::engine::grant::lifecycle::LifecycleError;
@@ -72,6 +79,42 @@ pub enum WorkflowError {
     /// The request was decided before.
     #[error("the request is {0} already")]
     Decided(RequestState),
+    /// The role's stages were changed while the request waited.
+    #[error("who decides on the role {0} was changed since the request was made: it must be made again")]
+    StagesChanged(String),
+    /// Somebody approved who may no longer.
+    #[error("{0}, who approved it, is no longer an approver of the role {1}: it must be asked for again")]
+    ReviewerGone(String, String),
+    /// More wait already than one person may have.
+    #[error("{0} of your requests wait already: cancel some, or wait until they are decided")]
+    TooManyPending(usize),
+    /// Not one of those who may.
+    #[error("you may not break the glass for the role {0}")]
+    NotBreakGlass(String),
+    /// Break-glass is for now and for oneself.
+    #[error("break-glass is for yourself and at once: without another subject and without a start")]
+    BreakGlassForm,
+    /// An administrator's stop.
+    #[error("{0} is locked by an administrator")]
+    Locked(String),
+    /// Locked before.
+    #[error("{0} is locked already")]
+    LockedAlready(String),
+    /// No lock.
+    #[error("{0} is not locked")]
+    NotLocked(String),
+    /// Administrators' doing.
+    #[error("only an administrator may do that")]
+    NotAdministrator,
+    /// Auditors' doing.
+    #[error("only an auditor signs off a break-glass grant")]
+    NotAuditor,
+    /// One's own.
+    #[error("nobody signs off their own grant")]
+    OwnSignOff,
+    /// What was to be extended has ended.
+    #[error("the grant {0} that it extends has ended")]
+    ExtendedEnded(String),
     /// One's own.
     #[error("nobody reviews their own request")]
     OwnRequest,
@@ -127,6 +170,18 @@ impl WorkflowError {
             WorkflowError::NoDuration | WorkflowError::TooLong(_) => "bad-duration",
             WorkflowError::StartInPast | WorkflowError::StartTooFar => "bad-start",
             WorkflowError::Decided(_) | WorkflowError::Lifecycle(LifecycleError::Ended(_)) => "already-ended",
+            WorkflowError::StagesChanged(_) => "stages-changed",
+            WorkflowError::ReviewerGone(..) => "reviewer-gone",
+            WorkflowError::TooManyPending(_) => "too-many-pending",
+            WorkflowError::NotBreakGlass(_) => "not-break-glass",
+            WorkflowError::BreakGlassForm => "bad-break-glass",
+            WorkflowError::Locked(_) => "locked",
+            WorkflowError::LockedAlready(_) => "locked-already",
+            WorkflowError::NotLocked(_) => "not-locked",
+            WorkflowError::NotAdministrator => "not-administrator",
+            WorkflowError::NotAuditor => "not-auditor",
+            WorkflowError::OwnSignOff => "own-grant",
+            WorkflowError::ExtendedEnded(_) => "extended-ended",
             WorkflowError::OwnRequest => "own-request",
             WorkflowError::NotApprover(_) => "not-approver",
             WorkflowError::ReviewedAlready(_) => "reviewed-already",
@@ -138,6 +193,9 @@ impl WorkflowError {
             WorkflowError::RoleGone(_) => "role-gone",
             WorkflowError::NoLongerEligible(..) => "no-longer-eligible",
             WorkflowError::Lifecycle(LifecycleError::Active) => "already-active",
+            WorkflowError::Lifecycle(LifecycleError::NotEnded) => "not-ended",
+            WorkflowError::Lifecycle(LifecycleError::NotBreakGlass) => "no-break-glass",
+            WorkflowError::Lifecycle(LifecycleError::SignedOff) => "signed-off-already",
             WorkflowError::Lifecycle(LifecycleError::NotYet) | WorkflowError::NotYet => "not-yet",
         }
     }

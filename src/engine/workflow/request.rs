@@ -1,5 +1,7 @@
 //! A request: one person asking for one role, with a reason. What it asks for never changes.
 
+use super::stages::{Planned, Position};
+use crate::engine::grant::basis::Basis;
 use crate::engine::grant::history::{Entry, Identity, dn_text};
 use crate::engine::grant::scope::{Scope, reach_word};
 use crate::engine::ldap::Dn;
@@ -62,6 +64,9 @@ pub struct Review {
     pub reason: Option<String>,
     /// When.
     pub at: DateTime<Utc>,
+    /// In which stage of its role, counted from 0.
+    #[serde(default)]
+    pub stage: usize,
 }
 
 /// A request.
@@ -101,6 +106,18 @@ pub struct Request {
     pub lapses: DateTime<Utc>,
     /// How many approvals it takes, as the role said when it was made.
     pub approvals: u32,
+    /// The stages that decide, as the role had them when it was made.
+    #[serde(default)]
+    pub stages: Vec<Planned>,
+    /// Which of them decides, as last written down.
+    #[serde(default)]
+    pub position: Position,
+    /// On what it is approved, if it is.
+    #[serde(default, skip_serializing_if = "Basis::is_reviews")]
+    pub basis: Basis,
+    /// The grant that it is to take over from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extends: Option<String>,
     /// Those given so far.
     pub reviews: Vec<Review>,
     /// The grant that came of it.
@@ -114,7 +131,8 @@ impl Request {
     /// Where the request stands at `now`: what is over by the clock has lapsed, whether or not
     /// anybody has written that down yet.
     pub fn state_at(&self, now: DateTime<Utc>) -> RequestState {
-        if self.state == RequestState::Pending && now >= self.lapses { RequestState::Lapsed } else { self.state }
+        let over = || now >= self.lapses || self.position_at(now).is_none();
+        if self.state == RequestState::Pending && over() { RequestState::Lapsed } else { self.state }
     }
 
     /// SHA-256, in hexadecimal, over all that a reviewer decides upon. Same digest, same request.
@@ -135,6 +153,7 @@ impl Request {
         part(self.ticket.as_deref().unwrap_or_default().as_bytes());
         part(&self.duration.as_nanos().to_be_bytes());
         part(self.start.map(|start| start.to_rfc3339()).unwrap_or_default().as_bytes());
+        part(self.extends.as_deref().unwrap_or_default().as_bytes());
         for entry in &self.scope.0 {
             part(entry.resource.as_bytes());
             part(entry.base.text().as_bytes());

@@ -1,13 +1,16 @@
 //! The life of a request: pending -> approved | denied | cancelled | lapsed. Nobody reviews their
 //! own; approvals are different people's; a review names what it saw.
 
-use super::WorkflowError;
-use super::asking::{check_text, eligible};
-use super::authority::{Context, Match, is_same, may_be_same};
+use super::asking::{approved, check_holder_unlocked, check_text, eligible};
+use super::authority::{Context, Match, is_same};
+use super::extending::check_extended;
 use super::request::{Request, RequestState, Review, Verdict};
-use crate::engine::grant::history::{Actor, Entry, Happened};
-use crate::engine::grant::lifecycle::{Approved, Effect, Grant};
+use super::stages::{Position, deciding};
+use super::{Notice, WorkflowError};
+use crate::engine::grant::history::{Actor, Entry, Happened, Identity};
+use crate::engine::grant::lifecycle::{Effect, Grant};
 use crate::engine::policy::role::Role;
+use chrono::{DateTime, Utc};
 
 /// What can happen to a request.
 #[derive(Debug, Clone)]
@@ -40,6 +43,8 @@ pub struct Reviewing<'a> {
     pub revision: u64,
     /// The id of the grant, should there be one.
     pub grant_id: String,
+    /// The grant that the request is to take over from.
+    pub extended: Option<Box<Grant>>,
 }
 
 /// A request one transition later, with the grant that came of it.
@@ -49,6 +54,20 @@ pub struct Step {
     pub request: Request,
     /// The new grant, and what to do about the index.
     pub grant: Option<(Grant, Effect)>,
+    /// What people are to be told of.
+    pub notices: Vec<Notice>,
+}
+
+impl Step {
+    /// A request that waits for a stage that has not been told so yet.
+    pub fn waits(request: Request) -> Step {
+        let notice = Notice::Waits { request: request.id.clone(), stage: request.position.stage };
+        Step { request, grant: None, notices: vec![notice] }
+    }
+
+    fn quiet(request: Request) -> Step {
+        Step { request, grant: None, notices: Vec::new() }
+    }
 }
 
 /// The request after `event`.
@@ -59,14 +78,23 @@ pub fn step(request: &Request, event: &Event<'_>, context: &Context<'_>) -> Resu
     let now = context.now.wall;
     match (request.state, event) {
         (RequestState::Pending, Event::Deadline) => {
-            if now < request.lapses {
-                return Err(WorkflowError::NotYet);
+            let position = request.position_at(now).filter(|_| now < request.lapses);
+            match position {
+                None => {
+                    let entry = Entry::by_itself(Happened::Lapsed, now, None, request.revision);
+                    Ok(ended(request, RequestState::Lapsed, entry))
+                }
+                Some(position) if position == request.position => Err(WorkflowError::NotYet),
+                Some(position) => {
+                    let next = Request { position, ..request.moved_on(escalated(request, &position, now)) };
+                    Ok(Step::waits(next))
+                }
             }
-            let entry = Entry::by_itself(Happened::Lapsed, now, None, request.revision);
-            Ok(ended(request, RequestState::Lapsed, entry))
         }
         // The deadline is part of the condition: who comes after it is told that it is over.
-        (RequestState::Pending, Event::Review(_) | Event::Cancel { .. }) if now >= request.lapses => {
+        (RequestState::Pending, Event::Review(_) | Event::Cancel { .. })
+            if request.state_at(now) == RequestState::Lapsed =>
+        {
             Err(WorkflowError::Decided(RequestState::Lapsed))
         }
         (RequestState::Pending, Event::Cancel { actor, reason }) => {
@@ -87,11 +115,16 @@ pub fn step(request: &Request, event: &Event<'_>, context: &Context<'_>) -> Resu
     }
 }
 
-/// Whether this person may review the request now, whatever they would say and have seen.
+/// Whether this person may review the request now, whatever they would say and have seen; as which
+/// stage's approver.
 ///
 /// # Errors
 /// Why not.
-pub fn may_review<'a>(request: &Request, actor: &Actor, context: &Context<'a>) -> Result<&'a Role, WorkflowError> {
+pub fn may_review<'a>(
+    request: &Request,
+    actor: &Actor,
+    context: &Context<'a>,
+) -> Result<(&'a Role, Position), WorkflowError> {
     match request.state_at(context.now.wall) {
         RequestState::Pending => {}
         state @ (RequestState::Approved | RequestState::Denied | RequestState::Cancelled | RequestState::Lapsed) => {
@@ -101,30 +134,27 @@ pub fn may_review<'a>(request: &Request, actor: &Actor, context: &Context<'a>) -
     if actor.acts.dn.is_none() {
         return Err(WorkflowError::NoSubject);
     }
-    if is_own(request, actor) {
+    context.check_unlocked(actor)?;
+    if is_own(request, actor, context) {
         return Err(WorkflowError::OwnRequest);
     }
+    let position = request.position_at(context.now.wall).ok_or(WorkflowError::Decided(RequestState::Lapsed))?;
     let role = context.policy.role(&request.role).ok_or_else(|| WorkflowError::RoleGone(request.role.clone()))?;
-    match context.matches(&role.approvers, &actor.acts) {
+    let stage = deciding(request, &position, role)?;
+    match context.matches(&stage.approvers, &actor.acts) {
         Match::Yes => {}
         Match::No => return Err(WorkflowError::NotApprover(request.role.clone())),
         Match::Unknown => return Err(WorkflowError::MembershipUnknown(request.role.clone())),
     }
-    if request.reviews.iter().any(|review| is_by(review, actor)) {
-        return Err(WorkflowError::ReviewedAlready(approvals(request, role)));
+    if request.reviews.iter().any(|review| context.may_be_one(actor, &review.who, review.really.as_ref())) {
+        return Err(WorkflowError::ReviewedAlready(request.needed_in_all(&position, role)));
     }
-    Ok(role)
-}
-
-/// How many approvals the request takes: as many as the role said when it was made, or says now
-/// if that is more.
-pub fn approvals(request: &Request, role: &Role) -> u32 {
-    request.approvals.max(role.approvals).max(1)
+    Ok((role, position))
 }
 
 fn review(request: &Request, reviewing: &Reviewing<'_>, context: &Context<'_>) -> Result<Step, WorkflowError> {
     let actor = reviewing.actor;
-    let role = may_review(request, actor, context)?;
+    let (role, position) = may_review(request, actor, context)?;
     if reviewing.revision != request.revision || reviewing.digest != request.digest() {
         return Err(WorkflowError::Stale);
     }
@@ -135,59 +165,95 @@ fn review(request: &Request, reviewing: &Reviewing<'_>, context: &Context<'_>) -
     if let Some(reason) = reviewing.reason {
         check_text("the reason", reason)?;
     }
-    let now = context.now.wall;
-    let what = match reviewing.verdict {
-        Verdict::Approve => Happened::Approved,
-        Verdict::Deny => Happened::Denied,
-    };
-    let entry = Entry::by(what, actor, now, reviewing.reason, request.revision);
-    let mut next = request.moved_on(entry);
-    next.reviews.push(Review {
-        who: actor.acts.clone(),
-        really: actor.really.clone(),
-        verdict: reviewing.verdict,
-        reason: reviewing.reason.map(str::to_owned),
-        at: now,
-    });
+    let mut next = reviewed(request, reviewing, &position, context);
     match reviewing.verdict {
         Verdict::Deny => {
             if reviewing.reason.is_none_or(|reason| reason.trim().is_empty()) {
                 return Err(WorkflowError::ReasonMissing);
             }
             next.state = RequestState::Denied;
-            Ok(Step { request: next, grant: None })
-        }
-        Verdict::Approve if next.reviews.len() < usize::try_from(approvals(request, role)).unwrap_or(usize::MAX) => {
-            check_still_allowed(request, role, context)?;
-            Ok(Step { request: next, grant: None })
+            Ok(Step::quiet(next))
         }
         Verdict::Approve => {
             check_still_allowed(request, role, context)?;
-            let (grant, effect) = Grant::begin(
-                Approved {
-                    id: reviewing.grant_id.clone(),
-                    request: &request.id,
-                    role: &request.role,
-                    subject: &request.subject,
-                    requested_by: &request.requested_by,
-                    scope: &request.scope,
-                    start: request.start,
-                    duration: request.duration.min(role.max_duration),
-                    by: actor,
-                },
-                now,
-            );
-            next.state = RequestState::Approved;
-            next.grant = Some(grant.id.clone());
-            Ok(Step { request: next, grant: Some((grant, effect)) })
+            if let Some(extended) = &request.extends {
+                check_extended(reviewing.extended.as_deref(), extended)?;
+            }
+            approve(next, &position, role, reviewing, context)
         }
     }
+}
+
+/// The request with the review in it, whatever comes of it.
+fn reviewed(request: &Request, reviewing: &Reviewing<'_>, position: &Position, context: &Context<'_>) -> Request {
+    let (actor, now) = (reviewing.actor, context.now.wall);
+    let what = match reviewing.verdict {
+        Verdict::Approve => Happened::Approved,
+        Verdict::Deny => Happened::Denied,
+    };
+    let entry = Entry::by(what, actor, now, reviewing.reason, request.revision);
+    let mut next = Request { position: *position, ..request.moved_on(entry) };
+    if *position != request.position {
+        // The stage's time was over, and nobody had written that down yet.
+        let before = next.history.len().saturating_sub(1);
+        next.history.insert(before, escalated(request, position, now));
+    }
+    next.reviews.push(Review {
+        who: actor.acts.clone(),
+        really: actor.really.clone(),
+        verdict: reviewing.verdict,
+        reason: reviewing.reason.map(str::to_owned),
+        at: now,
+        stage: position.stage,
+    });
+    next
+}
+
+/// One more has approved: the stage may be done, and the request with it.
+fn approve(
+    mut next: Request,
+    position: &Position,
+    role: &Role,
+    reviewing: &Reviewing<'_>,
+    context: &Context<'_>,
+) -> Result<Step, WorkflowError> {
+    let now = context.now.wall;
+    if next.given(position.stage) < next.needed_by(position, role) {
+        return Ok(Step::quiet(next));
+    }
+    if let Some(stage) = next.stage_after(position.stage) {
+        next.position = Position { stage, since: now, owed: 0 };
+        return Ok(Step::waits(next));
+    }
+    check_reviewers(&next, role, context)?;
+    let approved_by: Vec<Identity> = next.reviews.iter().map(|review| review.who.clone()).collect();
+    let duration = next.duration.min(role.max_duration);
+    let by = Some(reviewing.actor);
+    let (grant, effect) = Grant::begin(approved(&next, reviewing.grant_id.clone(), duration, by, approved_by), now);
+    next.state = RequestState::Approved;
+    next.grant = Some(grant.id.clone());
+    Ok(Step { request: next, grant: Some((grant, effect)), notices: Vec::new() })
+}
+
+/// Reviews count if they were valid when they were given; but who has lost the office in between has not
+/// approved what begins now.
+fn check_reviewers(request: &Request, role: &Role, context: &Context<'_>) -> Result<(), WorkflowError> {
+    for review in &request.reviews {
+        let stage = deciding(request, &Position { stage: review.stage, ..request.position }, role)?;
+        match context.matches(&stage.approvers, &review.who) {
+            Match::Yes => {}
+            Match::No => return Err(WorkflowError::ReviewerGone(review.who.to_string(), request.role.clone())),
+            Match::Unknown => return Err(WorkflowError::MembershipUnknown(request.role.clone())),
+        }
+    }
+    Ok(())
 }
 
 /// What was asked for may have stopped being possible while it waited.
 fn check_still_allowed(request: &Request, role: &Role, context: &Context<'_>) -> Result<(), WorkflowError> {
     request.scope.check_within(role, context.policy)?;
     request.scope.openings(context.policy)?;
+    check_holder_unlocked(&request.subject, context)?;
     match eligible(role, &request.requested_by, &request.subject, context) {
         Match::Yes => Ok(()),
         Match::No => {
@@ -198,23 +264,19 @@ fn check_still_allowed(request: &Request, role: &Role, context: &Context<'_>) ->
     }
 }
 
-/// Whether the request may be the actor's own: asked by them or for them, under any of their
-/// names. Only that one and the same operator acts as both sides is let pass, because `act_as`
-/// says that they may; both names are on record.
-fn is_own(request: &Request, actor: &Actor) -> bool {
-    let own = |name| may_be_same(name, &request.requested_by) || name.may_be(&request.subject);
-    own(&actor.acts)
-        || actor.really.as_ref().is_some_and(own)
-        || request.really.as_ref().is_some_and(|really| may_be_same(really, &actor.acts))
+/// Whether the request may be the actor's own: asked by them or for them, under any of their names.
+fn is_own(request: &Request, actor: &Actor, context: &Context<'_>) -> bool {
+    let names = [Some(&actor.acts), actor.really.as_ref()];
+    context.may_be_one(actor, &request.requested_by, request.really.as_ref())
+        || names.into_iter().flatten().any(|name| name.may_be(&request.subject))
 }
 
-/// Whether the review may be the actor's, under any of their names (with the same exception).
-fn is_by(review: &Review, actor: &Actor) -> bool {
-    may_be_same(&review.who, &actor.acts)
-        || actor.really.as_ref().is_some_and(|really| may_be_same(really, &review.who))
-        || review.really.as_ref().is_some_and(|really| may_be_same(really, &actor.acts))
+/// That the request went on to the stage at `position`.
+fn escalated(request: &Request, position: &Position, now: DateTime<Utc>) -> Entry {
+    let why = format!("stage {} decides now", position.stage + 1);
+    Entry::by_itself(Happened::Escalated, now, Some(&why), request.revision)
 }
 
 fn ended(request: &Request, state: RequestState, entry: Entry) -> Step {
-    Step { request: Request { state, ..request.moved_on(entry) }, grant: None }
+    Step::quiet(Request { state, ..request.moved_on(entry) })
 }

@@ -68,6 +68,7 @@ fn check(path: &std::path::Path, heard: &Heard, round: usize) {
         .scan(&mut |record| match Document::from_record(record).expect("it can be read") {
             Document::Grant(grant) if grant.state == GrantState::Active => drop(active.insert(grant.id)),
             Document::Grant(grant) => drop(ended.insert(grant.id)),
+            Document::Lock(lock) => panic!("nobody locked anybody: {lock:?}"),
             Document::Request(request) => {
                 assert_eq!(request.state == RequestState::Approved, request.grant.is_some(), "round {round}");
                 named.extend(request.grant);

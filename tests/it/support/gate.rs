@@ -190,6 +190,7 @@ bind_password_file = {password:?}
 socket = {socket:?}
 local_subject = "{local}"
 act_as = ["local:{user}"]
+trust_act_as = true
 administrators = ["dn:{administrator}"]
 auditors = ["group:cn=security,ou=groups,{BASE}"]
 {control_lines}

@@ -6,7 +6,7 @@ use super::*;
 fn scheduled_grants_begin_only_if_they_still_may() {
     let request = World::new().ask(&person("anna"), Wish { start: Some(at(100).wall), ..wish("editor") }).unwrap();
     let grant = World::new().grant(&request, &person("lars"));
-    let become_at = |world: World, seconds| match on_deadline(&grant, &world.at(seconds).context()) {
+    let become_at = |world: World, seconds| match on_deadline(&grant, None, &world.at(seconds).context()) {
         Ok(Outcome::Moved(grant, _)) => Ok(Some((grant.state, grant.history.last().unwrap().reason.clone()))),
         Ok(Outcome::Undecided) => Ok(None),
         Err(error) => Err(error),
@@ -23,7 +23,7 @@ fn scheduled_grants_begin_only_if_they_still_may() {
     assert_eq!(why.as_deref(), Some("uid=anna,ou=people,dc=x may no longer request the role editor"));
     // Whether she is still in the group is not known: it waits, and its time runs.
     let unknown = World { groups: Groups::default(), now: at(100), ..World::new() };
-    assert_eq!(on_deadline(&grant, &unknown.context()), Ok(Outcome::Undecided));
+    assert_eq!(on_deadline(&grant, None, &unknown.context()), Ok(Outcome::Undecided));
 }
 
 #[test]

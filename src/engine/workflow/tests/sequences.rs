@@ -125,7 +125,7 @@ impl Run {
             }
         }
         for number in 0..self.grants.len() {
-            self.end(number, |grant| match on_deadline(grant, &world.context()) {
+            self.end(number, |grant| match on_deadline(grant, None, &world.context()) {
                 Ok(Outcome::Moved(grant, effect)) => Some((*grant, effect)),
                 Ok(Outcome::Undecided) | Err(_) => None,
             });
