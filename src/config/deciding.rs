@@ -92,7 +92,7 @@ fn rule(section: Section<'_>) -> Automatic {
             section.problem(section.at(), format!("{key}: it is empty, so that the rule never fits; leave it out"));
         }
     }
-    let who = section.has("who").then(|| selectors(&section, "who"));
+    let who = section.list::<Selector>("who").map(values);
     let addresses = section.list::<AddressRange>("addresses").map(values);
     let hours = list_of::<HoursText>(&section, "hours");
     let zone = section.optional::<TimeZone>("time_zone");

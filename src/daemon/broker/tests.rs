@@ -1,5 +1,6 @@
 //! The broker: what opens when, what is told to whom, and what a restart finds.
 
+mod more;
 mod races;
 
 use super::*;
@@ -19,15 +20,23 @@ use serde_json::Value;
 use std::sync::{Mutex, PoisonError};
 
 #[derive(Default)]
-pub(in crate::daemon) struct Sink(Mutex<Vec<Value>>);
+pub(in crate::daemon) struct Sink(Mutex<Vec<Value>>, Mutex<Vec<Notice>>);
 
 impl EventSink for Sink {
     fn event(&self, event: Value) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
+
+    fn notice(&self, notice: &Notice) {
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).push(notice.clone());
+    }
 }
 
 impl Sink {
+    fn notices(&self) -> Vec<Notice> {
+        std::mem::take(&mut *self.1.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn take(&self) -> Vec<Value> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

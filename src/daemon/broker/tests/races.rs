@@ -5,7 +5,7 @@ use crate::daemon::store::sled::SledStore;
 use std::sync::Barrier;
 
 /// Runs both at the same moment.
-fn both<A: Send, B: Send>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B + Send) -> (A, B) {
+pub(super) fn both<A: Send, B: Send>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B + Send) -> (A, B) {
     let barrier = Barrier::new(2);
     std::thread::scope(|scope| {
         let left = scope.spawn(|| {
