@@ -139,8 +139,10 @@ pub struct RequestView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub goes_on: Option<DateTime<Utc>>,
     /// Which stage of the role decides, counted from 1.
+    #[serde(default = "first")]
     pub stage: u32,
     /// How many stages the role has.
+    #[serde(default = "first")]
     pub stages: u32,
     /// Activated by its holder without review.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -184,6 +186,7 @@ pub struct ReviewView {
     /// When.
     pub at: DateTime<Utc>,
     /// In which stage, counted from 1.
+    #[serde(default = "first")]
     pub stage: u32,
 }
 
@@ -209,4 +212,8 @@ pub struct HistoryView {
     pub revision_before: u64,
     /// And after.
     pub revision_after: u64,
+}
+
+fn first() -> u32 {
+    1
 }

@@ -19,6 +19,9 @@ pub const TOTP_CONFIRM: &str = "/v1/totp/confirm";
 pub const TOTP_RESET: &str = "/v1/totp/reset";
 /// `POST`: shows the second factor.
 pub const STEP_UP: &str = "/v1/step-up";
+/// How long a page of a list is when the query does not say.
+pub const PAGE: usize = 500;
+
 /// `GET`: who the caller is.
 pub const ME: &str = "/v1/me";
 /// `GET`: roles that the caller may request.

@@ -4,7 +4,7 @@
 use super::prompt;
 use super::target::Target;
 use crate::api::problem::Problem;
-use crate::api::routes::{AS_HEADER, CODE_HEADER};
+use crate::api::routes::{AS_HEADER, CODE_HEADER, PAGE};
 use crate::engine::ldap::Dn;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Bytes;
@@ -106,15 +106,13 @@ impl Client {
 
     /// A list of any length, page by page; each item as it came.
     pub(super) fn get_all(&self, path: &str) -> Result<Vec<serde_json::Value>, ClientError> {
-        const PAGE: usize = 500;
+        let mut items: Vec<serde_json::Value> = self.get(path)?.value;
         let separator = if path.contains('?') { '&' } else { '?' };
-        let first = format!("{path}{separator}limit={PAGE}");
-        let mut items: Vec<serde_json::Value> = self.get(&first)?.value;
         let mut found = items.len();
-        while found == PAGE
+        while found >= PAGE
             && let Some(last) = items.last().and_then(|item| item.get("id")).and_then(|id| id.as_str())
         {
-            let page: Vec<serde_json::Value> = self.get(&format!("{first}&after={last}"))?.value;
+            let page: Vec<serde_json::Value> = self.get(&format!("{path}{separator}after={last}"))?.value;
             found = page.len();
             items.extend(page);
         }

@@ -1,5 +1,6 @@
 //! Answers: JSON, or problem details (RFC 9457) with a status that says what kind of no it is.
 
+use crate::api::routes::PAGE;
 use crate::api::{Problem, problem};
 use crate::daemon::broker::BrokerError;
 pub(super) use crate::daemon::broker::Page;
@@ -19,9 +20,8 @@ use std::time::Duration;
 /// How long one call may take, its body's arrival included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The longest page of a list, and how long one is when nobody says.
+/// The longest page of a list.
 const LONGEST_PAGE: usize = 1_000;
-const DEFAULT_LIMIT: usize = 500;
 
 /// What every handler returns.
 pub(super) type Answer = Result<Response, Failure>;
@@ -138,7 +138,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
 impl Page {
     /// Reads what a query says.
     pub(super) fn new(limit: Option<usize>, after: Option<String>) -> Result<Page, Failure> {
-        let limit = limit.unwrap_or(DEFAULT_LIMIT);
+        let limit = limit.unwrap_or(PAGE);
         if !(1..=LONGEST_PAGE).contains(&limit) {
             return Err(Failure::bad_request(format!("limit takes 1 to {LONGEST_PAGE}")));
         }
