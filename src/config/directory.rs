@@ -24,6 +24,17 @@ pub struct Directory {
     pub connect_timeout: Duration,
     /// Extended operations that are passed as they are.
     pub extended_operations: Vec<String>,
+    /// What becomes of its referrals.
+    pub referrals: Referrals,
+}
+
+/// What becomes of the directory's referrals to other servers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Referrals {
+    /// They are not passed on.
+    Drop,
+    /// Those to names that are served lead to this URL, the gate's own.
+    Rewrite(DirectoryUrl),
 }
 
 /// The gate's own name in the directory.
@@ -100,6 +111,7 @@ pub(super) fn directory(root: &Section<'_>) -> Option<Directory> {
     let service = service_account(&section);
     let connect_timeout = section.optional::<Duration>("connect_timeout");
     let extended_operations = extensions::extended_operations(&section);
+    let referrals = section.optional::<Referrals>("referrals");
     section.finish();
     Some(Directory {
         urls,
@@ -108,6 +120,7 @@ pub(super) fn directory(root: &Section<'_>) -> Option<Directory> {
         service: service?,
         connect_timeout: connect_timeout.map_or(Duration::from_secs(5), |found| found.value),
         extended_operations,
+        referrals: referrals.map_or(Referrals::Drop, |found| found.value),
     })
 }
 
@@ -172,6 +185,18 @@ fn service_account(section: &Section<'_>) -> Option<Option<ServiceAccount>> {
             None
         }
         (None, None) => None,
+    }
+}
+
+impl FromText for Referrals {
+    const EXAMPLE: &'static str = "\"drop\"";
+
+    fn from_text(text: &str) -> Result<Referrals, String> {
+        if text == "drop" {
+            return Ok(Referrals::Drop);
+        }
+        let own = |error| format!("{error}; or \"drop\"; a URL is the gate's own, as clients reach it");
+        DirectoryUrl::from_text(text).map(Referrals::Rewrite).map_err(own)
     }
 }
 

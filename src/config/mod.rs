@@ -18,7 +18,7 @@ mod suggest;
 mod value;
 
 pub use control::{CertificateSubject, Control, ControlPort, LocalSubject};
-pub use directory::{Directory, DirectoryUrl, ServiceAccount, Transport};
+pub use directory::{Directory, DirectoryUrl, Referrals, ServiceAccount, Transport};
 pub use error::{ConfigError, ConfigErrors};
 pub use file::Secret;
 pub use lint::{Warning, lint};

@@ -52,7 +52,12 @@ pub(super) fn upstream(config: &config::Directory) -> Result<Directory, TlsError
         };
         Ok(Server { url: url.to_string().into(), host: url.host.clone(), port: url.port, security })
     });
-    Ok(Directory::new(servers.collect::<Result<_, _>>()?, config.connect_timeout))
+    let mut directory = Directory::new(servers.collect::<Result<_, _>>()?, config.connect_timeout);
+    directory.refers_to = match &config.referrals {
+        config::Referrals::Drop => None,
+        config::Referrals::Rewrite(own) => Some(own.to_string().into()),
+    };
+    Ok(directory)
 }
 
 /// Who may do what at the control port.
@@ -158,6 +163,7 @@ mod tests {
                 service: None,
                 connect_timeout: Duration::from_secs(1),
                 extended_operations: vec![],
+                referrals: config::Referrals::Drop,
             };
             assert_eq!(upstream(&config).is_ok(), taken, "{transport:?}");
         }

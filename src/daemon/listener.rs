@@ -124,6 +124,7 @@ async fn serve(gate: Arc<Gate>, audit: super::audit_log::AuditHandle, arrival: A
         connection_from: from.to_string(),
         tls: None,
     });
+    session.refer_to(gate.directory.load().refers_to.clone());
     let client = match arrival.kind {
         Kind::Ldap => ClientStream::Plain(tcp),
         Kind::Ldaps => {

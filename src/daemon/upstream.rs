@@ -47,6 +47,8 @@ pub struct Directory {
     servers: Vec<(Server, AtomicU64)>,
     connect_timeout: Duration,
     start: Instant,
+    /// Where its referrals are to lead; `None`: they are not passed.
+    pub(super) refers_to: Option<Arc<str>>,
 }
 
 /// A server that could not be reached is tried after the others for this long.
@@ -69,7 +71,7 @@ impl Directory {
     /// A directory of `servers`, each given `connect_timeout` for TCP and TLS together.
     pub fn new(servers: Vec<Server>, connect_timeout: Duration) -> Directory {
         let servers = servers.into_iter().map(|server| (server, AtomicU64::new(0))).collect();
-        Directory { servers, connect_timeout, start: Instant::now() }
+        Directory { servers, connect_timeout, start: Instant::now(), refers_to: None }
     }
 
     /// Milliseconds since the start, never 0.

@@ -17,6 +17,7 @@ pub mod response;
 pub mod result;
 pub mod schema;
 pub mod tag;
+pub mod url;
 
 pub use dn::Dn;
 pub use result::ResultCode;

@@ -5,7 +5,8 @@ use super::message::{ClientMessageId, write_message_with};
 use super::result::ResultCode;
 use super::tag;
 
-const REFERRAL: u8 = 0xa3;
+/// The tag of the referral element (RFC 4511 4.1.9).
+pub const REFERRAL: u8 = 0xa3;
 const SERVER_SASL_CREDENTIALS: u8 = 0x87;
 const EXTENDED_NAME: u8 = 0x8a;
 const EXTENDED_VALUE: u8 = 0x8b;

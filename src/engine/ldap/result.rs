@@ -21,7 +21,9 @@ impl ResultCode {
     pub const CONFIDENTIALITY_REQUIRED: ResultCode = ResultCode(13);
     pub const SASL_BIND_IN_PROGRESS: ResultCode = ResultCode(14);
     pub const NO_SUCH_OBJECT: ResultCode = ResultCode(32);
+    pub const ALIAS_PROBLEM: ResultCode = ResultCode(33);
     pub const INVALID_DN_SYNTAX: ResultCode = ResultCode(34);
+    pub const ALIAS_DEREFERENCING_PROBLEM: ResultCode = ResultCode(36);
     pub const INVALID_CREDENTIALS: ResultCode = ResultCode(49);
     pub const INSUFFICIENT_ACCESS_RIGHTS: ResultCode = ResultCode(50);
     pub const BUSY: ResultCode = ResultCode(51);

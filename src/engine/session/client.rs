@@ -3,14 +3,15 @@
 use super::lasting;
 use super::outstanding::{Operation, Purpose, Redacts};
 use super::parts::Parts;
+use super::search::asks_for_pages;
 use super::{Effects, Identity, Link, Session};
 use crate::engine::access::{self, Asked, Decision, Permit, Refusal, Snapshot};
 use crate::engine::audit::record::{self, Verdict};
 use crate::engine::grant::index::ActiveGrant;
-use crate::engine::ldap::control::{self, Control};
+use crate::engine::ldap::control::Control;
 use crate::engine::ldap::message::{self, ClientMessageId, Envelope, UpstreamMessageId};
 use crate::engine::ldap::request::{
-    Authentication, BindName, BindRequest, ExtendedRequest, Request, SearchRequest, SearchScope, oid,
+    Authentication, BindName, BindRequest, DerefAliases, ExtendedRequest, Request, SearchRequest, SearchScope, oid,
 };
 use crate::engine::ldap::{Dn, ResultCode};
 use crate::engine::ldap::{response, tag};
@@ -401,7 +402,9 @@ pub(super) fn redaction_of(
     let counted = !redaction.is_empty() || parts.is_some();
     let size_limit = if counted { u64::try_from(search.size_limit).unwrap_or(0) } else { 0 };
     let (policy, directory) = (snapshot.policy.clone(), snapshot.directory.clone());
-    needed.then(|| Redacts { policy, directory, size_limit, parts })
+    let finds = matches!(search.deref, DerefAliases::FindingBase | DerefAliases::Always);
+    let alias_base = (finds && redaction.hides_protected()).then(|| search.base.clone());
+    needed.then(|| Redacts { policy, directory, size_limit, alias_base, parts })
 }
 
 pub(super) fn names<'a>(
@@ -409,13 +412,6 @@ pub(super) fn names<'a>(
     snapshot: &'a Snapshot,
 ) -> impl Iterator<Item = &'a str> {
     resources.into_iter().filter_map(|at| snapshot.policy.resource(*at)).map(|resource| &*resource.name)
-}
-
-/// Whether a message may be a search in pages.
-fn asks_for_pages(envelope: &Envelope<'_>) -> bool {
-    let oid = control::oid::PAGED_RESULTS.as_bytes();
-    let names = |content: &[u8]| content.windows(oid.len()).any(|window| window == oid);
-    envelope.tag == tag::SEARCH_REQUEST && envelope.controls.is_some_and(names)
 }
 
 /// Before StartTLS: the rootDSE, StartTLS, and leaving.

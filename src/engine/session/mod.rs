@@ -12,6 +12,7 @@ mod lasting;
 mod outstanding;
 mod pages;
 mod parts;
+mod referrals;
 mod search;
 mod upstream;
 
@@ -86,6 +87,8 @@ pub struct Session {
     outstanding: Outstanding,
     /// Searches in pages that go on with the next page; they end with whoever the session was.
     cursors: Cursors,
+    /// Where referrals are to lead; `None`: they are not passed.
+    refers_to: Option<Arc<str>>,
     /// A bind (or the question who it bound as) is in flight: nothing else is processed.
     binding: bool,
     closed: bool,
@@ -104,6 +107,7 @@ impl Session {
             server: "".into(),
             outstanding: Outstanding::default(),
             cursors: Cursors::default(),
+            refers_to: None,
             binding: false,
             closed: false,
             spare: Vec::new(),

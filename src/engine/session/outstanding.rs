@@ -4,6 +4,7 @@ use super::identify::Identifying;
 use super::pages::Page;
 use super::parts::Parts;
 use crate::engine::access::{DirectoryFacts, Permit, Snapshot};
+use crate::engine::ldap::Dn;
 use crate::engine::ldap::message::{ClientMessageId, UpstreamMessageId};
 use crate::engine::policy::{Policy, Subject};
 use std::collections::VecDeque;
@@ -31,6 +32,8 @@ pub(super) struct Redacts {
     pub(super) directory: Arc<DirectoryFacts>,
     /// The client's size limit, which is counted here (0: none): hidden entries must not be felt in it.
     pub(super) size_limit: u64,
+    /// The base, where an alias there could lead to what is hidden.
+    pub(super) alias_base: Option<Dn>,
     /// Where the directory is asked more than once.
     pub(super) parts: Option<Box<Parts>>,
 }
@@ -186,6 +189,12 @@ impl Outstanding {
     pub(super) fn find(&mut self, id: UpstreamMessageId) -> Option<&mut Operation> {
         let at = self.operations.binary_search_by_key(&id, |operation| operation.upstream_id).ok()?;
         self.operations.get_mut(at)
+    }
+
+    /// As [`Outstanding::find`], to look at.
+    pub(super) fn find_ref(&self, id: UpstreamMessageId) -> Option<&Operation> {
+        let at = self.operations.binary_search_by_key(&id, |operation| operation.upstream_id).ok()?;
+        self.operations.get(at)
     }
 
     pub(super) fn take(&mut self, id: UpstreamMessageId) -> Option<Operation> {

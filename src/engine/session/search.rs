@@ -14,7 +14,7 @@ use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
 use crate::engine::ldap::paged::PagedResults;
 use crate::engine::ldap::request::{Request, SearchRequest};
 use crate::engine::ldap::response::{self, ResultView};
-use crate::engine::ldap::{ResultCode, tag};
+use crate::engine::ldap::{Dn, ResultCode, tag};
 use crate::engine::redaction::{Look, Stages};
 use crate::engine::time::Now;
 
@@ -195,6 +195,13 @@ impl Session {
     }
 }
 
+/// Whether a message may be a search in pages.
+pub(super) fn asks_for_pages(envelope: &Envelope<'_>) -> bool {
+    let oid = oid::PAGED_RESULTS.as_bytes();
+    let names = |content: &[u8]| content.windows(oid.len()).any(|window| window == oid);
+    envelope.tag == tag::SEARCH_REQUEST && envelope.controls.is_some_and(names)
+}
+
 /// Sorting each stage by itself would not sort the whole.
 fn cannot_sort<'c>(parts: &Parts, mut controls: impl Iterator<Item = Control<'c>>) -> Option<Refusal> {
     let critical = controls.any(|control| control.oid == oid::SORT_REQUEST && control.critical);
@@ -230,6 +237,21 @@ fn open_page<E>(
     // Whatever is wrong with a cookie, it says no more than that.
     let cursor = cursor.ok_or_else(|| refusal(ResultCode::UNWILLING_TO_PERFORM, OLD_COOKIE))?;
     Ok(Page::new(cursor, asked.size, critical))
+}
+
+/// Whether an answer says that what an alias leads to is not there. Were it there and hidden, the search would find
+/// nothing and say no more: so it says no more of what is not there, too.
+pub(super) fn tells_through_alias(operation: &Operation, view: &ResultView<'_>) -> bool {
+    let Purpose::Search { redacts: Some(redacts) } = &operation.purpose else { return false };
+    let Some(base) = &redacts.alias_base else { return false };
+    match view.code {
+        ResultCode::ALIAS_PROBLEM | ResultCode::ALIAS_DEREFERENCING_PROBLEM => true,
+        // Where no alias was followed, what was found on the way lies above the base.
+        ResultCode::NO_SUCH_OBJECT if !view.matched_dn.is_empty() => {
+            Dn::parse(view.matched_dn).map_or(true, |matched| !base.is_within(&matched))
+        }
+        _ => false,
+    }
 }
 
 /// Whether an entry was one too many.

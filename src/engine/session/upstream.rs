@@ -2,7 +2,8 @@
 
 use super::identify::Identifying;
 use super::outstanding::{Operation, Purpose};
-use super::search::{Counted, entry_found};
+use super::referrals::pass_reference;
+use super::search::{Counted, entry_found, tells_through_alias};
 use super::{Effects, Identity, Link, Session};
 use crate::engine::access::{self, Asked, Decision, Snapshot};
 use crate::engine::ldap::dn::Dn;
@@ -77,15 +78,28 @@ impl Session {
                 Purpose::Relay | Purpose::Bind { .. } => self.on_upstream_garbage(now, fx),
             },
             tag::INTERMEDIATE_RESPONSE if is_sync_info(operation, &envelope) => pass(operation, &envelope, fx),
-            // A continuation reference would lead the client around the gate. Nothing else that is let through
-            // has intermediate responses: what one says is not understood.
-            tag::SEARCH_RESULT_REFERENCE | tag::INTERMEDIATE_RESPONSE => operation.withheld += 1,
+            // Nothing else that is let through has intermediate responses: what one says is not understood.
+            tag::INTERMEDIATE_RESPONSE => operation.withheld += 1,
+            tag::SEARCH_RESULT_REFERENCE => self.referred(id, envelope.body, snapshot, fx),
             found if found == operation.response_tag => {
                 if let Some(operation) = self.outstanding.take(id) {
                     self.completed(operation, &envelope, snapshot, now, fx);
                 }
             }
             _ => self.on_upstream_garbage(now, fx),
+        }
+    }
+
+    /// A continuation reference would lead the client around the gate.
+    fn referred(&mut self, id: UpstreamMessageId, uris: &[u8], snapshot: &Snapshot, fx: &mut Effects) {
+        let rewritten = match self.outstanding.find_ref(id) {
+            Some(operation) => self.reference(operation, uris, snapshot),
+            None => None,
+        };
+        let Some(operation) = self.outstanding.find(id) else { return };
+        match rewritten {
+            Some(uris) => pass_reference(operation, &uris, fx),
+            None => operation.withheld += 1,
         }
     }
 
@@ -138,13 +152,15 @@ impl Session {
         now: Now,
         fx: &mut Effects,
     ) {
+        if tells_through_alias(&operation, view) {
+            operation.bytes +=
+                Session::respond(fx, operation.client_id, operation.response_tag, ResultCode::SUCCESS, "");
+            return self.finish(&mut operation, Some(ResultCode::SUCCESS), now, fx);
+        }
         let mut code = view.code;
         let hides_match = !view.matched_dn.is_empty() && !self.may_see(view.matched_dn, snapshot, now);
         if view.code == ResultCode::REFERRAL || view.referrals.is_some() {
-            // A referral would lead the client around the gate.
-            code = if view.code == ResultCode::REFERRAL { ResultCode::UNWILLING_TO_PERFORM } else { code };
-            let text = "the directory refers to another server, which is not reachable through here";
-            operation.bytes += Session::respond(fx, operation.client_id, operation.response_tag, code, text);
+            code = self.refer(&mut operation, view, snapshot, fx);
         } else if hides_match {
             operation.bytes += Session::respond(fx, operation.client_id, operation.response_tag, code, "");
         } else {

@@ -134,6 +134,45 @@ fn an_alias_is_no_way_in() {
     assert_eq!(client.search(&through).dns(), [format!("uid=e01,ou=payroll,{BASE}")]);
 }
 
+/// Through an alias, what is hidden is like what is not there.
+#[test]
+fn an_alias_does_not_tell_what_is_there() {
+    let aliases = [("gone", "uid=nobody,ou=payroll"), ("projects", "ou=projects"), ("nowhere", "ou=nowhere")];
+    let one = |(name, target): &(&str, &str)| {
+        format!(
+            "dn: cn={name},ou=aliases,{BASE}\nobjectClass: alias\nobjectClass: extensibleObject\ncn: {name}\n\
+             aliasedObjectName: {target},{BASE}\n\n"
+        )
+    };
+    let extra = Extra { ldif: aliases.iter().map(one).collect(), ..Extra::default() };
+    let mut target = Target::gated(extra, Setup::default());
+    let (port, ca) = (target.slapd().ldaps, target.slapd().authority.ca.clone());
+    let mut direct = Client::ldaps(port, &ca);
+    direct.bind_as("alice");
+    let mut client = target.client();
+    client.bind_as("alice");
+    for (there, not_there) in [
+        ("cn=record", "cn=gone"),
+        ("uid=e01,cn=payroll", "uid=nobody,cn=payroll"),
+        ("uid=plan,ou=secret,cn=projects", "uid=nobody,ou=secret,cn=projects"),
+        ("ou=secret,cn=projects", "ou=nowhere,cn=projects"),
+    ] {
+        for deref in [2, 3] {
+            for scope in 0..3 {
+                let search = |name: &str| Search::new(format!("{name},ou=aliases,{BASE}")).deref(deref).scope(scope);
+                let (yes, no) = (direct.search(&search(there)).answer, direct.search(&search(not_there)).answer);
+                assert_ne!(yes.code, no.code, "the test tests nothing: {there}");
+                let (yes, no) = (client.search(&search(there)), client.search(&search(not_there)));
+                assert_eq!(yes, no, "{there}, {not_there}, deref {deref}, scope {scope}");
+            }
+        }
+    }
+    // Where no alias is followed, what is not there is not there.
+    let plain = Search::new(format!("uid=nobody,ou=people,{BASE}")).deref(3);
+    assert_eq!(client.search(&plain).answer, direct.search(&plain).answer);
+    assert_eq!(client.search(&plain).answer.code, 32);
+}
+
 #[test]
 fn hidden_entries_are_not_felt_in_size_limits() {
     let (_target, mut client) = gated(Setup::default());
