@@ -88,8 +88,9 @@ fn a_running_search_is_cut_when_its_grant_ends() {
             let (say, said) = std::sync::mpsc::channel();
             let (gate, grant) = (&gate, &grant);
             scope.spawn(move || {
-                match round % 2 {
+                match round % 3 {
                     0 => gate.cli("alice", &["release", grant]).expect(0),
+                    1 => gate.cli("root-admin", &["lock", &person("alice"), "--reason", "laptop lost"]).expect(0),
                     _ => gate.cli("bob", &["revoke", grant, "--reason", "enough"]).expect(0),
                 };
                 let _ = say.send(Instant::now());
@@ -118,6 +119,9 @@ fn a_running_search_is_cut_when_its_grant_ends() {
         wire.slow_entries(Duration::ZERO);
         assert_eq!(client.search(&Search::new(person("bob")).scope(SCOPE_BASE)).answer.code, 0);
         assert_eq!(client.search(&big()).answer.code, 50);
+        if round % 3 == 1 {
+            gate.cli("root-admin", &["unlock", &person("alice").to_uppercase()]).expect(0);
+        }
     }
     println!("cut {best:?} after the answer, at best of {TRIES}");
     assert!(best <= CUT_WITHIN, "cut no sooner than {best:?} after the answer");

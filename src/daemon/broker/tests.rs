@@ -1,6 +1,7 @@
 //! The broker: what opens when, what is told to whom, and what a restart finds.
 
 mod more;
+mod orders;
 mod races;
 
 use super::*;

@@ -1,5 +1,6 @@
 //! The control port over a real Unix socket.
 
+mod locks;
 mod socket;
 
 use super::*;
