@@ -5,7 +5,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::time::Duration;
 
 /// A duration that travels as text. What is less than a second is left out when written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, utoipa::ToSchema)]
+#[schema(value_type = String, example = "1h30m", pattern = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?$")]
 pub struct DurationText(pub Duration);
 
 impl std::fmt::Display for DurationText {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Body of `POST /v1/explain`: one operation of one subject.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainBody {
     /// Whose operation (DN); empty: anonymous.
@@ -32,7 +32,7 @@ pub struct ExplainBody {
 }
 
 /// Permit or refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ExplainDecision {
     /// It would be forwarded.
@@ -42,7 +42,7 @@ pub enum ExplainDecision {
 }
 
 /// A grant that the permit would rest on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HeldBy {
     /// The grant.
     pub grant: String,
@@ -55,7 +55,7 @@ pub struct HeldBy {
 }
 
 /// Answer of `POST /v1/explain`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ExplainView {
     /// Permitted or refused.
     pub decision: ExplainDecision,

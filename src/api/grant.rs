@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A grant as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct GrantView {
     /// `grant-…`.
     pub id: String,
@@ -18,6 +18,7 @@ pub struct GrantView {
     /// Which role.
     pub role: String,
     /// Where it stands, by the clock of this answer.
+    #[schema(schema_with = super::words::grant_state)]
     pub state: GrantState,
     /// Counts its transitions.
     pub revision: u64,
@@ -67,7 +68,7 @@ pub struct GrantQuery {
 }
 
 /// Body of `POST /v1/grants/{id}/revoke`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeBody {
     /// Why; must say something.
@@ -75,7 +76,7 @@ pub struct RevokeBody {
 }
 
 /// Body of `POST /v1/grants/{id}/extend`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExtendBody {
     /// How much longer, from its end on.
@@ -85,7 +86,7 @@ pub struct ExtendBody {
 }
 
 /// Body of `POST /v1/grants/{id}/sign-off`; may be absent altogether.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignOffBody {
     /// What is to be said about it.

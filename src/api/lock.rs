@@ -4,7 +4,7 @@ use super::HistoryView;
 use serde::{Deserialize, Serialize};
 
 /// Body of `POST /v1/locks`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LockBody {
     /// Whom (a DN, spelled in any way).
@@ -14,7 +14,7 @@ pub struct LockBody {
 }
 
 /// A lock as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct LockView {
     /// Who is locked (DN).
     pub subject: String,

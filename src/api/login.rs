@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Body of `POST /v1/login`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoginBody {
     /// A DN, or a name that the configuration (`login_subject`) makes one of.
@@ -23,7 +23,7 @@ impl std::fmt::Debug for LoginBody {
 }
 
 /// Answer of `POST /v1/login`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TokenView {
     /// To be sent as `Authorization: Bearer`. Who has it is the subject, until it expires.
     pub token: String,
@@ -40,7 +40,7 @@ impl std::fmt::Debug for TokenView {
 }
 
 /// Answer of `POST /v1/totp`: shown this once.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TotpView {
     /// The secret in base 32, to be typed into an authenticator.
     pub secret: String,
@@ -55,7 +55,7 @@ impl std::fmt::Debug for TotpView {
 }
 
 /// Body of `POST /v1/totp/confirm` and `POST /v1/step-up`.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CodeBody {
     /// The code that the authenticator shows.
@@ -69,7 +69,7 @@ impl std::fmt::Debug for CodeBody {
 }
 
 /// Body of `POST /v1/totp/reset`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResetBody {
     /// Whose second factor is forgotten (DN).
@@ -79,7 +79,7 @@ pub struct ResetBody {
 }
 
 /// Answer to what has nothing more to say.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DoneView {
     /// What was done, in words.
     pub done: String,

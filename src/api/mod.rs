@@ -16,6 +16,7 @@ pub mod role;
 pub mod routes;
 pub mod scope;
 pub mod session;
+mod words;
 
 pub use duration::DurationText;
 pub use explain::{ExplainBody, ExplainDecision, ExplainView, HeldBy};
@@ -29,6 +30,7 @@ pub use request::{
 pub use role::{RoleView, StageView};
 pub use scope::ScopeView;
 pub use session::{KillBody, KillView, MeView, OutstandingView, ReloadView, SessionView};
+pub use words::request_state;
 
 pub use crate::engine::grant::lifecycle::GrantState;
 pub use crate::engine::workflow::RequestState;

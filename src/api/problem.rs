@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// A problem (RFC 9457 3.1).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, thiserror::Error)]
 #[error("{}", detail.as_deref().unwrap_or(title))]
 pub struct Problem {
     /// `urn:tidegate:problem:` and a fixed word, e.g. `stale-review`: what programs look at.

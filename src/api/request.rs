@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Body of `POST /v1/requests`. Who asks is who authenticated, never a field.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RequestBody {
     /// Which role.
@@ -39,7 +39,7 @@ pub struct RequestBody {
 }
 
 /// How a request is narrower than its role.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NarrowBody {
     /// Only at or below this DN.
@@ -76,10 +76,11 @@ pub struct RequestQuery {
 
 /// Body of `POST /v1/requests/{id}/reviews`. Digest and revision are those of the [`RequestView`]
 /// that the reviewer saw; a stale one is refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewBody {
     /// Approve or deny.
+    #[schema(schema_with = super::words::decision)]
     pub decision: Decision,
     /// Why; a deny must say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,7 +92,7 @@ pub struct ReviewBody {
 }
 
 /// Body of `POST /v1/requests/{id}/cancel`; may be absent altogether.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelBody {
     /// Why.
@@ -100,11 +101,12 @@ pub struct CancelBody {
 }
 
 /// A request as it is shown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RequestView {
     /// `req-…`; `null` in the answer to a dry run.
     pub id: Option<String>,
     /// Where it stands.
+    #[schema(schema_with = super::words::request_state)]
     pub state: RequestState,
     /// Counts its transitions.
     pub revision: u64,
@@ -171,7 +173,7 @@ pub struct RequestView {
 }
 
 /// One review.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReviewView {
     /// Who (DN).
     pub who: String,
@@ -179,6 +181,7 @@ pub struct ReviewView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub really_by: Option<String>,
     /// What.
+    #[schema(schema_with = super::words::decision)]
     pub decision: Decision,
     /// Why. Typed by a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -191,7 +194,7 @@ pub struct ReviewView {
 }
 
 /// One thing that happened to a request or a grant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HistoryView {
     /// What: `requested`, `approved`, `denied`, `escalated`, `cancelled`, `lapsed`; `granted`, `activated`,
     /// `expired`, `released`, `revoked`, `signed-off`; `locked`, `unlocked`.

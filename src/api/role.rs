@@ -4,7 +4,7 @@ use super::{DurationText, ScopeView};
 use serde::{Deserialize, Serialize};
 
 /// A role that the caller may request, with its limits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RoleView {
     /// Its name.
     pub name: String,
@@ -38,7 +38,7 @@ pub struct RoleView {
 }
 
 /// One group of approvers of several that decide one after another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct StageView {
     /// Who decides in it (selectors).
     pub approvers: Vec<String>,

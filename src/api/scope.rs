@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// One line of a scope.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ScopeView {
     /// The resource's name.
     pub resource: String,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// One client connection.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct SessionView {
     /// Its id, as in the log.
     pub id: String,
@@ -24,7 +24,7 @@ pub struct SessionView {
 }
 
 /// One operation that is being answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OutstandingView {
     /// The client's message id.
     pub message_id: i32,
@@ -37,7 +37,7 @@ pub struct OutstandingView {
 }
 
 /// Answer of `GET /v1/me`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct MeView {
     /// The subject that the caller is (DN); absent where the configuration maps to none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,7 +61,7 @@ pub struct MeView {
 }
 
 /// Answer of `POST /v1/reload`. One that fails is a problem (422) with every error in `errors`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ReloadView {
     /// What was taken over, a line each: `configuration`, `certificates`, …
     pub reloaded: Vec<String>,
@@ -74,7 +74,7 @@ pub struct ReloadView {
 }
 
 /// Body of `POST /v1/sessions/{id}/kill`; may be absent altogether.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KillBody {
     /// Why; the client is told.
@@ -83,7 +83,7 @@ pub struct KillBody {
 }
 
 /// Answer of `POST /v1/sessions/{id}/kill`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct KillView {
     /// The session that was told to end.
     pub killed: String,

@@ -24,7 +24,10 @@ pub(super) async fn lock(
     let body: LockBody = read(body)?;
     let subject = name(&body.subject)?;
     let broker = Arc::clone(&control.broker);
+    let locked = subject.clone();
     let lock = blocking(move || broker.lock(&subject, &body.reason, &caller.actor)).await?;
+    // Whoever holds a token of theirs is out, too; they may log in again, and hold nothing.
+    control.logins.end_all_of(&locked);
     json(StatusCode::CREATED, &LockView::new(&lock))
 }
 

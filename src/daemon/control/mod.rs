@@ -8,6 +8,7 @@ mod guard;
 mod identity;
 mod locks;
 mod login;
+mod openapi;
 mod port;
 mod requests;
 mod server;
@@ -105,6 +106,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .route(routes::KILL, post(service::kill))
         .route(routes::EXPLAIN, post(explain::explain))
         .route(routes::RELOAD, post(service::reload))
+        .route(routes::OPENAPI, get(openapi::serve))
         .route(routes::HEALTHZ, get(service::healthz))
         .route(routes::READYZ, get(service::readyz))
         .fallback(answer::no_such_call)

@@ -1,5 +1,6 @@
 //! The control port over a real Unix socket.
 
+mod conformance;
 mod locks;
 mod socket;
 
@@ -183,10 +184,12 @@ async fn converse(
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("it speaks HTTP");
     tokio::spawn(connection);
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let response = sender.send_request(request).await.expect("an answer");
     let status = response.status();
     let kind = response.headers().get("content-type").cloned();
     let octets = response.into_body().collect().await.expect("a body").to_bytes();
+    conformance::check(method.as_str(), &path, status.as_u16(), kind.as_ref(), &octets);
     if status.is_client_error() || status.is_server_error() {
         assert_eq!(kind.expect("a type"), problem::MEDIA_TYPE, "{status}");
         let problem: crate::api::Problem = serde_json::from_slice(&octets).expect("a problem");

@@ -297,5 +297,5 @@ fn where_nobody_listens_it_says_what_to_do() {
          Name the socket with --control SOCKET or --config FILE\n"
     );
     let ran = run(&mut tidegate(["roles", "--control", "http://gate.example.com"])).expect(2);
-    assert!(ran.stderr.contains("give the path of a control socket"), "{ran:#?}");
+    assert!(ran.stderr.contains("only https:// URLs are taken"), "{ran:#?}");
 }

@@ -1,0 +1,279 @@
+//! The document that describes the API (OpenAPI 3.1): one row for each call. What the rows say is
+//! held to what the server does, by every test of the control port.
+
+use super::answer::{Answer, json};
+use crate::api::{
+    CancelBody, CodeBody, DoneView, ExplainBody, ExplainView, ExtendBody, GrantView, KillBody, KillView, LockBody,
+    LockView, LoginBody, MeView, Problem, ReloadView, RequestBody, RequestView, ResetBody, ReviewBody, RevokeBody,
+    RoleView, SessionView, SignOffBody, TokenView, TotpView, problem, request_state, routes,
+};
+use axum::http::StatusCode;
+use serde_json::{Map, Value, json as object};
+use std::sync::LazyLock;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+/// Statuses that any call over TLS may have, besides its own: each with a problem.
+const ANY: [u16; 7] = [400, 408, 421, 429, 431, 500, 503];
+/// Those of calls that need to know who calls.
+const CALLER: [u16; 2] = [401, 403];
+/// Those of calls that change something.
+const CHANGE: [u16; 2] = [413, 415];
+
+/// The document, as it is served.
+pub(super) fn document() -> &'static Value {
+    static DOCUMENT: LazyLock<Value> = LazyLock::new(build);
+    &DOCUMENT
+}
+
+pub(super) async fn serve() -> Answer {
+    json(StatusCode::OK, document())
+}
+
+/// A document in the making.
+#[derive(Default)]
+struct Builder {
+    paths: Map<String, Value>,
+    schemas: Vec<(String, RefOr<Schema>)>,
+}
+
+/// One call.
+struct Call {
+    method: &'static str,
+    path: &'static str,
+    value: Value,
+}
+
+fn build() -> Value {
+    let mut builder = Builder::default();
+    let b = &mut builder;
+    logins(b);
+    workflow(b);
+    gate(b);
+    let problem = b.schema::<Problem>();
+    let schemas: Map<String, Value> =
+        std::mem::take(&mut b.schemas).into_iter().map(|(name, schema)| (name, object!(schema))).collect();
+    let content = Map::from_iter([(problem::MEDIA_TYPE.to_owned(), object!({ "schema": problem }))]);
+    object!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Tidegate control API",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Requests, reviews and grants. The same over the Unix socket, where the peer's user id \
+                            says who calls, and over TLS, where a token or a client certificate does. Errors are \
+                            problem details (RFC 9457). Times are RFC 3339 in UTC, durations text like 1h30m.",
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
+        },
+        "paths": builder.paths,
+        "components": {
+            "schemas": schemas,
+            "responses": { "Problem": { "description": "Why not.", "content": content } },
+            "securitySchemes": {
+                "token": { "type": "http", "scheme": "bearer", "description": "From POST /v1/login." },
+                "certificate": { "type": "mutualTLS" },
+            },
+        },
+    })
+}
+
+fn logins(b: &mut Builder) {
+    let call = b.post::<LoginBody, TokenView>(routes::LOGIN, "Log in with name and password", 200);
+    b.open(call, &[401, 403, 413, 415]);
+    let call = b.post_nothing::<DoneView>(routes::LOGOUT, "Log out: the token is good for nothing from here on");
+    b.known(call, &[409]);
+    let call = b.get::<MeView>(routes::ME, "Who the caller is");
+    b.known(call, &[]);
+    let call = b.post_nothing::<TotpView>(routes::TOTP, "Begin to enrol a second factor");
+    b.known(call, &[409]);
+    let call = b.post::<CodeBody, DoneView>(routes::TOTP_CONFIRM, "Confirm it with a code", 200);
+    b.known(call, &[409]);
+    let call = b.post::<ResetBody, DoneView>(routes::TOTP_RESET, "Forget somebody's second factor", 200);
+    b.known(call, &[422]);
+    let call = b.post::<CodeBody, DoneView>(routes::STEP_UP, "Show the second factor", 200);
+    b.known(call, &[409]);
+}
+
+fn workflow(b: &mut Builder) {
+    let call = b.list::<RoleView>(routes::ROLES, "Roles that the caller may request");
+    b.known(call, &[]);
+    let call = b.list::<RequestView>(routes::REQUESTS, "Requests that the caller may see");
+    let call = call.query("state", "Only in this state", object!(request_state()));
+    let call = call.flag("mine", "Only those made by or for the caller").flag("to_review", "Only those to be reviewed");
+    b.known(call.paged(), &[]);
+    let call = b.post::<RequestBody, RequestView>(routes::REQUESTS, "Ask for a role", 201);
+    let call = call.also::<RequestView>(200, "What the request would be (`dry_run`); nothing is kept.");
+    b.known(call, &[409, 422]);
+    let call = b.get::<RequestView>(routes::REQUEST, "One request with its history");
+    b.known(call, &[404]);
+    let call = b.post::<ReviewBody, RequestView>(routes::REVIEWS, "Approve or deny what was seen", 200);
+    b.known(call, &[404, 409, 422]);
+    let call = b.post::<CancelBody, RequestView>(routes::CANCEL, "Take a request back", 200).body_is_optional();
+    b.known(call, &[404, 409, 422]);
+    let call = b.list::<GrantView>(routes::GRANTS, "Grants that the caller may see");
+    let call = call.flag("active", "Only those that have not ended");
+    b.known(call.flag("unsigned", "Only break-glass grants that wait to be signed off").paged(), &[]);
+    let call = b.get::<GrantView>(routes::GRANT, "One grant with its history");
+    b.known(call, &[404]);
+    let call = b.post_nothing::<GrantView>(routes::RELEASE, "End one's own grant");
+    b.known(call, &[404, 409]);
+    let call = b.post::<RevokeBody, GrantView>(routes::REVOKE, "End somebody's grant", 200);
+    b.known(call, &[404, 409, 422]);
+    let call = b.post::<ExtendBody, RequestView>(routes::EXTEND, "Ask for a grant to go on", 201);
+    b.known(call, &[404, 409, 422]);
+    let call = b.post::<SignOffBody, GrantView>(routes::SIGN_OFF, "Sign off a break-glass grant", 200);
+    b.known(call.body_is_optional(), &[404, 409, 422]);
+    let call = b.list::<LockView>(routes::LOCKS, "Locks");
+    b.known(call, &[]);
+    let call = b.post::<LockBody, LockView>(routes::LOCKS, "End and prevent every grant of a subject", 201);
+    b.known(call, &[409, 422]);
+    let call = b.delete::<LockView>(routes::LOCK, "Lift a lock; the id is the subject's DN");
+    b.known(call, &[404, 409, 422]);
+}
+
+fn gate(b: &mut Builder) {
+    let call = b.list::<SessionView>(routes::SESSIONS, "Who is connected to the directory");
+    b.known(call, &[]);
+    let call = b.post::<KillBody, KillView>(routes::KILL, "End a session", 200).body_is_optional();
+    b.known(call, &[404, 422]);
+    let call = b.post::<ExplainBody, ExplainView>(routes::EXPLAIN, "What would happen to an operation now", 200);
+    b.known(call, &[]);
+    let call = b.post_nothing::<ReloadView>(routes::RELOAD, "Take over configuration and certificates");
+    b.known(call, &[422]);
+    let call = b.plain(routes::OPENAPI, "This document", "application/json", object!({ "type": "object" }));
+    b.open(call, &[403]);
+    let text = object!({ "type": "string" });
+    let call = b.plain(routes::HEALTHZ, "The process lives", "text/plain; charset=utf-8", text);
+    b.open(call, &[403]);
+    let call = b.plain(routes::READYZ, "It serves", "application/json", object!({ "type": "string" }));
+    b.open(call, &[403]);
+}
+
+impl Builder {
+    /// A reference to a type, which is described among the components with all it is made of.
+    fn schema<T: ToSchema>(&mut self) -> Value {
+        T::schemas(&mut self.schemas);
+        self.schemas.push((T::name().into_owned(), <T as PartialSchema>::schema()));
+        object!({ "$ref": format!("#/components/schemas/{}", T::name()) })
+    }
+
+    fn call(&mut self, method: &'static str, path: &'static str, summary: &str, status: u16, answer: &Value) -> Call {
+        let words = path.trim_start_matches('/').replace(['/', '-'], "_").replace(['{', '}'], "");
+        let mut value = object!({
+            "operationId": format!("{method}_{words}"),
+            "summary": summary,
+            "responses": { status.to_string(): {
+                "description": "Done.",
+                "content": { "application/json": { "schema": answer } },
+            } },
+        });
+        if path.contains("{id}") {
+            value["parameters"] = object!([
+                { "name": "id", "in": "path", "required": true, "schema": { "type": "string" } }
+            ]);
+        }
+        Call { method, path, value }
+    }
+
+    fn get<V: ToSchema>(&mut self, path: &'static str, summary: &str) -> Call {
+        let answer = self.schema::<V>();
+        self.call("get", path, summary, 200, &answer)
+    }
+
+    fn list<V: ToSchema>(&mut self, path: &'static str, summary: &str) -> Call {
+        let items = self.schema::<V>();
+        self.call("get", path, summary, 200, &object!({ "type": "array", "items": items }))
+    }
+
+    fn plain(&mut self, path: &'static str, summary: &str, kind: &str, schema: Value) -> Call {
+        let mut call = self.call("get", path, summary, 200, &schema);
+        let content = Map::from_iter([(kind.to_owned(), object!({ "schema": schema }))]);
+        call.value["responses"]["200"]["content"] = Value::Object(content);
+        call
+    }
+
+    fn post<B: ToSchema, V: ToSchema>(&mut self, path: &'static str, summary: &str, status: u16) -> Call {
+        let (body, answer) = (self.schema::<B>(), self.schema::<V>());
+        let mut call = self.call("post", path, summary, status, &answer);
+        call.value["requestBody"] =
+            object!({ "required": true, "content": { "application/json": { "schema": body } } });
+        call
+    }
+
+    fn post_nothing<V: ToSchema>(&mut self, path: &'static str, summary: &str) -> Call {
+        let answer = self.schema::<V>();
+        self.call("post", path, summary, 200, &answer)
+    }
+
+    fn delete<V: ToSchema>(&mut self, path: &'static str, summary: &str) -> Call {
+        let answer = self.schema::<V>();
+        self.call("delete", path, summary, 200, &answer)
+    }
+
+    /// A call that anybody may make.
+    fn open(&mut self, call: Call, statuses: &[u16]) {
+        self.add(call, statuses.iter().chain(&ANY));
+    }
+
+    /// A call of somebody.
+    fn known(&mut self, mut call: Call, statuses: &[u16]) {
+        call.value["security"] = object!([{ "token": [] }, { "certificate": [] }]);
+        let acting_as =
+            header(routes::AS_HEADER, "Act as this subject (a DN), where the configuration lets the caller.");
+        call.parameter(acting_as);
+        let change: &[u16] = if call.method == "get" { &[] } else { &CHANGE };
+        if call.method != "get" {
+            call.parameter(header(routes::CODE_HEADER, "The code of the caller's second factor."));
+        }
+        self.add(call, statuses.iter().chain(&ANY).chain(&CALLER).chain(change));
+    }
+
+    fn add<'a>(&mut self, mut call: Call, problems: impl Iterator<Item = &'a u16>) {
+        for status in problems {
+            let problem = object!({ "$ref": "#/components/responses/Problem" });
+            call.value["responses"][status.to_string()] = problem;
+        }
+        let path = self.paths.entry(call.path).or_insert_with(|| object!({}));
+        path[call.method] = call.value;
+    }
+}
+
+impl Call {
+    fn parameter(&mut self, parameter: Value) {
+        if let Some(parameters) = self.value["parameters"].as_array_mut() {
+            parameters.push(parameter);
+        } else {
+            self.value["parameters"] = object!([parameter]);
+        }
+    }
+
+    fn query(mut self, name: &str, description: &str, schema: Value) -> Call {
+        self.parameter(object!({ "name": name, "in": "query", "description": description, "schema": schema }));
+        self
+    }
+
+    fn flag(self, name: &str, description: &str) -> Call {
+        self.query(name, description, object!({ "type": "boolean" }))
+    }
+
+    /// A list in pages; the header `Link` says where the next one is.
+    fn paged(self) -> Call {
+        let limit = object!({ "type": "integer", "minimum": 1, "maximum": 1000 });
+        let call = self.query("limit", "So many at most; 500 unless said", limit);
+        call.query("after", "Those that come after this id", object!({ "type": "string" }))
+    }
+
+    fn also<V: ToSchema>(mut self, status: u16, description: &str) -> Call {
+        let schema = format!("#/components/schemas/{}", V::name());
+        self.value["responses"][status.to_string()] = object!({ "description": description, "content": { "application/json": { "schema": { "$ref": schema } } } });
+        self
+    }
+
+    fn body_is_optional(mut self) -> Call {
+        self.value["requestBody"]["required"] = Value::Bool(false);
+        self
+    }
+}
+
+fn header(name: &str, description: &str) -> Value {
+    object!({ "name": name, "in": "header", "description": description, "schema": { "type": "string" } })
+}
