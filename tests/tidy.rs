@@ -299,6 +299,16 @@ fn over(wanted: impl Fn(&str) -> bool, rule: impl Fn(&str, &str) -> Vec<String>)
     complain(files.iter().flat_map(|(path, source)| rule(path, source)).collect());
 }
 
+/// Where the session speaks to the directory: what must not be forgotten there (whom it speaks for)
+/// cannot be forgotten elsewhere.
+fn one_mouth(path: &str, source: &str) -> Vec<String> {
+    if path.ends_with("/towards.rs") || path.contains("/tests/") {
+        return Vec::new();
+    }
+    let written = |line: &&str| line.contains("fx.to_upstream") && !line.contains("fx.to_upstream.clear()");
+    source.lines().filter(written).map(|line| format!("{path}: belongs to towards.rs: {line}")).collect()
+}
+
 fn rust(path: &str) -> bool {
     path.ends_with(".rs")
 }
@@ -347,6 +357,11 @@ fn the_tests_that_bypasses_names_are_there() {
     let numbers: Vec<_> = rows.filter_map(|row| row.split('|').nth(1)?.trim().parse::<usize>().ok()).collect();
     assert!(numbers.len() >= 18 && numbers.iter().copied().eq(1..=numbers.len()), "{numbers:?}");
     complain(named_tests(document, &files));
+}
+
+#[test]
+fn requests_are_written_to_the_directory_in_one_place() {
+    over(|path| path.starts_with("src/engine/session/"), one_mouth);
 }
 
 #[test]
@@ -449,6 +464,7 @@ mod rules {
         for left in [concat!("// TO", "DO: x"), concat!("#[ig", "nore = \"x\"]"), concat!("/wo", "rk/main")] {
             assert!(!leftovers("a.rs", left).is_empty(), "not seen: {left}");
         }
+        assert!(!one_mouth("src/engine/session/a.rs", "write_all(&mut fx.to_upstream)").is_empty());
         let key = concat!("-----BEGIN EC PRIVATE ", "KEY-----\nMHcCAQ");
         assert!(!leftovers("certs/server.key", key).is_empty());
     }

@@ -60,7 +60,11 @@ pub(crate) fn snapshot(grants: u32) -> Snapshot {
         policy: Arc::new(Policy::new(Mode::Enforce, RefusalStyle::Explain, resources, vec![], vec![])),
         grants: Arc::new((0..grants).map(grant).collect::<ActiveGrants>()),
         groups: Arc::new(Groups::default()),
-        directory: Arc::new(DirectoryFacts { naming_contexts: vec![dn("dc=example,dc=com")], subschema: None }),
+        directory: Arc::new(DirectoryFacts {
+            naming_contexts: vec![dn("dc=example,dc=com")],
+            subschema: None,
+            proxied_authorization: false,
+        }),
         recording: true,
     }
 }
@@ -110,7 +114,7 @@ pub(crate) fn pass(snapshot: &Snapshot, subject: &Subject, frame: &[u8], out: &m
     let envelope = Envelope::parse_request(frame).unwrap();
     let controls = envelope.controls().unwrap();
     let request = Request::decode(&envelope).unwrap();
-    let asked = Asked { subject, request: &request, controls: &controls, now: now() };
+    let asked = Asked { subject, request: &request, controls: &controls, now: now(), certificate: None };
     match decide(snapshot, &asked) {
         Decision::Permitted(permit) => {
             let forwarded: Vec<Control<'_>> = permit.controls(&controls).collect();
@@ -149,6 +153,7 @@ pub(crate) fn write_record(out: &mut Vec<u8>, now: Now, subject: &Subject, reque
         tls: "TLSv1.3 TLS_AES_256_GCM_SHA384",
         subject,
         authentication: "simple",
+        certificate: None,
         message_id: Some(ClientMessageId(42)),
     };
     begin(out, &context, request, &[], Verdict::plain("permitted", None));

@@ -20,6 +20,8 @@ pub struct Directory {
     pub naming_contexts: Option<Vec<Dn>>,
     /// As whom the gate itself asks, for schema and groups; `None`: anonymously.
     pub service: Option<ServiceAccount>,
+    /// As whom the gate acts for those who come with a client certificate; `None`: as `service`.
+    pub proxy: Option<ServiceAccount>,
     /// How long one URL is tried before the next is.
     pub connect_timeout: Duration,
     /// Extended operations that are passed as they are.
@@ -44,6 +46,13 @@ pub struct ServiceAccount {
     pub dn: Dn,
     /// Its password.
     pub password: Secret,
+}
+
+impl Directory {
+    /// As whom the gate acts for those who come with a client certificate.
+    pub fn proxy(&self) -> Option<&ServiceAccount> {
+        self.proxy.as_ref().or(self.service.as_ref())
+    }
 }
 
 /// One place where the directory is.
@@ -108,7 +117,9 @@ pub(super) fn directory(root: &Section<'_>) -> Option<Directory> {
         let message = "nothing would be reachable; leave it out to take what the directory says of itself";
         section.problem(empty.at, format!("naming_contexts: {message}"));
     }
-    let service = service_account(&section);
+    let service = account(&section, "bind_dn", ["bind_password", "bind_password_file", "bind_password_env"]);
+    let proxy_keys = ["proxy_bind_password", "proxy_bind_password_file", "proxy_bind_password_env"];
+    let proxy = account(&section, "proxy_bind_dn", proxy_keys);
     let connect_timeout = section.optional::<Duration>("connect_timeout");
     let extended_operations = extensions::extended_operations(&section);
     let referrals = section.optional::<Referrals>("referrals");
@@ -118,6 +129,7 @@ pub(super) fn directory(root: &Section<'_>) -> Option<Directory> {
         ca: ca?,
         naming_contexts: naming_contexts.map(|list| list.value.into_iter().map(|dn| dn.value).collect()),
         service: service?,
+        proxy: proxy?,
         connect_timeout: connect_timeout.map_or(Duration::from_secs(5), |found| found.value),
         extended_operations,
         referrals: referrals.map_or(Referrals::Drop, |found| found.value),
@@ -163,24 +175,26 @@ fn urls(section: &Section<'_>) -> Vec<DirectoryUrl> {
 }
 
 #[expect(clippy::option_option, reason = "the outer one is: a problem was noted")]
-fn service_account(section: &Section<'_>) -> Option<Option<ServiceAccount>> {
-    let dn = section.optional::<Dn>("bind_dn");
-    let password = file::secret(section, ["bind_password", "bind_password_file", "bind_password_env"]);
-    let has_password =
-        ["bind_password", "bind_password_file", "bind_password_env"].into_iter().any(|key| section.has(key));
+fn account(section: &Section<'_>, name_key: &'static str, keys: [&'static str; 3]) -> Option<Option<ServiceAccount>> {
+    let dn = section.optional::<Dn>(name_key);
+    let password = file::secret(section, keys);
+    let [_, file_key, environment_key] = keys;
+    let has_password = keys.into_iter().any(|key| section.has(key));
     match (dn, password) {
         (Some(dn), Some(password)) => Some(Some(ServiceAccount { dn: dn.value, password: password.value })),
-        (None, None) if !has_password && !section.has("bind_dn") => Some(None),
+        (None, None) if !has_password && !section.has(name_key) => Some(None),
         (Some(dn), None) => {
             if !has_password {
-                let message = "a password is needed; write it like bind_password_file = \"secrets/directory-password\"";
-                section.problem(dn.at, format!("bind_dn: {message}"));
+                let message =
+                    format!("a password is needed; write it like {file_key} = \"secrets/directory-password\"");
+                section.problem(dn.at, format!("{name_key}: {message}"));
             }
             None
         }
         (None, Some(password)) => {
-            if !section.has("bind_dn") {
-                section.problem(password.at, "bind_password_file or bind_password_env: a bind_dn is needed with it");
+            if !section.has(name_key) {
+                let message = format!("{file_key} or {environment_key}: a {name_key} is needed with it");
+                section.problem(password.at, message);
             }
             None
         }

@@ -4,7 +4,7 @@
 use super::raw::{Located, Section};
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -59,6 +59,19 @@ pub(super) fn optional_certificates(section: &Section<'_>, key: &'static str) ->
         Some(_) => certificates(section, key, "").map(Some),
         None => Some(None),
     }
+}
+
+/// A file of revocation lists (PEM) that must be there where it is named: the inner `None` is that it is not.
+#[expect(clippy::option_option, reason = "the outer one is: a problem was noted")]
+pub(super) fn optional_revocation_lists(section: &Section<'_>, key: &'static str) -> Option<Option<PathBuf>> {
+    let Some(written) = section.optional::<String>(key) else { return Some(None) };
+    let (path, content) = read(section, key, &written)?;
+    let all: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&content).collect();
+    if all.is_ok_and(|all| !all.is_empty()) {
+        return Some(Some(path));
+    }
+    section.problem(written.at, format!("{key}: {} holds no revocation list in PEM form", path.display()));
+    None
 }
 
 /// A file with a private key (PEM) that must be there, and must be that of the first of `certificates`.

@@ -104,7 +104,12 @@ impl Config {
         let listen = sections::listen(root);
         let tls = sections::tls(root);
         let directory = directory::directory(root);
-        let policy = policy::policy(root);
+        // Where a section is wrong in itself, what it would say is not missed.
+        let around = policy::Around {
+            client_ca: tls.as_ref().is_none_or(|tls| tls.client_ca.is_some()),
+            account: directory.as_ref().is_none_or(|directory| directory.proxy().is_some()),
+        };
+        let policy = policy::policy(root, around);
         let control = control::control(root, tls.as_ref());
         let store = sections::store(root);
         let audit = sections::audit(root);

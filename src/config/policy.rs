@@ -6,6 +6,7 @@ use super::raw::{Located, Section};
 use super::suggest::nearest;
 use super::value::{FromText, Name, one_of};
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::sasl::{Mechanism, Mechanisms};
 use crate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
 use crate::engine::policy::role::{Allow, Role, SecondFactor};
 use crate::engine::policy::selector::Selector;
@@ -22,10 +23,20 @@ const DEFAULT_DURATION: Duration = Duration::from_secs(3_600);
 /// Nothing is granted for longer than a year: what is, is standing access.
 const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 
-pub(super) fn policy(root: &Section<'_>) -> Option<Policy> {
+/// What of the other sections decides what this one may say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Around {
+    /// Clients are asked for certificates.
+    pub(super) client_ca: bool,
+    /// There is an account that may act for others.
+    pub(super) account: bool,
+}
+
+pub(super) fn policy(root: &Section<'_>, around: Around) -> Option<Policy> {
     let section = root.section("policy");
     let mode = section.optional::<Mode>("mode").map_or(Mode::Enforce, |found| found.value);
     let refusal = section.optional::<RefusalStyle>("refusal").map_or(RefusalStyle::Explain, |found| found.value);
+    let mechanisms = mechanisms(&section, around);
     section.finish();
 
     let (names, resources) = resources(root);
@@ -33,7 +44,7 @@ pub(super) fn policy(root: &Section<'_>) -> Option<Policy> {
     let standing: Vec<_> = root
         .sections("standing", |number| format!("standing access {number}"))
         .into_iter()
-        .map(|section| standing(section, &known))
+        .map(|section| standing(section, &known, around))
         .collect();
     let mut taken = Names::default();
     let roles: Vec<_> = root
@@ -45,7 +56,28 @@ pub(super) fn policy(root: &Section<'_>) -> Option<Policy> {
     let resources = resources.into_iter().collect::<Option<_>>()?;
     let standing = standing.into_iter().collect::<Option<_>>()?;
     let roles = roles.into_iter().collect::<Option<_>>()?;
-    Some(Policy::new(mode, refusal, resources, standing, roles))
+    let mut policy = Policy::new(mode, refusal, resources, standing, roles);
+    policy.mechanisms = mechanisms;
+    Some(policy)
+}
+
+/// What is left out is everything that can work.
+fn mechanisms(section: &Section<'_>, around: Around) -> Mechanisms {
+    let Some(list) = section.list::<Mechanism>("mechanisms") else {
+        let all = Mechanisms::all();
+        return if around.client_ca && around.account { all } else { all.without(Mechanism::External) };
+    };
+    for found in list.value.iter().filter(|found| found.value == Mechanism::External) {
+        if !around.client_ca {
+            let message = "needs [tls] client_ca = \"certs/clients.pem\": who signs clients' certificates";
+            section.problem(found.at, format!("mechanisms: EXTERNAL {message}"));
+        }
+        if !around.account {
+            let message = "needs [directory] proxy_bind_dn or bind_dn: an account that may act for others there";
+            section.problem(found.at, format!("mechanisms: EXTERNAL {message}"));
+        }
+    }
+    list.value.into_iter().map(|found| found.value).collect()
 }
 
 /// Names already given to things of one kind, and where.
@@ -124,9 +156,10 @@ fn resource(section: Section<'_>, name: Option<Arc<str>>) -> Option<Resource> {
     Some(Resource { name: name?, base: base?.value, scope, operations })
 }
 
-fn standing(section: Section<'_>, known: &Known<'_>) -> Option<Standing> {
+fn standing(section: Section<'_>, known: &Known<'_>, around: Around) -> Option<Standing> {
     let who = needed(&section, "who", "nobody would hold it", "\"dn:cn=hr-sync,ou=services,dc=example,dc=com\"");
-    session_selectors(&section, "who", &who);
+    // EXTERNAL shows which certificate a session came with.
+    session_selectors(&section, "who", &who, around.client_ca);
     let opened = known.opened(&section);
     let reason = section.required::<String>("reason", "\"nightly export, HR-112\"");
     if let Some(reason) = reason.as_ref().filter(|reason| reason.value.trim().is_empty()) {
@@ -146,7 +179,8 @@ fn role(mut section: Section<'_>, known: &Known<'_>, taken: &mut Names) -> Optio
     let eligible = needed(&section, "eligible", "nobody could ask for it", &hr);
     let Deciding { approvers, approvals, stages, automatic, break_glass } = deciding(&section, &leads);
     let beneficiaries = section.list::<Selector>("beneficiaries").map(|list| list.value).unwrap_or_default();
-    session_selectors(&section, "beneficiaries", &beneficiaries);
+    // A grant is always a name's.
+    session_selectors(&section, "beneficiaries", &beneficiaries, false);
     let times = times(&section);
     let reason_required = section.optional::<bool>("reason_required").is_none_or(|found| found.value);
     let ticket_pattern =
@@ -301,11 +335,12 @@ pub(super) fn needed(
 }
 
 /// Notes selectors that can never match a session in the directory.
-fn session_selectors(section: &Section<'_>, key: &str, list: &[Located<Selector>]) {
+fn session_selectors(section: &Section<'_>, key: &str, list: &[Located<Selector>], certificates: bool) {
     for found in list {
         let message = match &found.value {
             Selector::Local(_) => "is for people at the control socket; name an entry of the directory with dn:<DN>",
-            // Nothing tells yet which certificate a session came with: it would name nobody.
+            Selector::Certificate(_) if certificates => continue,
+            Selector::Certificate(_) if key == "who" => "needs [tls] client_ca: nobody is asked for a certificate",
             Selector::Certificate(_) => {
                 "is for callers of the control port; name an entry of the directory with dn:<DN>"
             }

@@ -1,5 +1,6 @@
 //! The plain sections: `[listen]`, `[tls]`, `[store]`, `[audit]`, `[runtime]`.
 
+use super::control::CertificateSubject;
 use super::file;
 use super::raw::Section;
 use super::value::{FromText, one_of};
@@ -33,6 +34,11 @@ pub struct Tls {
     pub private_key: PathBuf,
     /// Who signs clients' certificates, PEM; `None`: clients are not asked for one.
     pub client_ca: Option<PathBuf>,
+    /// Whose certificates are revoked, PEM: one list for each authority that signs clients' certificates, or
+    /// those that signed it.
+    pub client_crl: Option<PathBuf>,
+    /// Whom a client certificate stands for; `None`: its subject.
+    pub certificate_subject: Option<CertificateSubject>,
     /// Whether a client without a certificate is turned away. Only with `client_ca`.
     pub require_client_certificate: bool,
 }
@@ -99,6 +105,14 @@ pub(super) fn tls(root: &Section<'_>) -> Option<Tls> {
     let certificate = file::certificates(&section, "certificate", "\"certs/server.pem\"");
     let private_key = file::private_key(&section, "private_key", "\"certs/server.key\"", certificate.as_deref());
     let client_ca = file::optional_certificates(&section, "client_ca");
+    let client_crl = file::optional_revocation_lists(&section, "client_crl");
+    let certificate_subject = section.optional::<CertificateSubject>("certificate_subject");
+    for key in ["client_crl", "certificate_subject"] {
+        if section.has(key) && !section.has("client_ca") {
+            let message = "needs client_ca = \"certs/clients.pem\": who signs clients' certificates";
+            section.problem(section.at(), format!("{key}: {message}"));
+        }
+    }
     let require = section.optional::<bool>("require_client_certificate");
     if let Some(found) = require.as_ref().filter(|found| found.value && !section.has("client_ca")) {
         let message = "needs client_ca = \"certs/clients.pem\": who signs clients' certificates";
@@ -109,6 +123,8 @@ pub(super) fn tls(root: &Section<'_>) -> Option<Tls> {
         certificate: certificate?,
         private_key: private_key?,
         client_ca: client_ca?,
+        client_crl: client_crl?,
+        certificate_subject: certificate_subject.map(|found| found.value),
         require_client_certificate: require.is_some_and(|found| found.value),
     })
 }

@@ -3,6 +3,7 @@
 use super::raw::{Located, Section, kind};
 use super::suggest::nearest;
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::sasl::Mechanism;
 use crate::engine::policy::resource::ResourceScope;
 use crate::engine::policy::selector::Selector;
 use crate::engine::policy::{Mode, OperationKind, RefusalStyle};
@@ -127,6 +128,17 @@ impl FromText for Selector {
             Ok(selector) => Ok(selector),
             Err(error) => Err(format!("{text:?}: {error}")),
         }
+    }
+}
+
+impl FromText for Mechanism {
+    const EXAMPLE: &'static str = "\"SCRAM-SHA-256\"";
+
+    fn from_text(text: &str) -> Result<Mechanism, String> {
+        if text.ends_with("-PLUS") {
+            return Err(format!("{text:?} binds to the TLS connection, which ends here: it cannot be passed"));
+        }
+        one_of(text, "mechanism", &Mechanism::ALL.map(|mechanism| (mechanism.name(), mechanism)))
     }
 }
 

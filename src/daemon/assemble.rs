@@ -30,13 +30,23 @@ pub(super) fn limits(config: &config::Listen) -> Limits {
 }
 
 pub(super) fn server_tls(config: &config::Tls) -> Result<ServerConfig, TlsError> {
-    let client_ca = config.client_ca.as_deref();
-    tls::server_config(&config.certificate, &config.private_key, client_ca, config.require_client_certificate)
+    let clients = config.client_ca.as_deref().map(|ca| tls::Clients {
+        ca,
+        crl: config.client_crl.as_deref(),
+        require: config.require_client_certificate,
+    });
+    tls::server_config(&config.certificate, &config.private_key, clients)
+}
+
+/// Whom client certificates stand for.
+pub(super) fn certificate_subject(config: &config::Tls) -> Option<String> {
+    config.certificate_subject.as_ref().map(|pattern| pattern.as_str().to_owned())
 }
 
 /// What callers of the control port see.
 pub(super) fn port_tls(config: &config::ControlPort) -> Result<PortTls, TlsError> {
-    let tls = tls::server_config(&config.certificate, &config.private_key, config.client_ca.as_deref(), false)?;
+    let clients = config.client_ca.as_deref().map(|ca| tls::Clients { ca, crl: None, require: false });
+    let tls = tls::server_config(&config.certificate, &config.private_key, clients)?;
     let names = Names::new(tls::leaf(&config.certificate)?, config.hosts.clone());
     Ok(PortTls { config: Arc::new(tls), names: Arc::new(names) })
 }
@@ -52,12 +62,18 @@ pub(super) fn upstream(config: &config::Directory) -> Result<Directory, TlsError
         };
         Ok(Server { url: url.to_string().into(), host: url.host.clone(), port: url.port, security })
     });
-    let mut directory = Directory::new(servers.collect::<Result<_, _>>()?, config.connect_timeout);
+    let mut directory =
+        Directory::new(servers.collect::<Result<_, _>>()?, config.connect_timeout, config.proxy().map(account_of));
     directory.refers_to = match &config.referrals {
         config::Referrals::Drop => None,
         config::Referrals::Rewrite(own) => Some(own.to_string().into()),
     };
     Ok(directory)
+}
+
+/// An account that is bound as.
+fn account_of(account: &config::ServiceAccount) -> ServiceAccount {
+    ServiceAccount { dn: account.dn.clone(), password: account.password.reveal().to_vec() }
 }
 
 /// Who may do what at the control port.
@@ -99,7 +115,7 @@ impl Source for OwnQuestions {
 
     fn account(&mut self) -> ServiceAccount {
         match &self.config.load().directory.service {
-            Some(service) => ServiceAccount { dn: service.dn.clone(), password: service.password.reveal().to_vec() },
+            Some(service) => account_of(service),
             None => ServiceAccount { dn: Dn::root(), password: Vec::new() },
         }
     }
@@ -145,7 +161,11 @@ impl Source for OwnQuestions {
 
 /// What is known before the directory was asked.
 pub(super) fn first_facts(config: &config::Directory) -> DirectoryFacts {
-    DirectoryFacts { naming_contexts: config.naming_contexts.clone().unwrap_or_default(), subschema: None }
+    DirectoryFacts {
+        naming_contexts: config.naming_contexts.clone().unwrap_or_default(),
+        subschema: None,
+        proxied_authorization: false,
+    }
 }
 
 #[cfg(test)]
@@ -161,6 +181,7 @@ mod tests {
                 ca: None,
                 naming_contexts: None,
                 service: None,
+                proxy: None,
                 connect_timeout: Duration::from_secs(1),
                 extended_operations: vec![],
                 referrals: config::Referrals::Drop,

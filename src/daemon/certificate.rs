@@ -1,7 +1,12 @@
 //! Whom a certificate names: its subject (RFC 5280 4.1.2.6) as a DN, read from DER that rustls has
 //! already verified. Reads as far as the subject, and nothing that it does not understand.
 
+use super::gate::Gate;
+use crate::config::CertificateSubject;
 use crate::engine::ldap::Dn;
+use crate::engine::session::{Certificate, Session};
+use crate::engine::workflow::authority::subject_by;
+use rustls::ServerConnection;
 
 /// ASN.1 tags that are met on the way.
 const INTEGER: u8 = 0x02;
@@ -29,6 +34,31 @@ pub fn subject_value(certificate: &[u8], attribute: &str) -> Option<String> {
         (Some((_, value)), None) => Some(value),
         (Some(_) | None, _) => None,
     }
+}
+
+/// Whom a certificate stands for by a pattern: its subject as it is, or a name with one attribute of it.
+pub fn name_by(pattern: &str, certificate: &[u8]) -> Option<Dn> {
+    if pattern == CertificateSubject::WHOLE {
+        return subject(certificate);
+    }
+    let (_, rest) = pattern.split_once('{')?;
+    let (attribute, _) = rest.split_once('}')?;
+    let value = subject_value(certificate, attribute)?;
+    subject_by(pattern, &format!("{{{attribute}}}"), &value)
+}
+
+/// Tells a session of its handshake: how it is protected, and what the client showed. Only a certificate
+/// that was verified comes this far.
+pub fn introduce(session: &mut Session, gate: &Gate, connection: &ServerConnection) {
+    session.tls_established(super::tls::describe(connection));
+    let Some(shown) = connection.peer_certificates().and_then(|chain| chain.first()) else { return };
+    let pattern = gate.certificate_subject.load();
+    let pattern = pattern.as_deref().unwrap_or(CertificateSubject::WHOLE);
+    session.client_certificate(Certificate {
+        subject: subject(shown).ok_or("the client certificate has no subject that is text"),
+        name: name_by(pattern, shown)
+            .ok_or("the client certificate does not have exactly one of what certificate_subject names"),
+    });
 }
 
 type Values = Vec<(String, String)>;

@@ -6,6 +6,7 @@
 use super::ldap_client::{ClientError, LdapClient};
 use crate::engine::access::DirectoryFacts;
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::control::oid;
 use crate::engine::policy::Policy;
 use crate::engine::policy::selector::{Groups, Membership, Selector};
 use ldap3_proto::proto::{LdapResultCode, LdapSearchResultEntry};
@@ -173,12 +174,19 @@ async fn facts<S>(client: &mut LdapClient<S>) -> Result<DirectoryFacts, ClientEr
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let entry = client.read("", &["namingContexts", "subschemaSubentry"]).await?;
+    let entry = client.read("", &["namingContexts", "subschemaSubentry", "supportedControl"]).await?;
     let names = |attribute| -> Vec<Dn> {
         let values = entry.iter().flat_map(|entry| values(entry, attribute));
         values.filter_map(|value| Dn::parse(value).ok()).filter(|dn| !dn.is_root()).collect()
     };
-    Ok(DirectoryFacts { naming_contexts: names("namingContexts"), subschema: names("subschemaSubentry").pop() })
+    Ok(DirectoryFacts {
+        naming_contexts: names("namingContexts"),
+        subschema: names("subschemaSubentry").pop(),
+        proxied_authorization: entry
+            .iter()
+            .flat_map(|entry| values(entry, "supportedControl"))
+            .any(|control| control == oid::PROXIED_AUTHORIZATION_V2.as_bytes()),
+    })
 }
 
 /// The members of a group: `member` and `uniqueMember`. A group that is not there has none.

@@ -176,7 +176,7 @@ impl Driver {
         let ClientStream::Plain(tcp) = self.client else { return None };
         let acceptor = TlsAcceptor::from(self.gate.tls.load_full());
         let tls = tokio::time::timeout(self.gate.limits.handshake_timeout, acceptor.accept(tcp)).await.ok()?.ok()?;
-        self.session.tls_established(super::tls::describe(tls.get_ref().1));
+        super::certificate::introduce(&mut self.session, &self.gate, tls.get_ref().1);
         self.client = ClientStream::Tls(Box::new(tls));
         self.idle = self.gate.limits.idle_timeout.map(Idle::new);
         Some(self)
@@ -298,7 +298,10 @@ impl Driver {
         if self.fx.connect {
             self.fx.connect = false;
             let directory = self.gate.directory.load_full();
-            self.upstream = Upstream::Opening(Box::pin(async move { directory.connect().await }));
+            self.upstream = Upstream::Opening(match std::mem::take(&mut self.fx.as_proxy) {
+                true => Box::pin(async move { directory.connect_as_proxy().await }),
+                false => Box::pin(async move { directory.connect().await }),
+            });
         }
     }
 }

@@ -35,6 +35,8 @@ pub struct Gate {
     pub directory: ArcSwap<Directory>,
     /// What clients see.
     pub tls: ArcSwap<ServerConfig>,
+    /// Whom client certificates stand for, as configured; `None`: their subject.
+    pub certificate_subject: ArcSwap<Option<String>>,
     /// Bounds.
     pub limits: Limits,
     /// Who is connected.

@@ -131,7 +131,7 @@ async fn serve(gate: Arc<Gate>, audit: super::audit_log::AuditHandle, arrival: A
             let handshake = TlsAcceptor::from(gate.tls.load_full()).accept(tcp);
             match tokio::time::timeout(gate.limits.handshake_timeout, handshake).await {
                 Ok(Ok(tls)) => {
-                    session.tls_established(super::tls::describe(tls.get_ref().1));
+                    super::certificate::introduce(&mut session, &gate, tls.get_ref().1);
                     ClientStream::Tls(Box::new(tls))
                 }
                 Ok(Err(error)) => return tracing::debug!(%from, %error, "TLS handshake failed"),

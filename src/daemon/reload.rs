@@ -84,6 +84,7 @@ impl Reloader {
         let port_tls = port_tls.map_err(|error| vec![error.to_string()])?;
         let needs_restart = needs_restart(&self.started, &config);
         self.gate.tls.store(Arc::new(tls));
+        self.gate.certificate_subject.store(Arc::new(assemble::certificate_subject(&config.tls)));
         if let (Some(current), Some(new)) = (&self.doors.port_tls, port_tls) {
             current.store(Arc::new(new));
         }

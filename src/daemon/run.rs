@@ -110,6 +110,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         clock,
         directory: ArcSwap::from_pointee(upstream),
         tls: ArcSwap::from_pointee(tls),
+        certificate_subject: ArcSwap::from_pointee(assemble::certificate_subject(&config.tls)),
         limits: assemble::limits(&config.listen),
         registry: Arc::default(),
         audit,

@@ -5,10 +5,10 @@
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
-use rustls::server::WebPkiClientVerifier;
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{ClientConfig, CommonState, RootCertStore, ServerConfig};
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -53,6 +53,11 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     Ok(found)
 }
 
+fn revocation_lists(path: &Path) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+    let found = pem(path, CertificateRevocationListDer::pem_file_iter(path))?;
+    pem(path, found.collect())
+}
+
 fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(path)? {
@@ -61,29 +66,51 @@ fn roots(path: &Path) -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-/// What clients see: `certificate` is a chain, leaf first. With `client_ca`, client certificates
-/// are asked for, and with `require` demanded.
+/// Which certificates clients may show.
+#[derive(Debug, Clone, Copy)]
+pub struct Clients<'p> {
+    /// Who signs them.
+    pub ca: &'p Path,
+    /// Which of them are revoked. An expired list is believed no longer: everybody is turned away.
+    pub crl: Option<&'p Path>,
+    /// Whether one must be shown.
+    pub require: bool,
+}
+
+/// What clients see: `certificate` is a chain, leaf first. With `clients`, client certificates are
+/// asked for.
 pub fn server_config(
     certificate: &Path,
     private_key: &Path,
-    client_ca: Option<&Path>,
-    require: bool,
+    clients: Option<Clients<'_>>,
 ) -> Result<ServerConfig, TlsError> {
     let chain = certificates(certificate)?;
     let key = pem(private_key, PrivateKeyDer::from_pem_file(private_key))?;
     let tls = |source| TlsError::Tls { path: certificate.to_owned(), source };
     let builder = ServerConfig::builder_with_provider(provider()).with_safe_default_protocol_versions().map_err(tls)?;
-    let builder = match client_ca {
+    let builder = match clients {
         None => builder.with_no_client_auth(),
-        Some(path) => {
+        Some(Clients { ca: path, crl, require }) => {
             let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(path)?), provider());
+            let verifier = match crl {
+                // Without a list for each authority of a chain, it is not known that it is good.
+                Some(crl) => verifier.with_crls(revocation_lists(crl)?).enforce_revocation_expiration(),
+                None => verifier,
+            };
             let verifier = if require { verifier } else { verifier.allow_unauthenticated() };
             let verifier =
                 verifier.build().map_err(|error| TlsError::Pem { path: path.to_owned(), reason: error.to_string() })?;
             builder.with_client_cert_verifier(verifier)
         }
     };
-    builder.with_single_cert(chain, key).map_err(tls)
+    let mut config = builder.with_single_cert(chain, key).map_err(tls)?;
+    if clients.is_some() {
+        // Who resumes a session is not looked at again: neither what has been revoked since nor what
+        // has expired would be seen.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
+    Ok(config)
 }
 
 /// The certificate that a server shows: the first of its chain.

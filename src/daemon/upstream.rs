@@ -1,9 +1,10 @@
 //! Connections to the directory: several servers tried in order, each with a time limit,
 //! `ldaps`, `ldap` with StartTLS, or plain `ldap`.
 
+use super::directory::ServiceAccount;
 use crate::engine::ldap::frame::frame_length;
 use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
-use crate::engine::ldap::request::{ExtendedRequest, Request};
+use crate::engine::ldap::request::{Authentication, BindName, BindRequest, ExtendedRequest, Request};
 use crate::engine::ldap::response::ResultView;
 use crate::engine::ldap::{ResultCode, tag};
 use rustls::ClientConfig;
@@ -45,6 +46,8 @@ pub struct Server {
 /// The directory: its servers in order of preference.
 pub struct Directory {
     servers: Vec<(Server, AtomicU64)>,
+    /// As whom the gate acts for those who come with a client certificate.
+    proxy: Option<ServiceAccount>,
     connect_timeout: Duration,
     start: Instant,
     /// Where its referrals are to lead; `None`: they are not passed.
@@ -68,10 +71,10 @@ pub enum UpstreamStream {
 }
 
 impl Directory {
-    /// A directory of `servers`, each given `connect_timeout` for TCP and TLS together.
-    pub fn new(servers: Vec<Server>, connect_timeout: Duration) -> Directory {
+    /// A directory of `servers`, each given `connect_timeout` for TCP, TLS and a bind as `proxy` together.
+    pub fn new(servers: Vec<Server>, connect_timeout: Duration, proxy: Option<ServiceAccount>) -> Directory {
         let servers = servers.into_iter().map(|server| (server, AtomicU64::new(0))).collect();
-        Directory { servers, connect_timeout, start: Instant::now(), refers_to: None }
+        Directory { servers, proxy, connect_timeout, start: Instant::now(), refers_to: None }
     }
 
     /// Milliseconds since the start, never 0.
@@ -91,6 +94,19 @@ impl Directory {
     /// # Errors
     /// When none answers; says why for each.
     pub async fn connect(&self) -> Result<(UpstreamStream, Arc<str>), ConnectError> {
+        self.connect_as(None).await
+    }
+
+    /// As [`Directory::connect`], bound as the account that may act for others.
+    ///
+    /// # Errors
+    /// When none answers or takes the account; says why for each.
+    pub async fn connect_as_proxy(&self) -> Result<(UpstreamStream, Arc<str>), ConnectError> {
+        let none = || ConnectError("there is no account that may act for others".to_owned());
+        self.connect_as(Some(self.proxy.as_ref().ok_or_else(none)?)).await
+    }
+
+    async fn connect_as(&self, account: Option<&ServiceAccount>) -> Result<(UpstreamStream, Arc<str>), ConnectError> {
         let now = self.now();
         let set_back = SET_BACK.as_millis() as u64;
         let failed_lately = |failed: &AtomicU64| {
@@ -100,7 +116,7 @@ impl Directory {
         let (late, good): (Vec<_>, Vec<_>) = self.servers.iter().partition(|(_, failed)| failed_lately(failed));
         let mut reasons = Vec::new();
         for (server, failed) in good.into_iter().chain(late) {
-            let reason = match tokio::time::timeout(self.connect_timeout, server.connect()).await {
+            let reason = match tokio::time::timeout(self.connect_timeout, server.connect_as(account)).await {
                 Ok(Ok(stream)) => {
                     failed.store(0, Ordering::Relaxed);
                     return Ok((stream, server.url.clone()));
@@ -116,13 +132,27 @@ impl Directory {
 }
 
 impl Server {
+    async fn connect_as(&self, account: Option<&ServiceAccount>) -> io::Result<UpstreamStream> {
+        let mut stream = self.connect().await?;
+        if let Some(account) = account {
+            let name = BindName::Dn(account.dn.clone());
+            let authentication = Authentication::Simple(&account.password);
+            let bind = Request::Bind(BindRequest { version: 3, name, authentication });
+            let refused = format!("the server does not take {}, which is to act for others", account.dn);
+            ask(&mut stream, UpstreamMessageId(i32::MAX), &bind, tag::BIND_RESPONSE, &refused).await?;
+        }
+        Ok(stream)
+    }
+
     async fn connect(&self) -> io::Result<UpstreamStream> {
         let mut tcp = TcpStream::connect((self.host.as_str(), self.port)).await?;
         tcp.set_nodelay(true)?;
         let config = match &self.security {
             Security::Plain => return Ok(UpstreamStream::Plain(tcp)),
             Security::StartTls(config) => {
-                start_tls(&mut tcp).await?;
+                let request = Request::Extended(ExtendedRequest::StartTls);
+                let refused = "the server refuses StartTLS";
+                ask(&mut tcp, UpstreamMessageId(1), &request, tag::EXTENDED_RESPONSE, refused).await?;
                 config
             }
             Security::Tls(config) => config,
@@ -133,16 +163,23 @@ impl Server {
     }
 }
 
-/// RFC 4511 4.14. Reads exactly one message, so that nothing sent in clear is taken for TLS.
-async fn start_tls(tcp: &mut TcpStream) -> io::Result<()> {
-    let mut request = Vec::new();
-    let id = UpstreamMessageId(1);
-    message::write_request(&mut request, id, &Request::Extended(ExtendedRequest::StartTls), &[]);
-    tcp.write_all(&request).await?;
+/// Asks for something and waits for success. Reads exactly one message, so that nothing sent in clear is
+/// taken for TLS (RFC 4511 4.14), and nothing is taken from whoever reads on.
+async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    id: UpstreamMessageId,
+    request: &Request<'_>,
+    response_tag: u8,
+    refusal: &str,
+) -> io::Result<()> {
+    let mut octets = Vec::new();
+    message::write_request(&mut octets, id, request, &[]);
+    stream.write_all(&octets).await?;
+    stream.flush().await?;
     let mut answer = Vec::new();
     loop {
         let mut octet = [0];
-        tcp.read_exact(&mut octet).await?;
+        stream.read_exact(&mut octet).await?;
         answer.extend_from_slice(&octet);
         match frame_length(&answer, 64 * 1024) {
             Ok(Some(length)) if length == answer.len() => break,
@@ -150,10 +187,10 @@ async fn start_tls(tcp: &mut TcpStream) -> io::Result<()> {
             Err(error) => return Err(io::Error::other(error.to_string())),
         }
     }
-    let refused = || io::Error::other("the server refuses StartTLS");
+    let refused = || io::Error::other(refusal.to_owned());
     let envelope = Envelope::parse_response(&answer).map_err(|_| refused())?;
     let view = ResultView::peek(envelope.tag, envelope.body).map_err(|_| refused())?;
-    if envelope.id != id.0 || envelope.tag != tag::EXTENDED_RESPONSE || view.code != ResultCode::SUCCESS {
+    if envelope.id != id.0 || envelope.tag != response_tag || view.code != ResultCode::SUCCESS {
         return Err(refused());
     }
     Ok(())

@@ -27,7 +27,7 @@ fn errors_of_all_sections_are_told_at_once() {
             "gate.toml:1: role 1: name is missing; write it like name = \"payroll-editor\"",
             "gate.toml:2: [tls] certificate is missing; write it like certificate = \"certs/server.pem\"",
             "gate.toml:2: [tls] private_key is missing; write it like private_key = \"certs/server.key\"",
-            "gate.toml:3: [tls] unknown key \"x\"; known here are: certificate, private_key, client_ca, require_client_certificate",
+            "gate.toml:3: [tls] unknown key \"x\"; known here are: certificate, private_key, client_ca, client_crl, certificate_subject, require_client_certificate",
             "gate.toml:5: [listen] ldap: expected text like \"0.0.0.0:636\", found a whole number",
         ]
     );

@@ -20,6 +20,8 @@ fn folder() -> tempfile::TempDir {
         ("certs/server.key", &key),
         ("certs/other.key", &other),
         ("certs/clients.pem", &certificate),
+        ("certs/clients.crl", "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"),
+        ("secrets/proxy-password", "act for others\n"),
         ("certs/control.pem", &certificate),
         ("certs/control.key", &key),
         ("certs/people.pem", &certificate),
@@ -210,5 +212,6 @@ fn the_reference_stays_valid_with_every_key_in_use() {
     let config = Config::parse(&whole.join("\n"), Path::new("reference"), folder.path());
     let config = config.unwrap_or_else(|errors| panic!("{errors}"));
     assert_eq!(config.listen.idle_timeout, Some(Duration::from_secs(3_600)));
-    assert!(config.tls.client_ca.is_some());
+    assert!(config.tls.client_ca.is_some() && config.tls.client_crl.is_some());
+    assert!(config.directory.proxy.is_some());
 }

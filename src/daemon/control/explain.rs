@@ -48,7 +48,8 @@ pub(super) async fn explain(
     let filter = parse_filter(body.filter.as_deref())?;
     let request = operation(&body, &filter)?;
     let snapshot = control.shared.snapshot.load_full();
-    let asked = Asked { subject: &subject, request: &request, controls: &[], now: control.clock.now() };
+    let asked =
+        Asked { subject: &subject, request: &request, controls: &[], now: control.clock.now(), certificate: None };
     json(StatusCode::OK, &view(&snapshot, engine(&snapshot, &asked), matches!(request, Request::Search(_))))
 }
 

@@ -154,7 +154,7 @@ mod tests {
             let certs = given.join("certs");
             let (chain, key) = (certs.join("server.pem"), certs.join("server.key"));
             // The key fits the certificate, and the authority can be trusted.
-            crate::daemon::tls::server_config(&chain, &key, None, false).unwrap();
+            crate::daemon::tls::server_config(&chain, &key, None).unwrap();
             crate::daemon::tls::client_config(&place.ca()).unwrap();
         }
         assert!(given.join("demo.toml").exists());

@@ -6,7 +6,7 @@ use super::{Asked, Snapshot};
 use crate::engine::Now;
 use crate::engine::grant::index::{ActiveGrant, Opening};
 use crate::engine::ldap::Dn;
-use crate::engine::ldap::request::{BindName, BindRequest, Request};
+use crate::engine::ldap::request::{Authentication, BindName, BindRequest, Request};
 use crate::engine::policy::requirement::{Need, Spot};
 use crate::engine::policy::resource::ResourceIndex;
 use crate::engine::policy::selector::{Person, Selector};
@@ -19,6 +19,8 @@ pub(super) struct Holder<'a> {
     snapshot: &'a Snapshot,
     /// Nobody holds nothing.
     name: Option<&'a Dn>,
+    /// The subject of the certificate that showed the name.
+    certificate: Option<&'a Dn>,
     now: Now,
     /// What their active grants open, looked up when first asked for.
     opened: OnceCell<Vec<(&'a Arc<ActiveGrant>, &'a Opening)>>,
@@ -38,6 +40,7 @@ impl<'a> Holder<'a> {
         let name = match asked.request {
             // Who binds is the one whose access counts; the session's subject is nobody by then
             // (RFC 4511 4.2.1).
+            Request::Bind(BindRequest { authentication: Authentication::Sasl { .. }, .. }) => None,
             Request::Bind(BindRequest { name: BindName::Dn(name), .. }) => Some(name),
             Request::Bind(BindRequest { name: BindName::Other(_), .. }) => None,
             _ => match asked.subject {
@@ -45,7 +48,8 @@ impl<'a> Holder<'a> {
                 Subject::Dn(name) => Some(name),
             },
         };
-        Holder { snapshot, name: name.filter(|name| !name.is_root()), now: asked.now, opened: OnceCell::new() }
+        let name = name.filter(|name| !name.is_root());
+        Holder { snapshot, name, certificate: asked.certificate, now: asked.now, opened: OnceCell::new() }
     }
 
     fn opened(&self) -> &[(&'a Arc<ActiveGrant>, &'a Opening)] {
@@ -58,7 +62,7 @@ impl<'a> Holder<'a> {
 
     /// Whether this is one of those whom `selectors` name.
     pub(super) fn is_one_of(&self, selectors: &[Selector]) -> bool {
-        let person = Person { subject: self.name, ..Person::default() };
+        let person = Person { subject: self.name, certificate: self.certificate, local_user: None };
         selectors.iter().any(|selector| selector.matches(&person, &self.snapshot.groups, self.now))
     }
 

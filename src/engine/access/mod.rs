@@ -2,6 +2,7 @@
 //!
 //! Pure, and never remembered: whoever asks again gets a new decision on the snapshot of that moment.
 
+mod bound;
 pub mod controls;
 mod decide;
 mod explain;
@@ -18,10 +19,11 @@ use super::policy::selector::Groups;
 use super::policy::{Policy, Subject};
 use std::sync::Arc;
 
+pub use bound::decide_bound;
 pub use decide::{Permit, decide};
 pub use explain::{Explanation, HeldBy, Touched, explain};
 pub use refusal::Refusal;
-pub use understood::{EXTENSIONS, SASL_MECHANISMS};
+pub use understood::EXTENSIONS;
 
 /// What the directory said of itself, as far as decisions need it.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +32,8 @@ pub struct DirectoryFacts {
     pub naming_contexts: Vec<Dn>,
     /// The subschema subentry.
     pub subschema: Option<Dn>,
+    /// Whether it lets somebody act for others (RFC 4370).
+    pub proxied_authorization: bool,
 }
 
 impl DirectoryFacts {
@@ -65,6 +69,8 @@ pub struct Asked<'a> {
     pub controls: &'a [Control<'a>],
     /// When.
     pub now: Now,
+    /// The subject of the client certificate that shows who this is, where one does.
+    pub certificate: Option<&'a Dn>,
 }
 
 /// Permit or refusal.

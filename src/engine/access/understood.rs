@@ -5,19 +5,17 @@ use super::{Asked, Refusal, Snapshot};
 use crate::engine::ldap::ResultCode;
 use crate::engine::ldap::control::oid as control_oid;
 use crate::engine::ldap::request::{Authentication, BindName, BindRequest, ExtendedRequest, Request, SearchScope, oid};
+use crate::engine::ldap::sasl::Mechanism;
 use crate::engine::policy::requirement::{Requirement, Touches};
 use crate::engine::policy::{OperationKind, Policy};
 
 /// The extended operations that are let through or served here (RFC 4511 4.12).
 pub const EXTENSIONS: &[&str] = &[oid::START_TLS, oid::WHO_AM_I, oid::PASSWORD_MODIFY, oid::CANCEL];
 
-/// The SASL mechanisms that are let through.
-pub const SASL_MECHANISMS: &[&str] = &[];
-
 /// Refuses what is not understood.
 pub(super) fn check(request: &Request<'_>, policy: &Policy) -> Result<(), Refusal> {
     match request {
-        Request::Bind(bind) => check_bind(bind),
+        Request::Bind(bind) => check_bind(bind, policy),
         Request::Extended(ExtendedRequest::Other { oid, .. })
             if policy.extended_operations.iter().any(|passed| passed == oid) =>
         {
@@ -46,7 +44,7 @@ pub(super) fn check(request: &Request<'_>, policy: &Policy) -> Result<(), Refusa
     }
 }
 
-fn check_bind(bind: &BindRequest<'_>) -> Result<(), Refusal> {
+fn check_bind(bind: &BindRequest<'_>, policy: &Policy) -> Result<(), Refusal> {
     if bind.version != 3 {
         // RFC 4511 4.2.
         return Err(not_understood(ResultCode::PROTOCOL_ERROR, "only LDAP version 3 is served"));
@@ -62,6 +60,12 @@ fn check_bind(bind: &BindRequest<'_>) -> Result<(), Refusal> {
             ..not_understood(ResultCode::UNWILLING_TO_PERFORM, "a name without a password proves nothing")
         }),
         Authentication::Simple(_) => Ok(()),
+        Authentication::Sasl { mechanism, .. }
+            if Mechanism::named(mechanism).is_some_and(|known| policy.mechanisms.contains(known)) =>
+        {
+            Ok(())
+        }
+        // RFC 4511 4.2.1: with an empty name, this is how a client gives up what it has begun.
         Authentication::Sasl { .. } => {
             Err(not_understood(ResultCode::AUTH_METHOD_NOT_SUPPORTED, "this SASL mechanism is not supported"))
         }

@@ -3,21 +3,25 @@
 //! A record is written in two parts, so that nothing of the request need be kept until it ends:
 //! [`begin`] when it is decided, [`finish`] when it is answered. The log's writer puts `{"seq":N,` in
 //! front. Names and order of the fields are a contract:
-//! `seq time session connection_from tls subject authentication message_id operation target scope filter
+//! `seq time session connection_from tls subject authentication certificate message_id operation target scope filter
 //! attributes controls changes decision reason resources role grant request upstream result entries withheld
 //! bytes duration_us`; what does not apply is `null`.
+
+mod amend;
+
+pub use amend::amend;
 
 use super::json;
 use super::ldap_text;
 use crate::engine::Now;
 use crate::engine::grant::index::ActiveGrant;
-use crate::engine::ldap::ResultCode;
 use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::control::Control;
 use crate::engine::ldap::message::ClientMessageId;
 use crate::engine::ldap::request::{
     Attribute, BindName, Change, ChangeKind, ExtendedRequest, RenameRequest, Request, SearchRequest, SearchScope,
 };
+use crate::engine::ldap::{Dn, ResultCode};
 use crate::engine::policy::Subject;
 use std::borrow::Borrow;
 use std::time::Duration;
@@ -44,8 +48,11 @@ pub struct RecordContext<'a> {
     pub tls: &'a str,
     /// Who the session was when the operation was decided.
     pub subject: &'a Subject,
-    /// How that was shown: `anonymous`, `simple` or `sasl`. In the record of a bind: how it is to be shown.
+    /// How that was shown: `anonymous`, `simple`, or `sasl:` and the mechanism. In the record of a bind: how it
+    /// is to be shown.
     pub authentication: &'a str,
+    /// The subject of the client certificate that showed it, where one did.
+    pub certificate: Option<&'a Dn>,
     /// The id the client gave; `None` when it could not be read.
     pub message_id: Option<ClientMessageId>,
 }
@@ -211,6 +218,11 @@ fn write_context(out: &mut Vec<u8>, context: &RecordContext<'_>) {
     }
     out.extend_from_slice(b",\"authentication\":");
     json::string(out, context.authentication.as_bytes(), TEXT_LIMIT);
+    out.extend_from_slice(b",\"certificate\":");
+    match context.certificate {
+        Some(subject) => ldap_text::distinguished_name(out, subject.text().as_bytes(), TEXT_LIMIT),
+        None => out.extend_from_slice(b"null"),
+    }
     out.extend_from_slice(b",\"message_id\":");
     match context.message_id {
         Some(id) => json::signed(out, i64::from(id.0)),

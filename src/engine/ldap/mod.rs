@@ -15,6 +15,7 @@ pub mod paged;
 pub mod request;
 pub mod response;
 pub mod result;
+pub mod sasl;
 pub mod schema;
 pub mod tag;
 pub mod url;

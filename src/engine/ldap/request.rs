@@ -5,6 +5,7 @@ use super::dn::Dn;
 use super::filter::Filter;
 use super::message::ClientMessageId;
 use super::result::ResultCode;
+use super::sasl::Mechanism;
 use super::tag;
 
 mod decode;
@@ -90,12 +91,15 @@ pub struct BindRequest<'a> {
 }
 
 impl BindRequest<'_> {
-    /// A word for how: `anonymous` (RFC 4513 5.1.1, without a name), `simple`, `sasl` or `other`.
+    /// A word for how: `anonymous` (RFC 4513 5.1.1, without a name), `simple`, `sasl:` and the mechanism,
+    /// `sasl` alone where that is not known, or `other`.
     pub fn method(&self) -> &'static str {
         match (&self.authentication, &self.name) {
             (Authentication::Simple(_), BindName::Dn(name)) if name.is_root() => "anonymous",
             (Authentication::Simple(_), BindName::Dn(_) | BindName::Other(_)) => "simple",
-            (Authentication::Sasl { .. }, _) => "sasl",
+            (Authentication::Sasl { mechanism, .. }, _) => {
+                Mechanism::named(mechanism).map_or("sasl", Mechanism::authentication)
+            }
             (Authentication::Other(_), _) => "other",
         }
     }

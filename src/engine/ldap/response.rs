@@ -1,7 +1,7 @@
 //! Answers: peeks into what the directory sends, and writers for those that the proxy gives itself.
 
 use super::ber::{self, BerError, Reader, universal};
-use super::message::{ClientMessageId, write_message_with};
+use super::message::{ClientMessageId, write_message, write_message_with};
 use super::result::ResultCode;
 use super::tag;
 
@@ -100,6 +100,26 @@ pub fn write_result(
 /// Appends the body of a response that is an LDAPResult and nothing more.
 pub fn write_result_body(out: &mut Vec<u8>, code: ResultCode, matched_dn: &str, message: &str) {
     result_fields(out, code, matched_dn, message);
+}
+
+/// Appends a bind response (RFC 4511 4.2.2) with the code and text of another, these credentials, and the
+/// content of a controls element.
+pub fn write_bind_result(
+    out: &mut Vec<u8>,
+    id: ClientMessageId,
+    view: &ResultView<'_>,
+    credentials: Option<&[u8]>,
+    controls: Option<&[u8]>,
+) {
+    let mut body = Vec::new();
+    let code = i32::try_from(view.code.0).unwrap_or(i32::MAX);
+    ber::write_integer(&mut body, universal::ENUMERATED, code);
+    ber::write_octets(&mut body, b"");
+    ber::write_octets(&mut body, view.message);
+    if let Some(credentials) = credentials {
+        ber::write_element(&mut body, SERVER_SASL_CREDENTIALS, credentials);
+    }
+    write_message(out, id.0, tag::BIND_RESPONSE, &body, controls);
 }
 
 /// Appends an extended response (RFC 4511 4.12).

@@ -24,6 +24,7 @@ impl ResultCode {
     pub const ALIAS_PROBLEM: ResultCode = ResultCode(33);
     pub const INVALID_DN_SYNTAX: ResultCode = ResultCode(34);
     pub const ALIAS_DEREFERENCING_PROBLEM: ResultCode = ResultCode(36);
+    pub const INAPPROPRIATE_AUTHENTICATION: ResultCode = ResultCode(48);
     pub const INVALID_CREDENTIALS: ResultCode = ResultCode(49);
     pub const INSUFFICIENT_ACCESS_RIGHTS: ResultCode = ResultCode(50);
     pub const BUSY: ResultCode = ResultCode(51);

@@ -11,6 +11,7 @@ pub mod role;
 pub mod selector;
 
 use super::ldap::Dn;
+use super::ldap::sasl::Mechanisms;
 use index::Index;
 use resource::{Resource, ResourceIndex};
 use role::Role;
@@ -69,6 +70,8 @@ pub struct Policy {
     pub mode: Mode,
     /// Explain or opaque.
     pub refusal: RefusalStyle,
+    /// How clients may authenticate besides simple binds.
+    pub mechanisms: Mechanisms,
     /// What is protected.
     pub resources: Vec<Resource>,
     /// Who holds what permanently.
@@ -91,7 +94,8 @@ impl Policy {
         roles: Vec<Arc<Role>>,
     ) -> Policy {
         let index = Index::new(&resources, &standing);
-        Policy { mode, refusal, resources, standing, roles, extended_operations: Vec::new(), index }
+        let (mechanisms, extended_operations) = (Mechanisms::all(), Vec::new());
+        Policy { mode, refusal, mechanisms, resources, standing, roles, extended_operations, index }
     }
 
     /// The resource at a position of this policy.

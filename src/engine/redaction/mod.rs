@@ -4,11 +4,13 @@
 //! is hidden, and holds wherever aliases led to.
 
 use super::access::controls::is_advertised;
-use super::access::{DirectoryFacts, EXTENSIONS, SASL_MECHANISMS};
+use super::access::{DirectoryFacts, EXTENSIONS};
 use super::ldap::Dn;
 use super::ldap::attribute::AttributeDescription;
 use super::ldap::dn::extended;
 use super::ldap::entry::Entry;
+use super::ldap::request::Attribute;
+use super::ldap::sasl::{Mechanism, Mechanisms};
 use super::policy::resource::ResourceIndex;
 use super::policy::{OperationKind, Policy};
 use std::sync::Arc;
@@ -101,6 +103,49 @@ impl Redaction {
     }
 }
 
+/// What a client may be told of SASL mechanisms.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Offered {
+    /// Those that are let through, if the directory has them.
+    pub mechanisms: Mechanisms,
+    /// Whether EXTERNAL is served to this client, and asked after.
+    pub external: bool,
+    /// Whether names of attributes were asked for and no values.
+    pub types_only: bool,
+}
+
+/// Whether this is the attribute that lists them.
+pub fn names_mechanisms(attribute: AttributeDescription<'_>) -> bool {
+    root_dse_list(attribute) == Some(List::Mechanisms)
+}
+
+/// Leaves those mechanisms in the rootDSE that this client can use. What the directory says of EXTERNAL is
+/// about the gate's own connection.
+pub fn rewrite_mechanisms(entry: &mut Entry<'_>, offered: Offered) {
+    let external = Mechanism::External.name().as_bytes();
+    let usable = |value: &&[u8]| {
+        let known = Mechanism::named(value).filter(|known| *known != Mechanism::External);
+        known.is_some_and(|known| offered.mechanisms.contains(known))
+    };
+    let mut listed = false;
+    entry.attributes.retain_mut(|attribute| {
+        if !names_mechanisms(attribute.description) {
+            return true;
+        }
+        attribute.values.retain(usable);
+        if offered.external && !offered.types_only && !listed {
+            attribute.values.push(external);
+        }
+        listed = true;
+        offered.types_only || !attribute.values.is_empty()
+    });
+    if offered.external && !listed {
+        let description = AttributeDescription(b"supportedSASLMechanisms");
+        let values = if offered.types_only { Vec::new() } else { vec![external] };
+        entry.attributes.push(Attribute { description, values });
+    }
+}
+
 /// Leaves in the rootDSE what the gate lets through (RFC 4512 5.1), so that clients do not try the rest.
 pub fn rewrite_root_dse(entry: &mut Entry<'_>, policy: &Policy, directory: &DirectoryFacts) {
     entry.attributes.retain_mut(|attribute| {
@@ -141,7 +186,7 @@ impl List {
             }
             List::Capabilities => text != SIGNING_AND_SEALING,
             List::Versions => text == "3",
-            List::Mechanisms => SASL_MECHANISMS.contains(&text),
+            List::Mechanisms => Mechanism::named(value).is_some_and(|known| known != Mechanism::External),
         }
     }
 }
@@ -171,7 +216,6 @@ fn root_dse_list(attribute: AttributeDescription<'_>) -> Option<List> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::ldap::request::Attribute;
     use crate::engine::policy::{Mode, RefusalStyle};
 
     #[test]
@@ -180,7 +224,11 @@ mod tests {
             let values = values.iter().map(|value| value.as_bytes()).collect();
             Attribute { description: AttributeDescription(name.as_bytes()), values }
         }
-        let directory = DirectoryFacts { naming_contexts: vec!["dc=x".parse().unwrap()], subschema: None };
+        let directory = DirectoryFacts {
+            naming_contexts: vec!["dc=x".parse().unwrap()],
+            subschema: None,
+            proxied_authorization: false,
+        };
         let mut policy = Policy::new(Mode::Enforce, RefusalStyle::Explain, vec![], vec![], vec![]);
         policy.extended_operations.push("1.2.3.4".to_owned());
         let rewritten = |attributes| {
@@ -202,7 +250,7 @@ mod tests {
             ),
             attribute("supportedCapabilities", &["1.2.840.113556.1.4.800", "1.2.840.113556.1.4.1791"]),
             attribute("supportedLDAPVersion", &["2", "3"]),
-            attribute("supportedSASLMechanisms", &["PLAIN", "EXTERNAL"]),
+            attribute("supportedSASLMechanisms", &["PLAIN", "EXTERNAL", "SCRAM-SHA-256-PLUS", "X"]),
         ];
         assert_eq!(
             rewritten(all),
@@ -213,6 +261,7 @@ mod tests {
                 attribute("supportedExtension", &["1.3.6.1.4.1.4203.1.11.3", "1.2.3.4", "1.3.6.1.4.1.1466.20037"]),
                 attribute("supportedCapabilities", &["1.2.840.113556.1.4.800"]),
                 attribute("supportedLDAPVersion", &["3"]),
+                attribute("supportedSASLMechanisms", &["PLAIN"]),
             ]
         );
         // By OID, and with an option.
@@ -222,5 +271,30 @@ mod tests {
         // Types only: there is nothing to take out, and nothing to leave out but what is never there.
         let types = vec![attribute("supportedControl", &[]), attribute("altServer", &[])];
         assert_eq!(rewritten(types), [attribute("supportedControl", &[])]);
+    }
+
+    #[test]
+    fn each_client_is_told_of_the_mechanisms_that_it_can_use() {
+        let list = |values: &[&'static str]| Attribute {
+            description: AttributeDescription(b"supportedSASLMechanisms"),
+            values: values.iter().map(|value| value.as_bytes()).collect(),
+        };
+        let told = |said: Option<&[&'static str]>, offered| {
+            let mut entry = Entry { name: b"", attributes: said.map(list).into_iter().collect() };
+            rewrite_mechanisms(&mut entry, offered);
+            entry.attributes
+        };
+        let directory: &[&str] = &["PLAIN", "GSSAPI", "EXTERNAL", "SCRAM-SHA-1-PLUS"];
+        let some = [Mechanism::Plain, Mechanism::External].into_iter().collect();
+        let with = |external, types_only| Offered { mechanisms: some, external, types_only };
+        assert_eq!(told(Some(directory), with(false, false)), [list(&["PLAIN"])]);
+        assert_eq!(told(Some(directory), with(true, false)), [list(&["PLAIN", "EXTERNAL"])]);
+        assert_eq!(told(Some(&["GSSAPI"]), with(false, false)), []);
+        assert_eq!(told(None, with(true, false)), [list(&["EXTERNAL"])]);
+        assert_eq!(told(None, with(true, true)), [list(&[])]);
+        assert_eq!(told(Some(&[]), with(true, true)), [list(&[])]);
+        assert_eq!(told(None, with(false, false)), []);
+        // Before TLS.
+        assert_eq!(told(Some(directory), Offered::default()), []);
     }
 }

@@ -1,22 +1,24 @@
 //! What the client sends: cut, decoded, decided, forwarded or answered.
 
+use super::identify::bind_purpose;
 use super::lasting;
 use super::outstanding::{Operation, Purpose, Redacts};
 use super::parts::Parts;
 use super::search::asks_for_pages;
-use super::{Effects, Identity, Link, Session};
+use super::towards::Word;
+use super::{Bound, Effects, Identity, Session};
 use crate::engine::access::{self, Asked, Decision, Permit, Refusal, Snapshot};
 use crate::engine::audit::record::{self, Verdict};
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::control::Control;
-use crate::engine::ldap::message::{self, ClientMessageId, Envelope, UpstreamMessageId};
+use crate::engine::ldap::message::{ClientMessageId, Envelope, UpstreamMessageId};
 use crate::engine::ldap::request::{
     Authentication, BindName, BindRequest, DerefAliases, ExtendedRequest, Request, SearchRequest, SearchScope, oid,
 };
 use crate::engine::ldap::{Dn, ResultCode};
 use crate::engine::ldap::{response, tag};
-use crate::engine::policy::Subject;
 use crate::engine::policy::resource::ResourceIndex;
+use crate::engine::redaction::Offered;
 use crate::engine::time::Now;
 
 /// What became of a message.
@@ -114,6 +116,9 @@ impl Session {
             self.identity = Identity::nobody();
             self.cursors.clear();
         }
+        if let Some(refusal) = self.out_of_turn(request, fx) {
+            return self.refuse(sent, &refusal, snapshot, now, fx);
+        }
         if self.origin.tls.is_none() && !served_in_clear(request) {
             let refusal = Refusal {
                 code: ResultCode::CONFIDENTIALITY_REQUIRED,
@@ -126,7 +131,8 @@ impl Session {
         if let Request::Extended(ExtendedRequest::StartTls) = request {
             return self.start_tls(sent, followed, now, fx);
         }
-        let asked = Asked { subject: &self.identity.subject, request, controls, now };
+        let Identity { subject, certificate, .. } = &self.identity;
+        let asked = Asked { subject, request, controls, now, certificate: certificate.as_ref() };
         match access::decide(snapshot, &asked) {
             Decision::Refused(refusal) => self.refuse(sent, &refusal, snapshot, now, fx),
             Decision::Permitted(permit) => match request {
@@ -138,6 +144,9 @@ impl Session {
                 Request::Abandon(target) => self.abandon(sent, *target, permit, snapshot, now, fx),
                 Request::Extended(ExtendedRequest::Cancel(target)) => {
                     self.cancel(sent, *target, permit, snapshot, now, fx);
+                }
+                Request::Bind(BindRequest { authentication: Authentication::Sasl { .. }, .. }) => {
+                    self.sasl(sent, permit, snapshot, now, fx);
                 }
                 Request::Bind(_)
                 | Request::Search(_)
@@ -151,7 +160,7 @@ impl Session {
         }
     }
 
-    /// The only way to the directory: what is encoded is what was decided upon.
+    /// What is encoded is what was decided upon.
     fn forward(&mut self, sent: Message<'_>, permit: Permit, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
         match sent.request {
             Request::Search(search) if !permit.redaction().is_empty() || !self.cursors.is_empty() => {
@@ -162,7 +171,6 @@ impl Session {
     }
 
     /// Keeps what is needed for the answer to what goes to the directory.
-    #[expect(clippy::too_many_arguments, reason = "all that there is to know of one operation")]
     pub(super) fn track(
         &mut self,
         upstream_id: UpstreamMessageId,
@@ -171,18 +179,8 @@ impl Session {
         parts: Option<Box<Parts>>,
         snapshot: &Snapshot,
         now: Now,
-        fx: &mut Effects,
     ) {
         let operation = self.operation(upstream_id, sent, permit, parts, snapshot, now);
-        self.push(operation, fx);
-    }
-
-    /// Keeps an operation until it is answered, and asks for a connection if there is none.
-    pub(super) fn push(&mut self, operation: Operation, fx: &mut Effects) {
-        if self.link == Link::None {
-            self.link = Link::Opening;
-            fx.connect = true;
-        }
         self.outstanding.push(operation);
     }
 
@@ -202,11 +200,14 @@ impl Session {
         let purpose = match request {
             Request::Bind(bind) => {
                 self.binding = true;
-                let was_named = self.named;
-                self.named = bind.name != BindName::Dn(Dn::root());
+                let was_named = self.bound.has_name();
+                self.bound = if bind.name == BindName::Dn(Dn::root()) { Bound::Nobody } else { Bound::Somebody };
                 bind_purpose(bind, was_named)
             }
-            Request::Search(search) => Purpose::Search { redacts: redaction_of(&permit, search, parts, snapshot) },
+            Request::Search(search) => {
+                let offered = self.offered(search, snapshot);
+                Purpose::Search { redacts: redaction_of(&permit, search, parts, offered, snapshot) }
+            }
             _ => Purpose::Relay,
         };
         Operation {
@@ -265,16 +266,17 @@ impl Session {
         if self.outstanding.find(upstream_target).is_some_and(|operation| operation.parts().is_some()) {
             return self.cancel_parts(sent, upstream_target, permit, snapshot, now, fx);
         }
-        let upstream_id = self.outstanding.next_id();
+        if matches!(self.bound, Bound::Asserted(_)) {
+            return self.cancel_here(sent, upstream_target, permit, snapshot, now, fx);
+        }
         let forwarded: Vec<_> = permit.controls(controls).collect();
-        message::write_cancel(&mut fx.to_upstream, upstream_id, upstream_target, &forwarded);
-        self.track(upstream_id, sent, permit, None, snapshot, now, fx);
+        let upstream_id = self.tell(Word::Cancel(upstream_target, &forwarded), fx);
+        self.track(upstream_id, sent, permit, None, snapshot, now);
     }
 
     /// Tells the directory to stop; its late answers will meet an id that is gone.
     pub(super) fn abandon_upstream(&mut self, target: UpstreamMessageId, fx: &mut Effects) {
-        let own = self.outstanding.next_id();
-        message::write_abandon(&mut fx.to_upstream, own, target);
+        self.tell(Word::Abandon(target), fx);
     }
 
     /// RFC 4511 4.14. Octets behind the request came in clear and would be taken for TLS: close.
@@ -394,6 +396,7 @@ pub(super) fn redaction_of(
     permit: &Permit,
     search: &SearchRequest<'_>,
     parts: Option<Box<Parts>>,
+    offered: Offered,
     snapshot: &Snapshot,
 ) -> Option<Redacts> {
     let redaction = permit.redaction();
@@ -404,7 +407,7 @@ pub(super) fn redaction_of(
     let (policy, directory) = (snapshot.policy.clone(), snapshot.directory.clone());
     let finds = matches!(search.deref, DerefAliases::FindingBase | DerefAliases::Always);
     let alias_base = (finds && redaction.hides_protected()).then(|| search.base.clone());
-    needed.then(|| Redacts { policy, directory, size_limit, alias_base, parts })
+    needed.then(|| Redacts { policy, directory, size_limit, alias_base, parts, offered })
 }
 
 pub(super) fn names<'a>(
@@ -427,20 +430,4 @@ fn served_in_clear(request: &Request<'_>) -> bool {
         | Request::Rename(_)
         | Request::Compare(_) => false,
     }
-}
-
-/// Who the session becomes when the directory says success.
-fn bind_purpose(bind: &BindRequest<'_>, was_named: bool) -> Purpose {
-    let authentication = bind.method();
-    let becomes = match (&bind.name, &bind.authentication) {
-        // RFC 4513 5.1.1.
-        (BindName::Dn(name), Authentication::Simple(_)) if name.is_root() => Some(Subject::Anonymous),
-        (BindName::Dn(name), Authentication::Simple(_)) => Some(Subject::Dn(name.clone())),
-        (BindName::Dn(_) | BindName::Other(_), _) => None,
-    };
-    let name = match bind.name {
-        BindName::Other(name) => name.to_vec(),
-        BindName::Dn(_) => Vec::new(),
-    };
-    Purpose::Bind { becomes, authentication, was_named, name }
 }

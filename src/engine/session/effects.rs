@@ -24,6 +24,8 @@ pub struct Effects {
     pub drop_upstream: bool,
     /// Open a connection to the directory.
     pub connect: bool,
+    /// Bind it as the gate's account that may act for others, before anything is sent over it.
+    pub as_proxy: bool,
     /// Once `to_client` is written, begin the TLS handshake with the client.
     pub start_tls: bool,
     /// Once `to_client` and `to_upstream` are written, close both connections.

@@ -2,12 +2,12 @@
 
 use super::lasting;
 use super::outstanding::Purpose;
+use super::towards::Word;
 use super::{Effects, Link, Session};
 use crate::engine::access::{Permit, Snapshot};
 use crate::engine::audit::record;
 use crate::engine::ldap::ResultCode;
-use crate::engine::ldap::message::{self, ClientMessageId};
-use crate::engine::ldap::request::Request;
+use crate::engine::ldap::message::ClientMessageId;
 use crate::engine::ldap::{response, tag};
 use crate::engine::time::Now;
 use chrono::{DateTime, Utc};
@@ -38,12 +38,12 @@ impl Session {
             fx.withdraw_all();
             return self.disconnect(ResultCode::INSUFFICIENT_ACCESS_RIGHTS, text, now, fx);
         }
-        let subject = &self.identity.subject;
+        let identity = &self.identity;
         let ended: Vec<_> = self
             .outstanding
             .iter_mut()
             .filter_map(|operation| {
-                let ended = operation.is_cut() && !lasting::still_holds(operation, subject, snapshot, now);
+                let ended = operation.is_cut() && !lasting::still_holds(operation, identity, snapshot, now);
                 ended.then_some(operation.upstream_id)
             })
             .collect();
@@ -107,8 +107,7 @@ impl Session {
         }
         if self.link == Link::Open {
             // What was permitted still goes out, and the directory is told that nothing follows.
-            let own = self.outstanding.next_id();
-            message::write_request(&mut fx.to_upstream, own, &Request::Unbind, &[]);
+            self.tell(Word::Unbind, fx);
         }
         fx.close = true;
     }
@@ -119,7 +118,9 @@ impl Session {
         while let Some(mut operation) = self.outstanding.take_first() {
             let tag = match operation.purpose {
                 Purpose::Identify(_) => tag::BIND_RESPONSE,
-                Purpose::Relay | Purpose::Search { .. } | Purpose::Bind { .. } => operation.response_tag,
+                Purpose::Relay | Purpose::Search { .. } | Purpose::Bind { .. } | Purpose::Sasl(_) => {
+                    operation.response_tag
+                }
             };
             operation.bytes += Session::respond(fx, operation.client_id, tag, code, text);
             self.finish(&mut operation, Some(code), now, fx);

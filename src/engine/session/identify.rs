@@ -5,14 +5,16 @@
 //! question: both tell the SIDs of the session in the rootDSE (MS-ADTS 3.1.1.3.2), its own first.
 
 use super::outstanding::{Operation, Purpose};
+use super::sasl::protects_bind;
+use super::towards::Word;
 use super::{Effects, Identity, Session};
-use crate::engine::access::{self, Asked, Decision, Permit, Refusal, Snapshot};
+use crate::engine::access::{Decision, Permit, Refusal, Snapshot, decide_bound};
 use crate::engine::audit::record::{self, Verdict};
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::entry::Entry;
 use crate::engine::ldap::filter::Filter;
-use crate::engine::ldap::message::{self, Envelope};
+use crate::engine::ldap::message::Envelope;
 use crate::engine::ldap::request::{
     Authentication, BindName, BindRequest, DerefAliases, ExtendedRequest, Request, SearchRequest, SearchScope,
 };
@@ -24,14 +26,24 @@ use crate::engine::time::Now;
 /// A password that nobody has.
 const NO_PASSWORD: &[u8] = b"\x00\xff not a password \xff\x00";
 
+/// What was shown for it.
+#[derive(Debug)]
+pub(super) enum Claim {
+    /// A password, with a name that is not a DN, as the client wrote it.
+    Name(Vec<u8>),
+    /// SASL, which carries the name in its credentials.
+    Sasl,
+    /// A client certificate: for whom, and its subject. The right to bind was decided upon before.
+    Certificate { name: Dn, subject: Dn },
+}
+
 /// The session's own questions after a bind whose name was not a DN; the client's answer waits.
 #[derive(Debug)]
 pub(super) struct Identifying {
     /// The directory's answer to the bind, under the client's id.
     answer: Vec<u8>,
     authentication: &'static str,
-    /// As the client wrote it; empty for SASL, which carries the name in its credentials.
-    name: Vec<u8>,
+    claim: Claim,
     question: Question,
 }
 
@@ -49,13 +61,13 @@ enum Question {
         context: usize,
         found: Vec<Dn>,
     },
-    /// What it says to a wrong password.
-    Wrong,
+    /// What it says to a wrong password for this name.
+    Wrong(Vec<u8>),
 }
 
 impl Identifying {
-    pub(super) fn new(answer: Vec<u8>, authentication: &'static str, name: Vec<u8>) -> Box<Identifying> {
-        Box::new(Identifying { answer, authentication, name, question: Question::WhoAmI })
+    pub(super) fn new(answer: Vec<u8>, authentication: &'static str, claim: Claim) -> Box<Identifying> {
+        Box::new(Identifying { answer, authentication, claim, question: Question::WhoAmI })
     }
 
     /// An entry that answers a question.
@@ -68,7 +80,7 @@ impl Identifying {
                 *own = first.filter(|sid| (12..=68).contains(&sid.len())).map(|sid| sid.to_vec());
             }
             Question::Whose { found, .. } => found.extend(Dn::parse(entry.name).ok()),
-            Question::WhoAmI | Question::Wrong => {}
+            Question::WhoAmI | Question::Wrong(_) => {}
         }
     }
 }
@@ -82,18 +94,13 @@ impl Session {
         snapshot: &Snapshot,
         fx: &mut Effects,
     ) {
-        let id = self.outstanding.next_id();
-        let out = &mut fx.to_upstream;
-        operation.response_tag = match &asking.question {
-            Question::WhoAmI => {
-                message::write_request(out, id, &Request::Extended(ExtendedRequest::WhoAmI), &[]);
-                tag::EXTENDED_RESPONSE
-            }
+        let mut ask = |request| self.tell(Word::Request(&request, &[]), fx);
+        let (id, response_tag) = match &asking.question {
+            Question::WhoAmI => (ask(Request::Extended(ExtendedRequest::WhoAmI)), tag::EXTENDED_RESPONSE),
             Question::Sids { .. } => {
                 let mut request = search(Dn::root(), SearchScope::Base, b"tokenGroups");
                 request.filter = Filter::Present(AttributeDescription(b"objectClass"));
-                message::write_request(out, id, &Request::Search(request), &[]);
-                tag::SEARCH_RESULT_DONE
+                (ask(Request::Search(request)), tag::SEARCH_RESULT_DONE)
             }
             Question::Whose { sid, context, .. } => {
                 let base = snapshot.directory.naming_contexts.get(*context).cloned().unwrap_or_else(Dn::root);
@@ -101,17 +108,16 @@ impl Session {
                 let is = |attribute, value| Filter::Equality { attribute: AttributeDescription(attribute), value };
                 // Groups have SIDs as well.
                 request.filter = Filter::And(vec![is(b"objectSid", sid), is(b"objectClass", b"user")]);
-                message::write_request(out, id, &Request::Search(request), &[]);
-                tag::SEARCH_RESULT_DONE
+                (ask(Request::Search(request)), tag::SEARCH_RESULT_DONE)
             }
-            Question::Wrong => {
+            Question::Wrong(name) => {
                 let authentication = Authentication::Simple(NO_PASSWORD);
-                let bind = BindRequest { version: 3, name: BindName::Other(&asking.name), authentication };
-                message::write_request(out, id, &Request::Bind(bind), &[]);
-                tag::BIND_RESPONSE
+                let bind = BindRequest { version: 3, name: BindName::Other(name), authentication };
+                (ask(Request::Bind(bind)), tag::BIND_RESPONSE)
             }
         };
         self.binding = true;
+        operation.response_tag = response_tag;
         operation.purpose = Purpose::Identify(asking);
         operation.upstream_id = id;
         self.outstanding.push(operation);
@@ -136,19 +142,22 @@ impl Session {
                 Some(Ok(own)) if succeeded && !own.is_root() => {
                     return self.settle(operation, asking, own, snapshot, now, fx);
                 }
+                _ if matches!(asking.claim, Claim::Certificate { .. }) => {
+                    return self.unknown(operation, &asking.claim, snapshot, now, fx);
+                }
                 _ => Question::Sids { own: None },
             },
             Question::Sids { own: Some(sid) } if succeeded => Question::Whose { sid, context: 0, found: Vec::new() },
-            Question::Sids { .. } => return self.unknown(operation, now, fx),
+            Question::Sids { .. } => return self.unknown(operation, &asking.claim, snapshot, now, fx),
             Question::Whose { sid, context, mut found } => match (found.pop(), found.is_empty()) {
                 (Some(own), true) if succeeded => return self.settle(operation, asking, own, snapshot, now, fx),
                 (None, _) if context + 1 < snapshot.directory.naming_contexts.len() => {
                     Question::Whose { sid, context: context + 1, found }
                 }
-                _ => return self.unknown(operation, now, fx),
+                _ => return self.unknown(operation, &asking.claim, snapshot, now, fx),
             },
-            Question::Wrong if succeeded => return self.unknown(operation, now, fx),
-            Question::Wrong => {
+            Question::Wrong(_) if succeeded => return self.unknown(operation, &asking.claim, snapshot, now, fx),
+            Question::Wrong(_) => {
                 self.answered(operation, envelope, view, snapshot, now, fx);
                 return self.become_nobody(fx);
             }
@@ -160,68 +169,58 @@ impl Session {
     fn settle(
         &mut self,
         mut operation: Operation,
-        mut asking: Box<Identifying>,
+        asking: Box<Identifying>,
         own: Dn,
         snapshot: &Snapshot,
         now: Now,
         fx: &mut Effects,
     ) {
-        let bind = BindRequest {
-            version: 3,
-            name: BindName::Dn(own.clone()),
-            authentication: Authentication::Simple(NO_PASSWORD),
-        };
-        let request = Request::Bind(bind);
-        let asked = Asked { subject: &Subject::Anonymous, request: &request, controls: &[], now };
-        match access::decide(snapshot, &asked) {
-            Decision::Permitted(permit) => {
-                if !permit.resources().is_empty() {
-                    operation.record = self.decided_late(&operation, &request, Ok(&permit), snapshot, now);
-                }
-                operation.permit = permit;
-                fx.to_client.extend_from_slice(&asking.answer);
-                operation.bytes += asking.answer.len() as u64;
-                self.finish_bind(operation, Subject::Dn(own), asking.authentication, now, fx);
+        let Identifying { answer, authentication, claim, .. } = *asking;
+        let certificate = match claim {
+            // Whom the directory does things for is the one that was decided upon, or nobody.
+            Claim::Certificate { name, subject }
+                if own.is_surely(&name) && operation.permit.still_holds(snapshot, now) =>
+            {
+                Some(subject)
             }
-            Decision::Refused(refusal) => {
-                operation.record = self.decided_late(&operation, &request, Err(&refusal), snapshot, now);
-                if asking.name.is_empty() {
-                    return self.unknown(operation, now, fx);
+            Claim::Certificate { .. } => return self.unknown(operation, &claim, snapshot, now, fx),
+            Claim::Name(_) | Claim::Sasl => match decide_bound(snapshot, &own, None, now) {
+                Decision::Permitted(permit) => {
+                    amend(&mut operation, &own, Ok(&permit), snapshot);
+                    operation.permit = permit;
+                    None
                 }
-                // The answer must be the one to a wrong password (as for names that are DNs), down to its
-                // wording: the directory gives it.
-                asking.question = Question::Wrong;
-                self.identify(operation, asking, snapshot, fx);
-            }
-        }
-    }
-
-    /// The line of a bind for which more than the directory's word was needed.
-    fn decided_late(
-        &mut self,
-        operation: &Operation,
-        request: &Request<'_>,
-        decision: Result<&Permit, &Refusal>,
-        snapshot: &Snapshot,
-        now: Now,
-    ) -> Vec<u8> {
-        let (decision, reason, resources, grants) = match decision {
-            Ok(permit) if permit.monitored().is_some() => ("monitored", "not held", permit.resources(), &[][..]),
-            Ok(permit) if permit.rests_on().is_empty() => ("permitted", "standing access", permit.resources(), &[][..]),
-            Ok(permit) => ("permitted", "grant", permit.resources(), permit.rests_on()),
-            Err(refusal) => ("refused", refusal.reason, &refusal.missing[..], &[][..]),
+                Decision::Refused(refusal) => {
+                    amend(&mut operation, &own, Err(&refusal), snapshot);
+                    return match claim {
+                        // The answer must be the one to a wrong password (as for names that are DNs), down to
+                        // its wording: the directory gives it.
+                        Claim::Name(name) => {
+                            let claim = Claim::Name(Vec::new());
+                            let question = Question::Wrong(name);
+                            let asking = Box::new(Identifying { answer, authentication, claim, question });
+                            self.identify(operation, asking, snapshot, fx)
+                        }
+                        Claim::Sasl | Claim::Certificate { .. } => self.sasl_failed(operation, now, fx),
+                    };
+                }
+            },
         };
-        let resources = super::client::names(resources, snapshot);
-        let grants = grants.iter().map(|grant| -> &ActiveGrant { grant });
-        let mut line = self.line();
-        let verdict = Verdict { decision, reason: Some(reason), resources, grants };
-        record::begin(&mut line, &self.context(now, operation.client_id), request, &[], verdict);
-        line
+        fx.to_client.extend_from_slice(&answer);
+        operation.bytes += answer.len() as u64;
+        let identity = Identity { subject: Subject::Dn(own), authentication, certificate, permit: None };
+        self.finish_bind(operation, identity, now, fx);
     }
 
     /// Nobody knows who that is, or nobody is to be told.
-    fn unknown(&mut self, mut operation: Operation, now: Now, fx: &mut Effects) {
-        let text = "the directory does not say who this name is; bind with a DN";
+    fn unknown(&mut self, mut operation: Operation, claim: &Claim, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
+        let text = match claim {
+            Claim::Sasl if protects_bind(snapshot) => return self.sasl_failed(operation, now, fx),
+            Claim::Name(_) | Claim::Sasl => "the directory does not say who this name is; bind with a DN",
+            Claim::Certificate { .. } => {
+                "the directory does not let the gate act for the identity in the client certificate"
+            }
+        };
         let code = ResultCode::INVALID_CREDENTIALS;
         operation.bytes += Session::respond(fx, operation.client_id, tag::BIND_RESPONSE, code, text);
         self.finish(&mut operation, Some(code), now, fx);
@@ -229,19 +228,31 @@ impl Session {
     }
 
     /// The session is who the directory says.
-    pub(super) fn finish_bind(
-        &mut self,
-        mut operation: Operation,
-        subject: Subject,
-        authentication: &'static str,
-        now: Now,
-        fx: &mut Effects,
-    ) {
-        let authentication = if subject == Subject::Anonymous { "anonymous" } else { authentication };
+    pub(super) fn finish_bind(&mut self, mut operation: Operation, identity: Identity, now: Now, fx: &mut Effects) {
         self.finish(&mut operation, Some(ResultCode::SUCCESS), now, fx);
         let permit = Some(operation.permit).filter(|permit| !permit.rests_on().is_empty());
-        self.identity = Identity { subject, authentication, permit };
+        let authentication = match identity.subject {
+            Subject::Anonymous => "anonymous",
+            Subject::Dn(_) => identity.authentication,
+        };
+        self.identity = Identity { authentication, permit, ..identity };
     }
+}
+
+/// Writes into the line of a bind who that was, and what was decided then.
+fn amend(operation: &mut Operation, name: &Dn, decision: Result<&Permit, &Refusal>, snapshot: &Snapshot) {
+    let (decision, reason, resources, grants) = match decision {
+        Ok(permit) if permit.monitored().is_some() => ("monitored", Some("not held"), permit.resources(), &[][..]),
+        Ok(permit) if permit.resources().is_empty() => ("permitted", None, &[][..], &[][..]),
+        Ok(permit) if permit.rests_on().is_empty() => {
+            ("permitted", Some("standing access"), permit.resources(), &[][..])
+        }
+        Ok(permit) => ("permitted", Some("grant"), permit.resources(), permit.rests_on()),
+        Err(refusal) => ("refused", Some(refusal.reason), &refusal.missing[..], &[][..]),
+    };
+    let resources = super::client::names(resources, snapshot);
+    let grants = grants.iter().map(|grant| -> &ActiveGrant { grant });
+    record::amend(&mut operation.record, name, Verdict { decision, reason, resources, grants });
 }
 
 fn search(base: Dn, scope: SearchScope, attribute: &'static [u8]) -> SearchRequest<'static> {
@@ -255,4 +266,20 @@ fn search(base: Dn, scope: SearchScope, attribute: &'static [u8]) -> SearchReque
         filter: Filter::And(Vec::new()),
         attributes: vec![AttributeDescription(attribute)],
     }
+}
+
+/// Who the session becomes when the directory says success.
+pub(super) fn bind_purpose(bind: &BindRequest<'_>, was_named: bool) -> Purpose {
+    let authentication = bind.method();
+    let becomes = match (&bind.name, &bind.authentication) {
+        // RFC 4513 5.1.1.
+        (BindName::Dn(name), Authentication::Simple(_)) if name.is_root() => Some(Subject::Anonymous),
+        (BindName::Dn(name), Authentication::Simple(_)) => Some(Subject::Dn(name.clone())),
+        (BindName::Dn(_) | BindName::Other(_), _) => None,
+    };
+    let name = match bind.name {
+        BindName::Other(name) => name.to_vec(),
+        BindName::Dn(_) => Vec::new(),
+    };
+    Purpose::Bind { becomes, authentication, was_named, name }
 }

@@ -1,13 +1,14 @@
 //! Searches that may last for ever: sync, persistent search, notification. No decision outlives what it was made
 //! by, so these are decided upon again whenever anything changes: grants, policy, groups, the directory.
 
+use super::Identity;
 use super::client::{Message, redaction_of};
 use super::outstanding::{Again, Operation, Purpose};
 use crate::engine::access::{self, Asked, Decision, Permit, Snapshot};
 use crate::engine::ldap::control::Control;
 use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
 use crate::engine::ldap::request::Request;
-use crate::engine::policy::Subject;
+use crate::engine::redaction::Offered;
 use crate::engine::time::Now;
 use std::sync::Arc;
 
@@ -19,8 +20,8 @@ pub(super) fn again(sent: Message<'_>, permit: &Permit, snapshot: &Snapshot) -> 
     Again { frame, snapshot: snapshot.clone() }
 }
 
-/// Whether an operation may go on. `subject` is the session's.
-pub(super) fn still_holds(operation: &mut Operation, subject: &Subject, snapshot: &Snapshot, now: Now) -> bool {
+/// Whether an operation may go on. `identity` is the session's.
+pub(super) fn still_holds(operation: &mut Operation, identity: &Identity, snapshot: &Snapshot, now: Now) -> bool {
     let holds = operation.permit.renew(snapshot, now);
     let Some(again) = &mut operation.again else { return holds };
     if holds && is_as_it_was(&again.snapshot, snapshot) {
@@ -29,7 +30,8 @@ pub(super) fn still_holds(operation: &mut Operation, subject: &Subject, snapshot
     let Ok(envelope) = Envelope::parse_request(&again.frame) else { return false };
     let (Ok(controls), Ok(request)) = (envelope.controls(), Request::decode(&envelope)) else { return false };
     let Request::Search(search) = &request else { return false };
-    let asked = Asked { subject, request: &request, controls: &controls, now };
+    let Identity { subject, certificate, .. } = identity;
+    let asked = Asked { subject, request: &request, controls: &controls, now, certificate: certificate.as_ref() };
     let Decision::Permitted(permit) = access::decide(snapshot, &asked) else { return false };
     let Purpose::Search { redacts } = &mut operation.purpose else { return false };
     // What the directory runs cannot be changed: it goes on as it is, or not at all.
@@ -39,7 +41,7 @@ pub(super) fn still_holds(operation: &mut Operation, subject: &Subject, snapshot
     if !permit.replicates() || !same {
         return false;
     }
-    *redacts = redaction_of(&permit, search, None, snapshot);
+    *redacts = redaction_of(&permit, search, None, Offered::default(), snapshot);
     operation.permit = permit;
     again.snapshot = snapshot.clone();
     true

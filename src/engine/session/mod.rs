@@ -7,27 +7,32 @@
 mod client;
 mod effects;
 mod ending;
+mod external;
 mod identify;
 mod lasting;
 mod outstanding;
 mod pages;
 mod parts;
 mod referrals;
+mod sasl;
 mod search;
+mod towards;
 mod upstream;
 
 pub use client::Flow;
 pub use effects::{Effects, whole_messages};
+pub use external::Certificate;
 
 use super::access::Permit;
 use super::audit::record::{self, Outcome, RecordContext};
-use super::ldap::ResultCode;
 use super::ldap::message::ClientMessageId;
+use super::ldap::{Dn, ResultCode};
 use super::ldap::{response, tag};
 use super::policy::Subject;
 use super::time::Now;
 use outstanding::{Operation, Outstanding};
 use pages::Cursors;
+use sasl::Conversation;
 use std::sync::Arc;
 
 /// How many operations of one session may be in flight; past that, the client is not read.
@@ -51,15 +56,17 @@ pub struct Origin {
 #[derive(Debug)]
 struct Identity {
     subject: Subject,
-    /// How that was shown: `anonymous`, `simple`.
+    /// How that was shown: `anonymous`, `simple`, `sasl:` and the mechanism.
     authentication: &'static str,
+    /// The subject of the client certificate that showed it, where one did.
+    certificate: Option<Dn>,
     /// What the bind was permitted on, where that was a grant.
     permit: Option<Permit>,
 }
 
 impl Identity {
     fn nobody() -> Identity {
-        Identity { subject: Subject::Anonymous, authentication: "anonymous", permit: None }
+        Identity { subject: Subject::Anonymous, authentication: "anonymous", certificate: None, permit: None }
     }
 }
 
@@ -74,14 +81,37 @@ enum Link {
     Open,
 }
 
+/// Whom the directory takes the connection for.
+#[derive(Debug)]
+enum Bound {
+    /// Nobody: losing it loses nothing.
+    Nobody,
+    /// Somebody bound over it, or is about to: losing it loses an identity.
+    Somebody,
+    /// The gate's own account; what is said over it is said for this name (RFC 4370).
+    Asserted(Dn),
+}
+
+impl Bound {
+    fn has_name(&self) -> bool {
+        match self {
+            Bound::Nobody => false,
+            Bound::Somebody | Bound::Asserted(_) => true,
+        }
+    }
+}
+
 /// One client's session.
 #[derive(Debug)]
 pub struct Session {
     origin: Origin,
     identity: Identity,
     link: Link,
-    /// A bind with a name went over this connection: losing it loses an identity.
-    named: bool,
+    bound: Bound,
+    /// What a SASL bind has come to, while it is the client's turn.
+    conversation: Option<Conversation>,
+    /// What the client showed in the TLS handshake.
+    certificate: Option<Certificate>,
     /// Which directory server answers, for the log.
     server: Arc<str>,
     outstanding: Outstanding,
@@ -103,7 +133,9 @@ impl Session {
             origin,
             identity: Identity::nobody(),
             link: Link::None,
-            named: false,
+            bound: Bound::Nobody,
+            conversation: None,
+            certificate: None,
             server: "".into(),
             outstanding: Outstanding::default(),
             cursors: Cursors::default(),
@@ -119,7 +151,7 @@ impl Session {
         &self.identity.subject
     }
 
-    /// How the subject was shown: `anonymous` or `simple`.
+    /// How the subject was shown: `anonymous`, `simple`, or `sasl:` and the mechanism.
     pub fn authentication(&self) -> &'static str {
         self.identity.authentication
     }
@@ -163,6 +195,11 @@ impl Session {
         self.origin.tls = Some(description);
     }
 
+    /// The client showed this certificate in the handshake, and it was found to be good.
+    pub fn client_certificate(&mut self, certificate: Certificate) {
+        self.certificate = Some(certificate);
+    }
+
     fn context(&self, now: Now, message_id: impl Into<Option<ClientMessageId>>) -> RecordContext<'_> {
         RecordContext {
             now,
@@ -171,6 +208,7 @@ impl Session {
             tls: self.origin.tls.as_deref().unwrap_or("none"),
             subject: &self.identity.subject,
             authentication: self.identity.authentication,
+            certificate: self.identity.certificate.as_ref(),
             message_id: message_id.into(),
         }
     }
@@ -227,7 +265,8 @@ impl Session {
     fn become_nobody(&mut self, fx: &mut Effects) {
         self.identity = Identity::nobody();
         self.cursors.clear();
-        if self.named {
+        self.conversation = None;
+        if self.bound.has_name() {
             self.unlink(fx);
         }
     }
@@ -235,7 +274,8 @@ impl Session {
     /// Gives the connection to the directory up, and what was to be sent over it.
     fn unlink(&mut self, fx: &mut Effects) {
         self.link = Link::None;
-        self.named = false;
+        self.bound = Bound::Nobody;
+        self.conversation = None;
         fx.to_upstream.clear();
         fx.connect = false;
         fx.drop_upstream = true;

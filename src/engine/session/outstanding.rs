@@ -3,10 +3,12 @@
 use super::identify::Identifying;
 use super::pages::Page;
 use super::parts::Parts;
+use super::sasl::Conversation;
 use crate::engine::access::{DirectoryFacts, Permit, Snapshot};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::message::{ClientMessageId, UpstreamMessageId};
 use crate::engine::policy::{Policy, Subject};
+use crate::engine::redaction::Offered;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +23,8 @@ pub(super) enum Purpose {
     /// Takes over the identity on success; `becomes` is `None`: asks the directory first who that is.
     /// `was_named`: the connection had a name before. `name`: what was bound with, where it is not a DN.
     Bind { becomes: Option<Subject>, authentication: &'static str, was_named: bool, name: Vec<u8> },
+    /// A step of a SASL bind.
+    Sasl(Conversation),
     /// Asks who that is.
     Identify(Box<Identifying>),
 }
@@ -36,6 +40,8 @@ pub(super) struct Redacts {
     pub(super) alias_base: Option<Dn>,
     /// Where the directory is asked more than once.
     pub(super) parts: Option<Box<Parts>>,
+    /// What the rootDSE says of SASL mechanisms.
+    pub(super) offered: Offered,
 }
 
 /// While more octets of requests than this are kept for parts that come later, the client is not read.
@@ -76,7 +82,7 @@ impl Operation {
     pub(super) fn is_cut(&self) -> bool {
         match self.purpose {
             Purpose::Search { .. } => true,
-            Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify(_) => false,
+            Purpose::Relay | Purpose::Bind { .. } | Purpose::Sasl(_) | Purpose::Identify(_) => false,
         }
     }
 
@@ -84,14 +90,22 @@ impl Operation {
     pub(super) fn parts(&self) -> Option<&Parts> {
         match &self.purpose {
             Purpose::Search { redacts: Some(redacts) } => redacts.parts.as_deref(),
-            Purpose::Search { redacts: None } | Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify(_) => None,
+            Purpose::Search { redacts: None }
+            | Purpose::Relay
+            | Purpose::Bind { .. }
+            | Purpose::Sasl(_)
+            | Purpose::Identify(_) => None,
         }
     }
 
     pub(super) fn parts_mut(&mut self) -> Option<&mut Parts> {
         match &mut self.purpose {
             Purpose::Search { redacts: Some(redacts) } => redacts.parts.as_deref_mut(),
-            Purpose::Search { redacts: None } | Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify(_) => None,
+            Purpose::Search { redacts: None }
+            | Purpose::Relay
+            | Purpose::Bind { .. }
+            | Purpose::Sasl(_)
+            | Purpose::Identify(_) => None,
         }
     }
 

@@ -7,9 +7,7 @@ use crate::engine::ldap::ResultCode;
 use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::control::{self, Control, oid};
 use crate::engine::ldap::filter::Filter;
-use crate::engine::ldap::message::{self, UpstreamMessageId};
 use crate::engine::ldap::request::{Request, SearchRequest, SearchScope};
-use crate::engine::ldap::tag;
 use crate::engine::redaction::Stages;
 use sha2::{Digest as _, Sha256};
 
@@ -124,18 +122,14 @@ impl Parts {
         self.stages.get(self.at).is_some_and(|stage| stage.probe)
     }
 
-    /// Appends the request that comes next.
-    pub(super) fn write(&mut self, id: UpstreamMessageId, out: &mut Vec<u8>) {
-        let Some(stage) = self.stages.get(self.at) else { return };
-        let mut controls = None;
+    /// The request that comes next: its body, and the content of its controls.
+    pub(super) fn request(&mut self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let stage = self.stages.get(self.at)?;
+        let mut controls = self.controls.clone();
         if let Some(page) = self.page.as_mut().filter(|_| !stage.probe) {
-            let mut all = self.controls.clone();
-            page.write_control(&mut all);
-            controls = Some(all);
+            page.write_control(&mut controls);
         }
-        let controls = controls.as_deref().unwrap_or(&self.controls);
-        let controls = Some(controls).filter(|controls| !controls.is_empty());
-        message::write_message(out, id.0, tag::SEARCH_REQUEST, &stage.body, controls);
+        Some((stage.body.to_vec(), controls))
     }
 
     /// The directory has answered the request that ran.

@@ -5,6 +5,7 @@ use super::client::Message;
 use super::outstanding::{Operation, Purpose};
 use super::pages::{Ahead, Cursor, Page};
 use super::parts::{Next, Parts};
+use super::towards::Word;
 use super::upstream::pass;
 use super::{Effects, Session};
 use crate::engine::access::{Permit, Refusal, Snapshot};
@@ -15,7 +16,7 @@ use crate::engine::ldap::paged::PagedResults;
 use crate::engine::ldap::request::{Request, SearchRequest};
 use crate::engine::ldap::response::{self, ResultView};
 use crate::engine::ldap::{Dn, ResultCode, tag};
-use crate::engine::redaction::{Look, Stages};
+use crate::engine::redaction::{self, Look, Stages};
 use crate::engine::time::Now;
 
 const OLD_COOKIE: &str = "the paged results cookie is invalid, or old: search again";
@@ -85,10 +86,9 @@ impl Session {
         now: Now,
         fx: &mut Effects,
     ) {
-        let upstream_id = self.outstanding.next_id();
         let forwarded: Vec<_> = permit.controls(sent.controls).collect();
-        message::write_request(&mut fx.to_upstream, upstream_id, request, &forwarded);
-        self.track(upstream_id, sent, permit, None, snapshot, now, fx);
+        let upstream_id = self.tell(Word::Request(request, &forwarded), fx);
+        self.track(upstream_id, sent, permit, None, snapshot, now);
     }
 
     /// Asks the directory for the part that comes next.
@@ -97,12 +97,10 @@ impl Session {
             let text = "this connection has asked for all that it can";
             return self.end_search(operation, ResultCode::BUSY, text, now, fx);
         }
-        operation.upstream_id = self.outstanding.next_id();
-        let id = operation.upstream_id;
-        if let Some(parts) = operation.parts_mut() {
-            parts.write(id, &mut fx.to_upstream);
+        if let Some((body, controls)) = operation.parts_mut().and_then(Parts::request) {
+            operation.upstream_id = self.tell(Word::Search(&body, &controls), fx);
         }
-        self.push(operation, fx);
+        self.outstanding.push(operation);
     }
 
     /// The directory has answered a part.
@@ -291,6 +289,9 @@ fn judge(operation: &mut Operation, stage: usize, body: &[u8]) -> Judged {
         return Judged::No;
     };
     cut.apply(&mut found);
+    if operation.permit.redaction().is_root_dse() {
+        redaction::rewrite_mechanisms(&mut found, redacts.offered);
+    }
     let mut changed = Vec::with_capacity(body.len());
     found.write_body(&mut changed);
     Judged::Changed(changed)

@@ -1,10 +1,10 @@
 //! What the directory sends: matched to its operation, redacted, passed on under the client's id.
 
-use super::identify::Identifying;
+use super::identify::{Claim, Identifying};
 use super::outstanding::{Operation, Purpose};
 use super::referrals::pass_reference;
 use super::search::{Counted, entry_found, tells_through_alias};
-use super::{Effects, Identity, Link, Session};
+use super::{Bound, Effects, Identity, Link, Session};
 use crate::engine::access::{self, Asked, Decision, Snapshot};
 use crate::engine::ldap::dn::Dn;
 use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
@@ -28,7 +28,8 @@ impl Session {
     /// No directory server could be reached: what waited for one is answered, the session goes on.
     pub fn on_upstream_failed(&mut self, now: Now, fx: &mut Effects) {
         self.link = Link::None;
-        self.named = false;
+        self.bound = Bound::Nobody;
+        self.conversation = None;
         self.cursors.clear();
         fx.to_upstream.clear();
         self.answer_all(ResultCode::UNAVAILABLE, "the directory cannot be reached", now, fx);
@@ -40,9 +41,10 @@ impl Session {
         if self.closed {
             return;
         }
-        let named = self.named;
+        let named = self.bound.has_name();
         self.link = Link::None;
-        self.named = false;
+        self.bound = Bound::Nobody;
+        self.conversation = None;
         self.cursors.clear();
         fx.to_upstream.clear();
         if named && !self.binding {
@@ -75,7 +77,7 @@ impl Session {
                         self.limit_reached(id, now, fx);
                     }
                 }
-                Purpose::Relay | Purpose::Bind { .. } => self.on_upstream_garbage(now, fx),
+                Purpose::Relay | Purpose::Bind { .. } | Purpose::Sasl(_) => self.on_upstream_garbage(now, fx),
             },
             tag::INTERMEDIATE_RESPONSE if is_sync_info(operation, &envelope) => pass(operation, &envelope, fx),
             // Nothing else that is let through has intermediate responses: what one says is not understood.
@@ -139,6 +141,7 @@ impl Session {
             }
             Purpose::Relay | Purpose::Search { .. } => self.answered(operation, envelope, &view, snapshot, now, fx),
             Purpose::Bind { .. } => self.bound(operation, envelope, &view, snapshot, now, fx),
+            Purpose::Sasl(_) => self.sasl_answered(operation, envelope, &view, snapshot, now, fx),
             Purpose::Identify(_) => self.identified(operation, envelope, &view, snapshot, now, fx),
         }
     }
@@ -188,7 +191,7 @@ impl Session {
         if view.code != ResultCode::SUCCESS {
             // RFC 4511 4.2.1 says that a failed bind leaves nobody. A connection that had a name
             // before is given up all the same, so that this need not be believed.
-            self.named = was_named;
+            self.bound = if was_named { Bound::Somebody } else { Bound::Nobody };
             self.answered(operation, envelope, view, snapshot, now, fx);
             return self.become_nobody(fx);
         }
@@ -196,14 +199,15 @@ impl Session {
             let mut answer = Vec::new();
             let id = operation.client_id.0;
             message::write_message(&mut answer, id, envelope.tag, envelope.body, envelope.controls);
-            return self.identify(operation, Identifying::new(answer, authentication, name), snapshot, fx);
+            let asking = Identifying::new(answer, authentication, Claim::Name(name));
+            return self.identify(operation, asking, snapshot, fx);
         };
         if !operation.permit.still_holds(snapshot, now) {
             self.outstanding.push_again(operation);
             return self.disconnect(ResultCode::INSUFFICIENT_ACCESS_RIGHTS, "the grant has ended", now, fx);
         }
         pass(&mut operation, envelope, fx);
-        self.finish_bind(operation, subject, authentication, now, fx);
+        self.finish_bind(operation, Identity { subject, authentication, certificate: None, permit: None }, now, fx);
     }
 
     /// Whether a name in an answer may be shown.
@@ -231,7 +235,8 @@ impl Session {
             filter: Filter::Present(AttributeDescription(b"objectClass")),
             attributes: Vec::new(),
         });
-        let asked = Asked { subject: &self.identity.subject, request: &search, controls: &[], now };
+        let Identity { subject, certificate, .. } = &self.identity;
+        let asked = Asked { subject, request: &search, controls: &[], now, certificate: certificate.as_ref() };
         matches!(access::decide(snapshot, &asked), Decision::Permitted(_))
     }
 }

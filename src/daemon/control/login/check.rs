@@ -57,7 +57,13 @@ fn may_bind(control: &Control, subject: &Dn, password: &str) -> bool {
         authentication: Authentication::Simple(password.as_bytes()),
     });
     let snapshot = control.shared.snapshot.load_full();
-    let asked = Asked { subject: &Subject::Anonymous, request: &request, controls: &[], now: control.clock.now() };
+    let asked = Asked {
+        subject: &Subject::Anonymous,
+        request: &request,
+        controls: &[],
+        now: control.clock.now(),
+        certificate: None,
+    };
     match decide(&snapshot, &asked) {
         Decision::Permitted(_) => true,
         Decision::Refused(_) => false,

@@ -15,10 +15,9 @@ pub(super) use secrets::CodeError;
 pub(super) use throttle::Place;
 pub(super) use tokens::{Found, TokenHash};
 
-use crate::config::{CertificateSubject, ControlPort};
+use crate::config::ControlPort;
 use crate::engine::Now;
 use crate::engine::ldap::Dn;
-use crate::engine::workflow::authority::subject_by;
 use arc_swap::ArcSwap;
 use secrets::Secrets;
 use std::io;
@@ -101,13 +100,7 @@ impl Logins {
     pub(super) fn subject_of_certificate(&self, certificate: &[u8]) -> Option<Dn> {
         let settings = self.settings.load();
         let pattern = settings.certificate_subject.as_ref()?;
-        if pattern == CertificateSubject::WHOLE {
-            return crate::daemon::certificate::subject(certificate);
-        }
-        let (_, rest) = pattern.split_once('{')?;
-        let (attribute, _) = rest.split_once('}')?;
-        let value = crate::daemon::certificate::subject_value(certificate, attribute)?;
-        subject_by(pattern, &format!("{{{attribute}}}"), &value)
+        crate::daemon::certificate::name_by(pattern, certificate)
     }
 
     /// Takes a code of the subject's second factor; a login that it came with is stepped up.

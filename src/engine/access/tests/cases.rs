@@ -173,8 +173,12 @@ fn binds() {
         -           : bind-empty uid=root,ou=admins,dc=x       -> 53
         -           : bind-other-empty bert@x                  -> 53
         -           : bind-v2 uid=bert,ou=people,dc=x          -> 2
-        -           : bind-sasl EXTERNAL                       -> 7
-        -           : bind-sasl PLAIN                          -> 7
+        # Who that is, and whether they may, is decided when the directory has said it.
+        -           : bind-sasl EXTERNAL                       -> ok
+        -           : bind-sasl PLAIN                          -> ok
+        -           : bind-sasl plain                          -> ok
+        -           : bind-sasl SCRAM-SHA-256-PLUS             -> 7
+        -           : bind-sasl ANONYMOUS                      -> 7
         -           : bind-choice                              -> 7
         # Names outside of the trees can be somebody, too.
         -           : bind cn=manager                          -> ok
@@ -278,7 +282,8 @@ fn other_trees() {
         || policy(POLICY),
         |snapshot| {
             let subschema = snapshot.directory.subschema.clone();
-            snapshot.directory = Arc::new(DirectoryFacts { naming_contexts: vec![], subschema });
+            snapshot.directory =
+                Arc::new(DirectoryFacts { naming_contexts: vec![], subschema, proxied_authorization: false });
         },
     );
 }
@@ -328,7 +333,7 @@ fn monitoring() {
         bert        : search sub ou=people,dc=x ?1.2.3.4       -> ok
         bert        : extended 1.2.3.4                         -> 2
         -           : bind-empty uid=bert,ou=people,dc=x       -> 53
-        -           : bind-sasl EXTERNAL                       -> 7
+        -           : bind-sasl OTP                            -> 7
         bert        : search sub cn=config                     -> 32
         ",
         monitor,

@@ -159,7 +159,11 @@ pub(super) fn snapshot(policy: Policy, grants: impl IntoIterator<Item = Arc<Acti
         policy: Arc::new(policy),
         grants: Arc::new(grants.into_iter().collect::<ActiveGrants>()),
         groups: Arc::new(Groups { members: HashMap::from([(dn("cn=clerks,ou=groups,dc=x"), membership)]) }),
-        directory: Arc::new(DirectoryFacts { naming_contexts: vec![dn("dc=x")], subschema: Some(dn("cn=subschema")) }),
+        directory: Arc::new(DirectoryFacts {
+            naming_contexts: vec![dn("dc=x")],
+            subschema: Some(dn("cn=subschema")),
+            proxied_authorization: false,
+        }),
         recording: true,
     }
 }
@@ -323,7 +327,10 @@ fn search(scope: &str, base: &str, deref: DerefAliases) -> Request<'static> {
 }
 
 pub(super) fn decision(snapshot: &Snapshot, subject: &Subject, operation: &Operation, now: Now) -> Decision {
-    decide(snapshot, &Asked { subject, request: &operation.request, controls: &operation.controls, now })
+    decide(
+        snapshot,
+        &Asked { subject, request: &operation.request, controls: &operation.controls, now, certificate: None },
+    )
 }
 
 /// A decision as the tables write it: `ok`, with the roles it rests on, `hides`, `hides-elsewhere` (what a

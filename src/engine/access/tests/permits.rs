@@ -189,7 +189,7 @@ fn resources_are_told() {
 fn explanations_say_why() {
     let (snapshot, anna) = snapshot_for(policy(POLICY), "anna+reader");
     let operation = operation("modify cn=a,ou=payroll,dc=x");
-    let asked = Asked { subject: &anna, request: &operation.request, controls: &[], now: now() };
+    let asked = Asked { subject: &anna, request: &operation.request, controls: &[], now: now(), certificate: None };
     let explanation = explain(&snapshot, &asked);
     assert!(matches!(explanation.decision, Decision::Refused(_)));
     let told: Vec<_> = explanation
@@ -203,7 +203,7 @@ fn explanations_say_why() {
     assert_eq!(told, [("writes", false, "editor writer".to_owned()), ("payroll", false, "editor owner".to_owned())]);
 
     let operation = super::dsl::operation("search sub dc=x");
-    let asked = Asked { subject: &anna, request: &operation.request, controls: &[], now: now() };
+    let asked = Asked { subject: &anna, request: &operation.request, controls: &[], now: now(), certificate: None };
     let explanation = explain(&snapshot, &asked);
     assert!(matches!(explanation.decision, Decision::Permitted(_)));
     let held = |name: &str| {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-const FIELDS: &str = "seq time session connection_from tls subject authentication message_id operation target scope \
+const FIELDS: &str = "seq time session connection_from tls subject authentication certificate message_id operation target scope \
                       filter attributes controls changes decision reason resources role grant request upstream result \
                       entries withheld bytes duration_us";
 const SECRET: &str = "s3cret-Passw0rd";
@@ -23,6 +23,7 @@ fn context(subject: &Subject) -> RecordContext<'_> {
         tls: "TLSv1.3 TLS_AES_256_GCM_SHA384",
         subject,
         authentication: "simple",
+        certificate: None,
         message_id: Some(ClientMessageId(3)),
     }
 }
@@ -112,7 +113,7 @@ fn a_search_in_full() {
     assert_eq!(
         text,
         r#"{"seq":1,"time":"2026-11-20T17:48:13.000412Z","session":"17","connection_from":"[::1]:40022","#.to_owned()
-            + r#""tls":"TLSv1.3 TLS_AES_256_GCM_SHA384","subject":"anonymous","authentication":"simple","message_id":3,"#
+            + r#""tls":"TLSv1.3 TLS_AES_256_GCM_SHA384","subject":"anonymous","authentication":"simple","certificate":null,"message_id":3,"#
             + r#""operation":"search","target":"","scope":"subtree","filter":"(uid=al\"ice\\0a)","attributes":["cn","*"],"#
             + r#""controls":["1.2.840.113556.1.4.319 critical","2.16.840.1.113730.3.4.2"],"changes":null,"#
             + r#""decision":"permitted","reason":"grant","resources":["payroll","writes"],"role":"reader,editor","#

@@ -4,6 +4,7 @@ mod binding;
 mod ending;
 mod flow;
 mod paging;
+mod sasl;
 
 use super::*;
 use crate::engine::access::{DirectoryFacts, Snapshot};
@@ -67,7 +68,11 @@ impl World {
             resource("robot", ROBOT, [OperationKind::Bind].into_iter().collect()),
         ];
         let policy = Policy::new(Mode::Enforce, RefusalStyle::Explain, resources, Vec::new(), Vec::new());
-        let directory = DirectoryFacts { naming_contexts: vec![dn(BASE)], subschema: Some(dn("cn=subschema")) };
+        let directory = DirectoryFacts {
+            naming_contexts: vec![dn(BASE)],
+            subschema: Some(dn("cn=subschema")),
+            proxied_authorization: false,
+        };
         let snapshot = Snapshot {
             policy: policy.into(),
             grants: ActiveGrants::new().into(),
