@@ -239,7 +239,7 @@ fn open_page<E>(
 
 /// Whether an answer says that what an alias leads to is not there. Were it there and hidden, the search would find
 /// nothing and say no more: so it says no more of what is not there, too.
-pub(super) fn tells_through_alias(operation: &Operation, view: &ResultView<'_>) -> bool {
+pub(super) fn tells_through_alias(operation: &Operation, envelope: &Envelope<'_>, view: &ResultView<'_>) -> bool {
     let Purpose::Search { redacts: Some(redacts) } = &operation.purpose else { return false };
     let Some(base) = &redacts.alias_base else { return false };
     match view.code {
@@ -247,6 +247,13 @@ pub(super) fn tells_through_alias(operation: &Operation, view: &ResultView<'_>) 
         // Where no alias was followed, what was found on the way lies above the base.
         ResultCode::NO_SUCH_OBJECT if !view.matched_dn.is_empty() => {
             Dn::parse(view.matched_dn).map_or(true, |matched| !base.is_within(&matched))
+        }
+        // That there are controls says that there was a search. A page with more behind it has a cookie.
+        ResultCode::SUCCESS if operation.entries == 0 => {
+            let more = |control: &Control<'_>| {
+                control.oid == oid::PAGED_RESULTS && control.value.is_some_and(|value| !value.ends_with(b"\x04\x00"))
+            };
+            envelope.controls().is_ok_and(|controls| !controls.is_empty() && !controls.iter().any(more))
         }
         _ => false,
     }

@@ -155,7 +155,7 @@ impl Session {
         now: Now,
         fx: &mut Effects,
     ) {
-        if tells_through_alias(&operation, view) {
+        if tells_through_alias(&operation, envelope, view) {
             operation.bytes +=
                 Session::respond(fx, operation.client_id, operation.response_tag, ResultCode::SUCCESS, "");
             return self.finish(&mut operation, Some(ResultCode::SUCCESS), now, fx);

@@ -101,7 +101,9 @@ impl Second {
         let _ = connection.write_all(&sent);
         let mut marked = false;
         understood.open = loop {
-            let answered = |id: i32| understood.answers.iter().any(|(found, ..)| [id, 0].contains(found));
+            let answered = |id: i32| {
+                understood.answers.iter().any(|(found, tag, _)| [id, 0].contains(found) && ![0x64, 0x73].contains(tag))
+            };
             if marked && answer.is_none_or(answered) {
                 break true;
             }

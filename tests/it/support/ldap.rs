@@ -343,6 +343,15 @@ impl Client {
         matches!(result, Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut))
     }
 
+    /// Whether the server has closed, as far as can be seen without waiting.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        let mut octet = [0; 1];
+        self.socket().set_nonblocking(true).expect("a mode");
+        let peeked = self.socket().peek(&mut octet);
+        self.socket().set_nonblocking(false).expect("a mode");
+        matches!(peeked, Ok(0)) || matches!(peeked, Err(e) if e.kind() != ErrorKind::WouldBlock)
+    }
+
     /// The next message, which must answer `id`.
     #[track_caller]
     pub(crate) fn receive_for(&mut self, id: i32) -> Message {
