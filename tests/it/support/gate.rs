@@ -191,6 +191,7 @@ socket = {socket:?}
 local_subject = "{local}"
 act_as = ["local:{user}"]
 trust_act_as = true
+max_pending = 1000
 administrators = ["dn:{administrator}"]
 auditors = ["group:cn=security,ou=groups,{BASE}"]
 {control_lines}
