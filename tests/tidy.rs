@@ -57,6 +57,16 @@ const EXCEPTIONS: &[(&str, &str)] = &[
     // A permit carries the redaction that the decision computed; carrying it out is redaction's.
     ("engine::access", "engine::redaction::Redaction"),
     ("engine::access", "engine::redaction::HiddenRegion"),
+    ("engine::access", "engine::redaction::Asserted"),
+    ("engine::access", "engine::redaction::Key"),
+    ("engine::access", "engine::redaction::Look"),
+    ("engine::access", "engine::redaction::Stage"),
+    ("engine::access", "engine::redaction::Stages"),
+    ("engine::access", "engine::redaction::Ways"),
+    ("engine::access", "engine::redaction::asserted"),
+    ("engine::access", "engine::redaction::counts"),
+    ("engine::access", "engine::redaction::counts_children"),
+    ("engine::access", "engine::redaction::follows"),
 ];
 
 /// The crates that the pure core may use. Its tests may use any.

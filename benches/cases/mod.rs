@@ -38,6 +38,7 @@ pub(crate) fn snapshot(grants: u32) -> Snapshot {
         base: dn(&format!("ou=unit-{n},ou=protected,dc=example,dc=com")),
         scope: ResourceScope::Subtree,
         operations: OperationSet::all(),
+        attributes: None,
     };
     let grant = |n: u32| {
         Arc::new(ActiveGrant {
@@ -52,6 +53,7 @@ pub(crate) fn snapshot(grants: u32) -> Snapshot {
                 resource: ResourceIndex(n % RESOURCES),
                 operations: OperationSet::all(),
                 base: None,
+                attributes: None,
             }],
         })
     };
@@ -162,6 +164,7 @@ pub(crate) fn write_record(out: &mut Vec<u8>, now: Now, subject: &Subject, reque
         result: Some(ResultCode::SUCCESS),
         entries: 1,
         withheld: 0,
+        cut: 0,
         bytes: 412,
         duration: Duration::from_micros(317),
     };

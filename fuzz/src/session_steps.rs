@@ -76,6 +76,7 @@ impl World {
             base: dn(base),
             scope: ResourceScope::Subtree,
             operations,
+            attributes: None,
         };
         let robot = [OperationKind::Bind].into_iter().collect();
         let resources = vec![resource("payroll", PAYROLL, OperationSet::all()), resource("robot", NAMES[3], robot)];
@@ -291,8 +292,12 @@ impl World {
     }
 
     fn grant(&self, subject: Dn) -> ActiveGrant {
-        let opens =
-            [0, 1].map(|at| Opening { resource: ResourceIndex(at), operations: OperationSet::all(), base: None });
+        let opens = [0, 1].map(|at| Opening {
+            resource: ResourceIndex(at),
+            operations: OperationSet::all(),
+            base: None,
+            attributes: None,
+        });
         ActiveGrant {
             id: format!("g{}", self.grants).into(),
             request: "r".into(),

@@ -171,6 +171,7 @@ fn scope(scope: &Scope) -> Vec<ScopeView> {
         base: entry.base.text().to_owned(),
         scope: reach_word(entry.reach).to_owned(),
         operations: entry.operations.iter().map(|kind| kind.name().to_owned()).collect(),
+        attributes: entry.attributes.as_ref().map(|names| names.iter().map(str::to_owned).collect()),
         permanent: entry.permanent().into_iter().map(str::to_owned).collect(),
     };
     scope.0.iter().map(view).collect()

@@ -13,6 +13,9 @@ pub struct ScopeView {
     pub scope: String,
     /// The operations it opens.
     pub operations: Vec<String>,
+    /// Only these attributes; absent: the entries as such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<Vec<String>>,
     /// What in it has effects that outlast the grant (e.g. writing `member`), for a person to read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub permanent: Vec<String>,

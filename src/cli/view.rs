@@ -124,14 +124,16 @@ pub(super) fn scope(lines: &[ScopeView], permanent: bool, width: Option<usize>) 
     text
 }
 
-/// A scope line's entries in words.
+/// A scope line's entries in words, and which attributes of them.
 fn entries(line: &ScopeView) -> String {
-    match line.scope.as_str() {
+    let of = line.attributes.as_ref().map(|names| format!("{} of ", names.join(", "))).unwrap_or_default();
+    let entries = match line.scope.as_str() {
         "base" => format!("only {}", line.base),
         "one" => format!("directly below {}", line.base),
         "subtree" => format!("{} and all below", line.base),
         other => format!("{} ({other})", line.base),
-    }
+    };
+    of + &entries
 }
 
 /// A scope in one cell of a table.

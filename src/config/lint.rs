@@ -210,7 +210,8 @@ fn opens(found: &mut Found<'_>, role: &Role) {
         }
         let base = allow.base.as_ref().unwrap_or(&resource.base);
         for (at, other) in policy.indexed() {
-            if other.scope != ResourceScope::Subtree || !base.is_within(&other.base) {
+            // Whether attributes are touched is the operation's to say.
+            if other.attributes.is_some() || other.scope != ResourceScope::Subtree || !base.is_within(&other.base) {
                 continue;
             }
             let held = |kind| role.allow.iter().any(|allow| covers(allow, at, base, kind));

@@ -7,6 +7,7 @@ use super::suggest::nearest;
 use super::value::{FromText, Name, one_of};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::sasl::{Mechanism, Mechanisms};
+use crate::engine::policy::attributes::AttributeNames;
 use crate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
 use crate::engine::policy::role::{Allow, Role, SecondFactor};
 use crate::engine::policy::selector::Selector;
@@ -151,9 +152,9 @@ fn resource(section: Section<'_>, name: Option<Arc<str>>) -> Option<Resource> {
     let base = section.required::<Dn>("base", "\"ou=payroll,dc=example,dc=com\"");
     let scope = section.optional::<ResourceScope>("scope").map_or(ResourceScope::Subtree, |found| found.value);
     let operations = operations(&section).unwrap_or_else(OperationSet::all);
-    section.not_yet("attributes", "attribute resources are");
+    let attributes = attributes(&section);
     section.finish();
-    Some(Resource { name: name?, base: base?.value, scope, operations })
+    Some(Resource { name: name?, base: base?.value, scope, operations, attributes: attributes? })
 }
 
 fn standing(section: Section<'_>, known: &Known<'_>, around: Around) -> Option<Standing> {
@@ -252,7 +253,7 @@ fn allow(section: &Section<'_>, known: &Known<'_>) -> Option<Vec<Allow>> {
     let read = lines.into_iter().map(|line| {
         let opened = known.opened(&line);
         let base = line.optional::<Dn>("base");
-        line.not_yet("attributes", "attribute resources are");
+        let attributes = attributes(&line);
         if let (Some((_, Some(resource), _)), Some(base)) = (&opened, &base)
             && !base.value.is_surely_within(&resource.base)
         {
@@ -261,7 +262,7 @@ fn allow(section: &Section<'_>, known: &Known<'_>) -> Option<Vec<Allow>> {
         }
         line.finish();
         let (resource, _, operations) = opened?;
-        Some(Allow { resource, operations, base: base.map(|base| base.value) })
+        Some(Allow { resource, operations, base: base.map(|base| base.value), attributes: attributes? })
     });
     // Every line is read before one that is wrong ends it.
     read.collect::<Vec<_>>().into_iter().collect()
@@ -296,6 +297,23 @@ pub(super) fn pattern(section: &Section<'_>, key: &str, found: &Located<String>)
         Err(error) => {
             let message = format!("{key}: {:?} is not a regular expression: {error}", found.value);
             section.problem(found.at, format!("{message}; write it like \"^HR-[0-9]+$\""));
+            None
+        }
+    }
+}
+
+/// `attributes`; `None` where it is wrong, `Some(None)` where it was left out.
+fn attributes(section: &Section<'_>) -> Option<Option<AttributeNames>> {
+    if !section.has("attributes") {
+        section.list::<String>("attributes");
+        return Some(None);
+    }
+    let list = section.list::<String>("attributes")?;
+    match AttributeNames::new(list.value.iter().map(|name| &name.value)) {
+        Ok(names) => Some(Some(names)),
+        Err(error) => {
+            let message = format!("{error}; write it like [\"userPassword\", \"sambaNTPassword\"]");
+            section.problem(list.at, format!("attributes: {message}, or leave it out for whole entries"));
             None
         }
     }

@@ -225,13 +225,6 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A key that is planned and does nothing yet: says so, rather than that it is unknown.
-    pub(super) fn not_yet(&self, key: &'static str, what: &str) {
-        if let Some(at) = self.forbidden(key) {
-            self.problem(at, format!("{key}: {what} not supported yet; leave it out"));
-        }
-    }
-
     /// Where a key stands that is recognised only to say what to write instead.
     pub(super) fn forbidden(&self, key: &'static str) -> Option<usize> {
         self.later.borrow_mut().push(key);

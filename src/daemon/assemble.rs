@@ -8,6 +8,9 @@ use super::upstream::{Directory, Security, Server, UpstreamStream};
 use crate::config::{self, Config, Transport};
 use crate::engine::access::{DirectoryFacts, Snapshot};
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::attribute::AttributeDescription;
+use crate::engine::policy::Policy;
+use crate::engine::policy::attributes::AttributeNames;
 use crate::engine::workflow::Authority;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
@@ -98,6 +101,8 @@ pub(super) struct OwnQuestions {
     pub(super) unheard: Option<Arc<str>>,
     /// Whether the directory was read once.
     pub(super) read: watch::Sender<bool>,
+    /// Of the schema that decisions are made by.
+    pub(super) fingerprint: Option<u64>,
 }
 
 impl Source for OwnQuestions {
@@ -135,6 +140,8 @@ impl Source for OwnQuestions {
         self.unheard = None;
         let configured = self.config.load().directory.naming_contexts.clone();
         let wanted = self.groups();
+        // The same schema again is no reason for another policy.
+        let schema = reading.schema.filter(|read| self.fingerprint.replace(read.fingerprint) != Some(read.fingerprint));
         self.gate.shared.update(|snapshot| {
             let mut groups = reading.groups;
             // One that could not be read this time is believed for as long as it is fresh.
@@ -147,14 +154,37 @@ impl Source for OwnQuestions {
             if let Some(naming_contexts) = configured {
                 facts.naming_contexts = naming_contexts;
             }
-            Snapshot { directory: Arc::new(facts), groups: Arc::new(groups), ..snapshot.clone() }
+            let policy = match &schema {
+                Some(read) => Arc::new(snapshot.policy.with_schema(Arc::clone(&read.schema))),
+                None => Arc::clone(&snapshot.policy),
+            };
+            Snapshot { policy, directory: Arc::new(facts), groups: Arc::new(groups), ..snapshot.clone() }
         });
+        if schema.is_some() {
+            warn_of_strangers(&self.gate.shared.snapshot.load().policy);
+        }
         self.read.send_replace(true);
     }
 
     async fn changed(&mut self) {
         if self.reloads.changed().await.is_err() {
             std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Says which attributes of the policy the directory does not have: a typing error protects nothing.
+pub(super) fn warn_of_strangers(policy: &Policy) {
+    for resource in &policy.resources {
+        for name in resource.attributes.iter().flat_map(AttributeNames::iter) {
+            if policy.schema().canonical(AttributeDescription(name.as_bytes())).is_none() {
+                let resource = &*resource.name;
+                tracing::warn!(
+                    resource,
+                    attribute = name,
+                    "an attribute of a resource is not in the directory's schema"
+                );
+            }
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What the gate itself reads from the directory, with its service account: what is reachable, and
-//! who is a member of the groups that the policy names.
+//! What the gate itself reads from the directory, with its service account: what is reachable, what its
+//! attributes are called, and who is a member of the groups that the policy names.
 //!
 //! Reads only. Says what it found and when; publishing that is somebody else's.
 
@@ -7,10 +7,13 @@ use super::ldap_client::{ClientError, LdapClient};
 use crate::engine::access::DirectoryFacts;
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::control::oid;
+use crate::engine::ldap::schema::Schema;
 use crate::engine::policy::Policy;
 use crate::engine::policy::selector::{Groups, Membership, Selector};
 use ldap3_proto::proto::{LdapResultCode, LdapSearchResultEntry};
 use std::collections::{BTreeSet, HashSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -22,6 +25,8 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// A group with more members than this counts as empty.
 const MAX_MEMBERS: usize = 100_000;
+/// More of what is wrong with a schema is not told.
+const MAX_TOLD: usize = 20;
 /// In how many parts a group is read at most.
 const MAX_PARTS: usize = 1000;
 
@@ -47,6 +52,17 @@ pub struct Reading {
     pub facts: DirectoryFacts,
     /// All groups that were asked for and could be read.
     pub groups: Groups,
+    /// The schema, where it was read: whenever the connection is a new one.
+    pub schema: Option<SchemaRead>,
+}
+
+/// A schema that was read.
+#[derive(Debug, Clone)]
+pub struct SchemaRead {
+    /// What it says.
+    pub schema: Arc<Schema>,
+    /// The same for the same definitions.
+    pub fingerprint: u64,
 }
 
 /// Where a task that reads again and again gets what it needs, and brings what it finds.
@@ -128,6 +144,7 @@ async fn round<C: Source>(source: &mut C, kept: &mut Kept<C::Stream>) -> Result<
     let account = source.account();
     // An account that was changed by a reload is not the one that this connection is bound as.
     let usable = kept.take().filter(|(bound, _)| bound.dn.is_surely(&account.dn) && bound.password == account.password);
+    let is_new = usable.is_none();
     let mut client = match usable {
         Some((_, client)) => client,
         None => open(source.connect().await?, &account).await.map_err(|error| {
@@ -136,6 +153,10 @@ async fn round<C: Source>(source: &mut C, kept: &mut Kept<C::Stream>) -> Result<
     };
     let read_at = source.monotonic();
     let facts = facts(&mut client).await.map_err(|error| error.to_string())?;
+    let schema = match &facts.subschema {
+        Some(subschema) if is_new => schema(&mut client, subschema).await.map_err(|error| error.to_string())?,
+        Some(_) | None => None,
+    };
     let mut groups = Groups::default();
     for group in source.groups() {
         match members(&mut client, &group).await {
@@ -150,7 +171,7 @@ async fn round<C: Source>(source: &mut C, kept: &mut Kept<C::Stream>) -> Result<
         }
     }
     *kept = Some((account, client));
-    Ok(Reading { facts, groups })
+    Ok(Reading { facts, groups, schema })
 }
 
 async fn open<S>(stream: S, account: &ServiceAccount) -> Result<LdapClient<S>, ClientError>
@@ -187,6 +208,34 @@ where
             .flat_map(|entry| values(entry, "supportedControl"))
             .any(|control| control == oid::PROXIED_AUTHORIZATION_V2.as_bytes()),
     })
+}
+
+/// RFC 4512 4.2. `None`: it may not be read, or says nothing.
+async fn schema<S>(client: &mut LdapClient<S>, subschema: &Dn) -> Result<Option<SchemaRead>, ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let entry = match client.read(subschema.text(), &["attributeTypes", "objectClasses"]).await {
+        Ok(entry) => entry,
+        Err(ClientError::Refused(code, message)) => {
+            tracing::warn!(%subschema, ?code, message, "the directory's schema cannot be read");
+            None
+        }
+        Err(error) => return Err(error),
+    };
+    let Some(entry) = entry.filter(|entry| values(entry, "attributeTypes").next().is_some()) else {
+        tracing::warn!(%subschema, "the directory does not show its schema: attributes are known by their standard names");
+        return Ok(None);
+    };
+    let mut hasher = DefaultHasher::new();
+    let definitions = ["attributeTypes", "objectClasses"].map(|name| values(&entry, name).collect::<Vec<_>>());
+    definitions.hash(&mut hasher);
+    let [types, classes] = definitions;
+    let schema = Schema::from_subschema(types, classes);
+    for problem in schema.problems().iter().take(MAX_TOLD) {
+        tracing::debug!(%problem, "in the directory's schema");
+    }
+    Ok(Some(SchemaRead { schema: Arc::new(schema), fingerprint: hasher.finish() }))
 }
 
 /// The members of a group: `member` and `uniqueMember`. A group that is not there has none.

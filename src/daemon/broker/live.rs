@@ -143,6 +143,12 @@ impl Live {
         shared.update(|snapshot| {
             let mut inner = self.lock();
             let inner = &mut *inner;
+            // What the directory's attributes are called does not change with the configuration.
+            let schema = snapshot.policy.schema();
+            let policy = match Arc::ptr_eq(policy.schema(), schema) {
+                true => Arc::clone(&policy),
+                false => Arc::new(policy.with_schema(Arc::clone(schema))),
+            };
             let next = Snapshot { policy, grants: Arc::new(ActiveGrants::new()), ..snapshot.clone() };
             (inner.doubtful, inner.unsure) = Default::default();
             for (id, live) in &inner.grants {

@@ -226,7 +226,7 @@ fn a_request_leaves_room_for_its_end() {
     let mut kept = 0;
     for length in (100..6_200).step_by(100) {
         let base = format!("cn={},ou=payroll,dc=x", "a".repeat(length)).parse().ok();
-        let narrowing = crate::engine::grant::scope::Narrowing { base, operations: None };
+        let narrowing = crate::engine::grant::scope::Narrowing { base, ..Default::default() };
         let Ok(request) = house.broker.ask(&Wish { narrowing, ..wish() }, &person("anna"), false) else { continue };
         kept += 1;
         let grant = house.approve(&request, "lars").expect("approved").grant.expect("a grant");

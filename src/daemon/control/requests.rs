@@ -7,6 +7,7 @@ use crate::api::{CancelBody, RequestBody, RequestQuery, RequestState, RequestVie
 use crate::daemon::broker::Word;
 use crate::engine::grant::scope::Narrowing;
 use crate::engine::ldap::Dn;
+use crate::engine::policy::attributes::AttributeNames;
 use crate::engine::workflow::asking::Wish;
 use crate::engine::workflow::{Request, review};
 use axum::body::Bytes;
@@ -105,13 +106,6 @@ pub(super) fn view(control: &Control, caller: &Caller, request: &Request) -> Req
 
 fn wish(body: RequestBody) -> Result<Wish, Failure> {
     let narrow = body.narrow.unwrap_or_default();
-    if narrow.attributes.is_some() {
-        return Err(Failure::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "not-narrower",
-            "no role opens single attributes: what a role opens is whole entries",
-        ));
-    }
     let operations = narrow.operations.map(|words| {
         words.iter().map(|word| word.parse().map_err(|error| bad(word, &error))).collect::<Result<Vec<_>, _>>()
     });
@@ -126,8 +120,13 @@ fn wish(body: RequestBody) -> Result<Wish, Failure> {
         narrowing: Narrowing {
             base: narrow.base.as_deref().map(name).transpose()?,
             operations: operations.transpose()?,
+            attributes: narrow.attributes.map(|names| attributes(&names)).transpose()?,
         },
     })
+}
+
+fn attributes(names: &[String]) -> Result<AttributeNames, Failure> {
+    AttributeNames::new(names).map_err(|error| Failure::bad_request(error.to_string()))
 }
 
 /// A DN that somebody typed; the empty one is nobody's.

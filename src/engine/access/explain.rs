@@ -65,11 +65,12 @@ pub fn explain(snapshot: &Snapshot, asked: &Asked<'_>) -> Explanation {
 
 fn reached<'a>(snapshot: &Snapshot, base: &'a Dn, scope: SearchScope) -> impl Iterator<Item = Need<'a>> {
     let reached = snapshot.policy.reached(base, scope, Some(OperationKind::Search));
-    reached.map(move |resource| Need { resource, spot: Spot::Tree(base), leaving: false })
+    reached.map(move |resource| Need { resource, spot: Spot::Tree(base), attributes: None, leaving: false })
 }
 
 fn look(snapshot: &Snapshot, holder: &Holder<'_>, need: Need<'_>, kind: OperationKind) -> Touched {
-    let held = holder.hold(need, kind).map(|held| match held {
+    // Where several are needed, the first stands for them.
+    let held = holder.hold(need, kind).and_then(|held| held.into_iter().next()).map(|held| match held {
         Held::Standing(standing) => HeldBy::Standing(standing.reason.clone()),
         Held::Grant(grant, _) => HeldBy::Grant(Arc::clone(grant)),
     });

@@ -6,7 +6,10 @@ use super::{Asked, Snapshot};
 use crate::engine::Now;
 use crate::engine::grant::index::{ActiveGrant, Opening};
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::request::{Authentication, BindName, BindRequest, Request};
+use crate::engine::ldap::schema::Schema;
+use crate::engine::policy::attributes::{AttributeNames, TypeSet};
 use crate::engine::policy::requirement::{Need, Spot};
 use crate::engine::policy::resource::ResourceIndex;
 use crate::engine::policy::selector::{Person, Selector};
@@ -31,8 +34,8 @@ pub(super) struct Holder<'a> {
 pub(super) enum Held<'a> {
     /// A permanent exception, for the whole resource.
     Standing(&'a Standing),
-    /// A grant, perhaps only below a base.
-    Grant(&'a Arc<ActiveGrant>, Option<&'a Dn>),
+    /// A grant, perhaps only below a base or for some attributes.
+    Grant(&'a Arc<ActiveGrant>, &'a Opening),
 }
 
 impl<'a> Holder<'a> {
@@ -81,31 +84,93 @@ impl<'a> Holder<'a> {
             .opened()
             .iter()
             .filter(move |(_, opening)| opening.resource == resource && fit(opening.operations))
-            .map(|(grant, opening)| Held::Grant(grant, opening.base.as_ref()));
+            .map(|(grant, opening)| Held::Grant(grant, opening));
         standing.chain(opened)
     }
 
-    /// What `need` is held by, if it is: of several the one that lasts longest.
-    pub(super) fn hold(&self, need: Need<'_>, kind: OperationKind) -> Option<Held<'a>> {
-        let protected = self.snapshot.policy.resource(need.resource)?;
+    /// What `need` is held by, if it is: of several the one that lasts longest. More than one where
+    /// each of them opens only some of its attributes.
+    pub(super) fn hold(&self, need: Need<'_>, kind: OperationKind) -> Option<Vec<Held<'a>>> {
+        let policy = &*self.snapshot.policy;
+        let protected = policy.resource(need.resource)?;
         let fit = move |operations: OperationSet| {
             operations.contains(kind) || (need.leaving && operations.contains_all(protected.operations))
         };
-        let enough = |held: &Held<'_>| held.spans(need.spot, &protected.base);
-        longest(self.openings(need.resource, fit).filter(enough))
+        let spanning = || self.openings(need.resource, fit).filter(|held| held.spans(need.spot, &protected.base));
+        if let Some(held) = longest(spanning().filter(|held| held.attributes().is_none())) {
+            return Some(vec![held]);
+        }
+        // Of an attribute resource all that is touched as a whole are its attributes.
+        let whole = protected.attributes.as_ref().filter(|_| need.attributes.is_none());
+        let touched: Vec<AttributeDescription<'_>> = match (need.attributes, whole) {
+            (Some(part), _) => part.attributes().collect(),
+            (None, Some(names)) => names.iter().map(|name| AttributeDescription(name.as_bytes())).collect(),
+            (None, None) => return None,
+        };
+        let types = policy.types(need.resource);
+        let opens = |held: &Held<'_>, touched| held.opens(touched, types, policy.schema());
+        if touched.is_empty() {
+            return longest(spanning()).map(|held| vec![held]);
+        }
+        if let Some(held) = longest(spanning().filter(|held| touched.iter().all(|touched| opens(held, *touched)))) {
+            return Some(vec![held]);
+        }
+        touched.into_iter().map(|touched| longest(spanning().filter(|held| opens(held, touched)))).collect()
     }
 }
 
 impl Held<'_> {
     /// Whether this reaches all of `spot` in the resource that begins at `base`.
     pub(super) fn spans(&self, spot: Spot<'_>, base: &Dn) -> bool {
-        let Held::Grant(_, Some(narrowed)) = self else { return true };
+        let Some(narrowed) = self.base() else { return true };
         base.is_surely_within(narrowed)
             || match spot {
                 Spot::Entry(entry) => entry.is_surely_within(narrowed),
                 Spot::Tree(top) => top.is_surely_within(narrowed),
                 Spot::Everywhere => false,
             }
+    }
+
+    /// Whether this opens all that is protected of what `description` names: of `types`, where only these are.
+    fn opens(&self, description: AttributeDescription<'_>, types: Option<&TypeSet>, schema: &Schema) -> bool {
+        let Some(names) = self.attributes() else { return true };
+        let opened = TypeSet::of(names, schema);
+        match (schema.canonical(description), types) {
+            (None, _) => false,
+            (Some(id), None) => opened.contains(id),
+            (Some(id), Some(types)) => {
+                schema.subtypes(id).iter().filter(|id| types.contains(**id)).all(|id| opened.contains(*id))
+            }
+        }
+    }
+
+    /// Whether this opens all that a resource protects: `types`, where only these are.
+    pub(super) fn opens_all(&self, types: Option<&TypeSet>, schema: &Schema) -> bool {
+        match (self.attributes(), types) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(names), Some(types)) => {
+                let mut left = types.clone();
+                left.remove(&TypeSet::of(names, schema));
+                left.is_empty()
+            }
+        }
+    }
+
+    /// Where it begins, if it opens only a part of the resource.
+    pub(super) fn base(&self) -> Option<&Dn> {
+        match self {
+            Held::Standing(_) => None,
+            Held::Grant(_, opening) => opening.base.as_ref(),
+        }
+    }
+
+    /// The attributes, if it opens only some.
+    pub(super) fn attributes(&self) -> Option<&AttributeNames> {
+        match self {
+            Held::Standing(_) => None,
+            Held::Grant(_, opening) => opening.attributes.as_ref(),
+        }
     }
 
     /// The grant, where it is one.

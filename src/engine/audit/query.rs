@@ -34,6 +34,8 @@ pub struct Line {
     pub result: Option<u32>,
     pub entries: Option<u64>,
     pub withheld: Option<u64>,
+    #[serde(default)]
+    pub cut: Option<u64>,
     pub bytes: Option<u64>,
     pub duration_us: Option<u64>,
 }

@@ -4,7 +4,7 @@
 //! [`begin`] when it is decided, [`finish`] when it is answered. The log's writer puts `{"seq":N,` in
 //! front. Names and order of the fields are a contract:
 //! `seq time session connection_from tls subject authentication certificate message_id operation target scope filter
-//! attributes controls changes decision reason resources role grant request upstream result entries withheld
+//! attributes controls changes decision reason resources role grant request upstream result entries withheld cut
 //! bytes duration_us`; what does not apply is `null`.
 
 mod amend;
@@ -92,6 +92,8 @@ pub struct Outcome<'a> {
     pub entries: u64,
     /// Search entries and references kept from it.
     pub withheld: u64,
+    /// Attributes taken out of the entries that were passed.
+    pub cut: u64,
     /// Octets passed to the client.
     pub bytes: u64,
     /// From the decision to the answer.
@@ -170,6 +172,8 @@ pub fn finish(out: &mut Vec<u8>, outcome: &Outcome<'_>) {
     json::number(out, outcome.entries);
     out.extend_from_slice(b",\"withheld\":");
     json::number(out, outcome.withheld);
+    out.extend_from_slice(b",\"cut\":");
+    json::number(out, outcome.cut);
     out.extend_from_slice(b",\"bytes\":");
     json::number(out, outcome.bytes);
     out.extend_from_slice(b",\"duration_us\":");

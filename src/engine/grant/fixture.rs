@@ -44,11 +44,16 @@ pub(crate) fn at(seconds: i64) -> Now {
 }
 
 pub(crate) fn resource(name: &str, base: &str, scope: ResourceScope) -> Resource {
-    Resource { name: name.into(), base: dn(base), scope, operations: OperationSet::all() }
+    Resource { name: name.into(), base: dn(base), scope, operations: OperationSet::all(), attributes: None }
 }
 
 pub(crate) fn allow(resource: u32, operations: &[OperationKind], base: Option<&str>) -> Allow {
-    Allow { resource: ResourceIndex(resource), operations: operations.iter().copied().collect(), base: base.map(dn) }
+    Allow {
+        resource: ResourceIndex(resource),
+        operations: operations.iter().copied().collect(),
+        base: base.map(dn),
+        attributes: None,
+    }
 }
 
 pub(crate) fn selectors(texts: &[&str]) -> Vec<Selector> {

@@ -4,6 +4,7 @@
 
 use crate::engine::Now;
 use crate::engine::ldap::Dn;
+use crate::engine::policy::attributes::AttributeNames;
 use crate::engine::policy::{OperationSet, resource::ResourceIndex};
 use chrono::{DateTime, Utc};
 use std::collections::HashMap;
@@ -19,6 +20,8 @@ pub struct Opening {
     pub operations: OperationSet,
     /// Only at or below this.
     pub base: Option<Dn>,
+    /// Only these attributes, with their subtypes.
+    pub attributes: Option<AttributeNames>,
 }
 
 impl Opening {
@@ -29,7 +32,10 @@ impl Opening {
             (Some(one), Some(other)) => one.is_surely(other),
             (None, Some(_)) | (Some(_), None) => false,
         };
-        self.resource == other.resource && self.operations == other.operations && same_base
+        self.resource == other.resource
+            && self.operations == other.operations
+            && self.attributes == other.attributes
+            && same_base
     }
 }
 

@@ -7,6 +7,8 @@
 use super::history::dn_text;
 use super::index::Opening;
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::schema::Schema;
+use crate::engine::policy::attributes::AttributeNames;
 use crate::engine::policy::resource::{Resource, ResourceScope};
 use crate::engine::policy::role::{Allow, Role};
 use crate::engine::policy::{OperationKind, Policy};
@@ -35,6 +37,9 @@ pub struct ScopeEntry {
     /// For which operations, in the order of [`OperationKind::ALL`].
     #[serde(serialize_with = "write_operations", deserialize_with = "read_operations")]
     pub operations: Vec<OperationKind>,
+    /// Only these attributes, by name; `None`: the entries as such.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "names_text")]
+    pub attributes: Option<AttributeNames>,
 }
 
 /// What something opens. Never empty.
@@ -48,6 +53,8 @@ pub struct Narrowing {
     pub base: Option<Dn>,
     /// Only these operations.
     pub operations: Option<Vec<OperationKind>>,
+    /// Only these attributes.
+    pub attributes: Option<AttributeNames>,
 }
 
 /// Why a scope cannot be made, or is not what it was.
@@ -65,8 +72,11 @@ pub enum ScopeError {
     /// An empty list of operations.
     #[error("no operation is left")]
     NoOperation,
-    /// Nothing of the role has both the base and the operations.
-    #[error("the role opens none of these operations there")]
+    /// An attribute that the role does not open.
+    #[error("the role does not open the attribute {0}")]
+    AttributeNotOpened(String),
+    /// Nothing of the role has the base, the operations and the attributes.
+    #[error("the role opens none of this there")]
     NothingLeft,
     /// The role opens less than it did.
     #[error("the role no longer opens {0}")]
@@ -128,7 +138,15 @@ impl ScopeEntry {
 
     /// What in it has effects that outlast the grant, for the one who decides.
     pub fn permanent(&self) -> Vec<&'static str> {
-        self.operations.iter().filter_map(|kind| permanent(*kind)).collect()
+        // What lets people in, or says who is let in; other attributes do not outlast the grant by themselves.
+        let is_lasting = |name: &str| {
+            name.starts_with(|first: char| first.is_ascii_digit())
+                || LASTING.iter().any(|lasting| name.eq_ignore_ascii_case(lasting))
+        };
+        let lasts = |kind: &OperationKind| {
+            *kind != OperationKind::Modify || self.attributes.as_ref().is_none_or(|names| names.iter().any(is_lasting))
+        };
+        self.operations.iter().filter(|kind| lasts(kind)).filter_map(|kind| permanent(*kind)).collect()
     }
 
     fn of_allow(allow: &Allow, policy: &Policy) -> Option<ScopeEntry> {
@@ -140,7 +158,17 @@ impl ScopeEntry {
             base: region.base,
             reach: region.reach,
             operations,
+            attributes: allow.attributes.clone().or_else(|| resource.attributes.clone()),
         })
+    }
+
+    /// Leaves only those of `wanted` that are opened here; whether any is.
+    fn keep_attributes(&mut self, wanted: &AttributeNames, schema: &Schema) -> bool {
+        self.attributes = match &self.attributes {
+            None => Some(wanted.clone()),
+            Some(opened) => AttributeNames::new(wanted.within(opened, schema)).ok(),
+        };
+        self.attributes.is_some()
     }
 }
 
@@ -158,7 +186,7 @@ impl Scope {
     ///
     /// # Errors
     /// Something is asked for that this does not have, or nothing is left.
-    pub fn narrowed(&self, narrowing: &Narrowing) -> Result<Scope, ScopeError> {
+    pub fn narrowed(&self, narrowing: &Narrowing, schema: &Schema) -> Result<Scope, ScopeError> {
         let mut entries = self.0.clone();
         if let Some(base) = &narrowing.base {
             // Something must really begin there: a base above everything asks for more, not for less.
@@ -185,6 +213,15 @@ impl Scope {
             entries.iter_mut().for_each(|entry| entry.operations.retain(|kind| wanted.contains(kind)));
             entries.retain(|entry| !entry.operations.is_empty());
         }
+        if let Some(wanted) = &narrowing.attributes {
+            for name in wanted.iter() {
+                let opens = |entry: &ScopeEntry| entry.clone().keep_attributes(&wanted.only(name), schema);
+                if !self.0.iter().any(opens) {
+                    return Err(ScopeError::AttributeNotOpened(name.to_owned()));
+                }
+            }
+            entries.retain_mut(|entry| entry.keep_attributes(wanted, schema));
+        }
         if entries.is_empty() { Err(ScopeError::NothingLeft) } else { Ok(Scope(entries)) }
     }
 
@@ -200,6 +237,7 @@ impl Scope {
                     line.resource == entry.resource
                         && line.operations.contains(kind)
                         && entry.region().is_within(&line.region())
+                        && attributes_within(entry.attributes.as_ref(), line.attributes.as_ref(), policy.schema())
                 });
                 if !opened {
                     let what = format!("{} of {} at {}", kind.name(), entry.resource, entry.base.text());
@@ -229,6 +267,8 @@ impl Scope {
                 resource: index,
                 operations: entry.operations.iter().copied().collect(),
                 base: Some(opens.base),
+                // The same names as the resource's open all of it, and need not be looked up each time.
+                attributes: entry.attributes.clone().filter(|names| resource.attributes.as_ref() != Some(names)),
             });
         }
         Ok(openings)
@@ -240,6 +280,15 @@ impl Scope {
     }
 }
 
+/// Whether some attributes (`None`: all there are) are among others.
+fn attributes_within(some: Option<&AttributeNames>, others: Option<&AttributeNames>, schema: &Schema) -> bool {
+    match (some, others) {
+        (_, None) => true,
+        (None, Some(_)) => false,
+        (Some(some), Some(others)) => some.is_within(others, schema),
+    }
+}
+
 /// The word for how far a region goes.
 pub fn reach_word(reach: ResourceScope) -> &'static str {
     match reach {
@@ -248,6 +297,33 @@ pub fn reach_word(reach: ResourceScope) -> &'static str {
         ResourceScope::Subtree => "subtree",
     }
 }
+
+/// Attributes that decide who may do what after the grant has ended. Others are not known: an OID is taken for one of them.
+const LASTING: &[&str] = &[
+    "member",
+    "uniqueMember",
+    "memberUid",
+    "memberOf",
+    "userPassword",
+    "unicodePwd",
+    "sambaNTPassword",
+    "aci",
+    "olcAccess",
+    "nTSecurityDescriptor",
+    "authzTo",
+    "authzFrom",
+    "sudoUser",
+    "sshPublicKey",
+    "userCertificate",
+    "altSecurityIdentities",
+    "servicePrincipalName",
+    "userAccountControl",
+    "primaryGroupID",
+    "gidNumber",
+    "uidNumber",
+    "manager",
+    "owner",
+];
 
 /// What of an operation outlasts the grant: access that was written into the directory stays.
 fn permanent(kind: OperationKind) -> Option<&'static str> {
@@ -267,6 +343,19 @@ fn write_operations<S: Serializer>(kinds: &[OperationKind], serializer: S) -> Re
 fn read_operations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<OperationKind>, D::Error> {
     let words: Vec<String> = Vec::deserialize(deserializer)?;
     words.iter().map(|word| word.parse().map_err(serde::de::Error::custom)).collect()
+}
+
+mod names_text {
+    use super::{AttributeNames, Deserialize as _, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(names: &Option<AttributeNames>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(names.iter().flat_map(AttributeNames::iter))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AttributeNames>, D::Error> {
+        let names: Vec<String> = Vec::deserialize(deserializer)?;
+        AttributeNames::new(names).map(Some).map_err(serde::de::Error::custom)
+    }
 }
 
 mod reach_text {

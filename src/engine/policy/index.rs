@@ -1,10 +1,11 @@
-//! Look-ups over resources, so that no decision walks through all of them.
+//! Look-ups over resources, so that no decision walks through all of them. One index for the resources
+//! that protect entries, one for those that protect attributes.
 //!
 //! Upwards by one hash look-up for each level at which any resource begins; downwards by a range of
 //! sorted keys. Names are compared coarsely: this is what protects.
 
 use super::resource::{Resource, ResourceIndex, ResourceScope};
-use super::{OperationKind, OperationSet, Policy, Standing};
+use super::{OperationKind, OperationSet, Policy};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::request::SearchScope;
 use std::collections::HashMap;
@@ -30,14 +31,12 @@ pub(super) struct Index {
     by_kind: [Vec<(Arc<[u8]>, ResourceIndex)>; OperationKind::ALL.len()],
     /// All resources, by the key of their base.
     all: Vec<(Arc<[u8]>, ResourceIndex)>,
-    /// For each resource the positions of its standing access.
-    standing: Vec<Vec<usize>>,
 }
 
 impl Index {
-    pub(super) fn new(resources: &[Resource], standing: &[Standing]) -> Index {
-        let mut index = Index { standing: vec![Vec::new(); resources.len()], ..Index::default() };
-        for (at, resource) in (0..).map(ResourceIndex).zip(resources) {
+    pub(super) fn new<'r>(resources: impl Iterator<Item = (ResourceIndex, &'r Resource)>) -> Index {
+        let mut index = Index::default();
+        for (at, resource) in resources {
             let mark = Mark { at, scope: resource.scope, operations: resource.operations };
             let key: Arc<[u8]> = resource.base.key().into();
             if let Some(parent) = resource.base.parent() {
@@ -54,16 +53,7 @@ impl Index {
         }
         index.by_kind.iter_mut().for_each(|list| list.sort());
         index.all.sort();
-        for (at, standing) in standing.iter().enumerate() {
-            if let Some(list) = index.standing.get_mut(standing.resource.0 as usize) {
-                list.push(at);
-            }
-        }
         index
-    }
-
-    pub(super) fn standing(&self, resource: ResourceIndex) -> &[usize] {
-        self.standing.get(resource.0 as usize).map_or(&[], Vec::as_slice)
     }
 
     fn sorted(&self, kind: Option<OperationKind>) -> &[(Arc<[u8]>, ResourceIndex)] {
@@ -79,15 +69,13 @@ impl Index {
     }
 }
 
-impl Policy {
-    /// The resources that protect `kind` at `entry`.
-    pub fn touched(&self, entry: &Dn, kind: OperationKind) -> impl Iterator<Item = ResourceIndex> {
+impl Index {
+    fn touched(&self, entry: &Dn, kind: OperationKind) -> impl Iterator<Item = ResourceIndex> {
         let fits = move |(above, mark): &(usize, Mark)| mark.operations.contains(kind) && mark.scope.spans(*above);
-        self.index.upwards(entry).filter(fits).map(|(_, mark)| mark.at)
+        self.upwards(entry).filter(fits).map(|(_, mark)| mark.at)
     }
 
-    /// The resources that protect `kind` (or anything) at an entry that `scope` reaches from `base`.
-    pub fn reached(
+    fn reached(
         &self,
         base: &Dn,
         scope: SearchScope,
@@ -95,12 +83,11 @@ impl Policy {
     ) -> impl Iterator<Item = ResourceIndex> {
         let protects = move |mark: &Mark| kind.is_none_or(|kind| mark.operations.contains(kind));
         let above = self
-            .index
             .upwards(base)
             .filter(move |(above, mark)| protects(mark) && mark.scope.meets_from_below(*above, scope))
             .map(|(_, mark)| mark.at);
         let children = match scope {
-            SearchScope::One => self.index.children.get(base.key()).map_or(&[][..], Vec::as_slice),
+            SearchScope::One => self.children.get(base.key()).map_or(&[][..], Vec::as_slice),
             SearchScope::Base | SearchScope::Subtree | SearchScope::Subordinate => &[],
         };
         let children = children
@@ -109,14 +96,64 @@ impl Policy {
             .map(|mark| mark.at);
         let below = match scope {
             SearchScope::Base | SearchScope::One => &[],
-            SearchScope::Subtree | SearchScope::Subordinate => below(self.index.sorted(kind), base.key()),
+            SearchScope::Subtree | SearchScope::Subordinate => below(self.sorted(kind), base.key()),
         };
         above.chain(children).chain(below.iter().map(|(_, at)| *at))
     }
 
-    /// The resources that protect `kind` anywhere.
+    fn protecting(&self, kind: OperationKind) -> impl ExactSizeIterator<Item = ResourceIndex> {
+        self.sorted(Some(kind)).iter().map(|(_, at)| *at)
+    }
+}
+
+/// The resources that protect entries as such.
+impl Policy {
+    /// Those that protect `kind` at `entry`.
+    pub fn touched(&self, entry: &Dn, kind: OperationKind) -> impl Iterator<Item = ResourceIndex> {
+        self.entries.touched(entry, kind)
+    }
+
+    /// Those that protect `kind` (or anything) at an entry that `scope` reaches from `base`.
+    pub fn reached(
+        &self,
+        base: &Dn,
+        scope: SearchScope,
+        kind: Option<OperationKind>,
+    ) -> impl Iterator<Item = ResourceIndex> {
+        self.entries.reached(base, scope, kind)
+    }
+
+    /// Those that protect `kind` anywhere.
     pub fn protecting(&self, kind: OperationKind) -> impl ExactSizeIterator<Item = ResourceIndex> {
-        self.index.sorted(Some(kind)).iter().map(|(_, at)| *at)
+        self.entries.protecting(kind)
+    }
+}
+
+/// The resources that protect attributes.
+impl Policy {
+    /// Whether anything protects `kind`, entries or attributes.
+    pub fn protects(&self, kind: OperationKind) -> bool {
+        self.protecting(kind).len() + self.attributes_protecting(kind).len() > 0
+    }
+
+    /// Those that protect attributes for `kind` at `entry`.
+    pub fn attributes_touched(&self, entry: &Dn, kind: OperationKind) -> impl Iterator<Item = ResourceIndex> {
+        self.attributes.touched(entry, kind)
+    }
+
+    /// Those that protect attributes for `kind` (or anything) at an entry that `scope` reaches from `base`.
+    pub fn attributes_reached(
+        &self,
+        base: &Dn,
+        scope: SearchScope,
+        kind: Option<OperationKind>,
+    ) -> impl Iterator<Item = ResourceIndex> {
+        self.attributes.reached(base, scope, kind)
+    }
+
+    /// Those that protect attributes for `kind` anywhere.
+    pub fn attributes_protecting(&self, kind: OperationKind) -> impl ExactSizeIterator<Item = ResourceIndex> {
+        self.attributes.protecting(kind)
     }
 }
 
@@ -148,6 +185,7 @@ mod tests {
             base,
             scope,
             operations: operations.into_iter().collect(),
+            attributes: None,
         });
         proptest::collection::vec(resource, 0..12)
     }

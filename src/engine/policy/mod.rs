@@ -1,6 +1,7 @@
 //! The policy as it was configured: what is protected, who holds what permanently, what can be
 //! requested. Knows nothing of grants.
 
+pub mod attributes;
 pub mod deciding;
 pub mod hours;
 mod index;
@@ -12,6 +13,8 @@ pub mod selector;
 
 use super::ldap::Dn;
 use super::ldap::sasl::Mechanisms;
+use super::ldap::schema::Schema;
+use attributes::TypeSet;
 use index::Index;
 use resource::{Resource, ResourceIndex};
 use role::Role;
@@ -80,12 +83,22 @@ pub struct Policy {
     pub roles: Vec<Arc<Role>>,
     /// Extended operations that are passed as they are, whatever they touch: OIDs.
     pub extended_operations: Vec<String>,
-    /// Look-ups over the above, which therefore must not be changed.
-    index: Index,
+    // Look-ups over the above, which therefore must not be changed.
+    /// The resources that protect entries.
+    entries: Index,
+    /// The resources that protect attributes.
+    attributes: Index,
+    /// For each resource the positions of its standing access.
+    standing_for: Vec<Vec<usize>>,
+    /// What names of attributes mean.
+    schema: Arc<Schema>,
+    /// For each resource what its attributes are in the schema.
+    types: Vec<Option<TypeSet>>,
 }
 
 impl Policy {
-    /// Puts a policy together. The indexes in `standing` and `roles` are positions in `resources`.
+    /// Puts a policy together, as it is before the directory's schema was read. The indexes in `standing` and
+    /// `roles` are positions in `resources`.
     pub fn new(
         mode: Mode,
         refusal: RefusalStyle,
@@ -93,9 +106,48 @@ impl Policy {
         standing: Vec<Standing>,
         roles: Vec<Arc<Role>>,
     ) -> Policy {
-        let index = Index::new(&resources, &standing);
+        let indexed = || (0..).map(ResourceIndex).zip(&resources);
+        let entries = Index::new(indexed().filter(|(_, resource)| resource.attributes.is_none()));
+        let attributes = Index::new(indexed().filter(|(_, resource)| resource.attributes.is_some()));
+        let mut standing_for = vec![Vec::new(); resources.len()];
+        for (at, standing) in standing.iter().enumerate() {
+            if let Some(list) = standing_for.get_mut(standing.resource.0 as usize) {
+                list.push(at);
+            }
+        }
+        let schema = Schema::standard();
+        let types = types(&resources, &schema);
         let (mechanisms, extended_operations) = (Mechanisms::all(), Vec::new());
-        Policy { mode, refusal, mechanisms, resources, standing, roles, extended_operations, index }
+        Policy {
+            mode,
+            refusal,
+            mechanisms,
+            resources,
+            standing,
+            roles,
+            extended_operations,
+            entries,
+            attributes,
+            standing_for,
+            schema,
+            types,
+        }
+    }
+
+    /// The same, for a directory of this schema.
+    #[must_use]
+    pub fn with_schema(&self, schema: Arc<Schema>) -> Policy {
+        Policy { types: types(&self.resources, &schema), schema, ..self.clone() }
+    }
+
+    /// What names of attributes mean.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// What an attribute resource protects; `None` for one that protects entries as such.
+    pub fn types(&self, at: ResourceIndex) -> Option<&TypeSet> {
+        self.types.get(at.0 as usize)?.as_ref()
     }
 
     /// The resource at a position of this policy.
@@ -120,7 +172,8 @@ impl Policy {
 
     /// The standing access to a resource.
     pub fn standing_for(&self, resource: ResourceIndex) -> impl Iterator<Item = &Standing> {
-        self.index.standing(resource).iter().filter_map(|at| self.standing.get(*at))
+        let positions = self.standing_for.get(resource.0 as usize).map_or(&[][..], Vec::as_slice);
+        positions.iter().filter_map(|at| self.standing.get(*at))
     }
 
     /// Every group that decides about somebody's access: what has to be kept fresh.
@@ -137,4 +190,8 @@ impl Policy {
         };
         lists.flatten().filter_map(group).collect()
     }
+}
+
+fn types(resources: &[Resource], schema: &Schema) -> Vec<Option<TypeSet>> {
+    resources.iter().map(|resource| resource.attributes.as_ref().map(|names| TypeSet::of(names, schema))).collect()
 }

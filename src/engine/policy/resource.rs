@@ -1,6 +1,7 @@
 //! A resource: a named part of the directory that is protected. Knows names, not who holds it.
 
 use super::OperationSet;
+use super::attributes::AttributeNames;
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::request::SearchScope;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct Resource {
     pub scope: ResourceScope,
     /// For which operations it is protected.
     pub operations: OperationSet,
+    /// Only these attributes of its entries, with their subtypes; `None`: the entries as such.
+    pub attributes: Option<AttributeNames>,
 }
 
 impl Resource {
@@ -100,7 +103,7 @@ mod tests {
     }
 
     fn resource(scope: ResourceScope) -> Resource {
-        Resource { name: "r".into(), base: dn("ou=r,dc=x"), scope, operations: OperationSet::all() }
+        Resource { name: "r".into(), base: dn("ou=r,dc=x"), scope, operations: OperationSet::all(), attributes: None }
     }
 
     /// For each base, whether searches of scope base, one, subtree and subordinate reach the

@@ -1,5 +1,6 @@
 //! A role: what can be requested, by whom, decided by whom, for how long.
 
+use super::attributes::AttributeNames;
 use super::deciding::{Automatic, Stage};
 use super::selector::Selector;
 use super::{OperationSet, resource::ResourceIndex};
@@ -17,6 +18,8 @@ pub struct Allow {
     pub operations: OperationSet,
     /// Only for entries at or below this.
     pub base: Option<Dn>,
+    /// Only these attributes.
+    pub attributes: Option<AttributeNames>,
 }
 
 /// Who must show a second factor.

@@ -53,10 +53,12 @@ fn rewrite_answer(redaction: &Redaction, policy: &Policy, value: &[u8]) -> Resul
     let (mut all, mut changed) = (Vec::new(), false);
     while !inside.is_empty() {
         let mut told = told(inside.sequence()?)?;
-        if !told.attributes.is_empty() && redaction.hides_name(policy, told.name) {
-            told.attributes.clear();
-            changed = true;
+        let before = told.attributes.len();
+        match redaction.view_of(policy, told.name) {
+            Some(view) => told.attributes.retain(|found| view.shows(found.description, policy.schema())),
+            None => told.attributes.clear(),
         }
+        changed |= told.attributes.len() != before;
         all.push(told);
     }
     Ok(changed.then(|| {

@@ -1,4 +1,5 @@
-//! What a permit takes out of an answer: entries that are hidden, and what the rootDSE should not say.
+//! What a permit takes out of an answer: entries and attributes that are hidden, and what the rootDSE
+//! should not say; and what is asked instead, where a filter would tell of them.
 //!
 //! What is hidden is looked up for each entry by its own name, so that it costs the same however much
 //! is hidden, and holds wherever aliases led to.
@@ -7,26 +8,38 @@ use super::access::controls::is_advertised;
 use super::access::{DirectoryFacts, EXTENSIONS};
 use super::ldap::Dn;
 use super::ldap::attribute::AttributeDescription;
-use super::ldap::dn::extended;
 use super::ldap::entry::Entry;
 use super::ldap::request::Attribute;
 use super::ldap::sasl::{Mechanism, Mechanisms};
+use super::policy::Policy;
+use super::policy::attributes::TypeSet;
 use super::policy::resource::ResourceIndex;
-use super::policy::{OperationKind, Policy};
 use std::sync::Arc;
 
 mod dereferenced;
 pub mod filter;
 mod stages;
+mod view;
+mod ways;
 
 pub use stages::{Cut, Look, Stage, Stages};
+use view::Open;
+pub use view::View;
+pub(super) use view::{Asserted, counts, counts_children};
+pub(super) use ways::{Key, Ways, asserted, follows};
 
 /// What is taken out of one search's answer.
 #[derive(Debug, Clone, Default)]
 pub struct Redaction {
+    /// Entries may be hidden, or shown in part.
     hides: bool,
-    /// What the subject may see all the same: a resource, or as much of it as lies below a base.
-    open: Vec<(ResourceIndex, Option<Dn>)>,
+    /// Attributes may be hidden.
+    cuts: bool,
+    /// Counts of what is below an entry may be.
+    children: bool,
+    /// What the subject may see all the same.
+    open: Vec<Open>,
+    ways: Ways,
     /// Entries outside of these trees are dropped.
     trees: Option<Arc<DirectoryFacts>>,
     root_dse: bool,
@@ -40,9 +53,24 @@ impl Redaction {
         self.hides = true;
     }
 
-    /// Shows a resource, or as much of it as lies at or below `base`.
-    pub(super) fn open(&mut self, resource: ResourceIndex, base: Option<&Dn>) {
-        self.open.push((resource, base.cloned()));
+    /// Hides the attributes that are protected from searching, but for what is [opened](Self::open).
+    pub(super) fn cut(&mut self) {
+        self.cuts = true;
+    }
+
+    /// Hides counts of what is below an entry, where any of that may be hidden.
+    pub(super) fn hide_counts(&mut self) {
+        self.children = true;
+    }
+
+    /// Shows a resource, or as much of it as lies at or below `base`, or these attributes.
+    pub(super) fn open(&mut self, resource: ResourceIndex, base: Option<&Dn>, attributes: Option<TypeSet>) {
+        self.open.push(Open { resource, base: base.cloned(), attributes });
+    }
+
+    /// Has the filter asked in several ways, so that it tells nothing of what is hidden.
+    pub(super) fn ask_in(&mut self, ways: Ways) {
+        self.ways = ways;
     }
 
     /// Drops entries that lie in none of the trees that are served.
@@ -65,10 +93,10 @@ impl Redaction {
         self.dereferenced.as_deref()
     }
 
-    /// Whether no entry is dropped: then none needs to be looked at, unless it [is the
+    /// Whether nothing is taken out: then no entry needs to be looked at, unless it [is the
     /// rootDSE](Self::is_root_dse).
     pub fn is_empty(&self) -> bool {
-        !self.hides && self.trees.is_none()
+        !self.hides && !self.cuts && !self.children && self.trees.is_none()
     }
 
     /// Whether entries are dropped because they are protected, and not only because they lie in no tree that is
@@ -77,29 +105,19 @@ impl Redaction {
         self.hides
     }
 
+    /// Whether entries of trees that are not served are dropped.
+    pub fn keeps_to_trees(&self) -> bool {
+        self.trees.is_some()
+    }
+
+    /// Whether attributes, or counts of entries, are taken out.
+    pub fn cuts(&self) -> bool {
+        self.cuts || self.children
+    }
+
     /// Whether the answer is the rootDSE, to be sent through [`rewrite_root_dse`].
     pub fn is_root_dse(&self) -> bool {
         self.root_dse
-    }
-
-    /// Whether the entry of this name is dropped. `policy` is the one that was decided by.
-    pub fn hides(&self, policy: &Policy, entry: &Dn) -> bool {
-        if self.trees.as_ref().is_some_and(|directory| !directory.holds(entry)) {
-            return true;
-        }
-        self.hides && policy.touched(entry, OperationKind::Search).any(|resource| !self.shows(resource, entry))
-    }
-
-    /// As [`Redaction::hides`], for the octets that the directory sent: a name that is none could be
-    /// any.
-    pub fn hides_name(&self, policy: &Policy, entry: &[u8]) -> bool {
-        !self.is_empty() && Dn::parse(extended::name(entry)).map_or(true, |entry| self.hides(policy, &entry))
-    }
-
-    fn shows(&self, resource: ResourceIndex, entry: &Dn) -> bool {
-        self.open
-            .iter()
-            .any(|(open, base)| *open == resource && base.as_ref().is_none_or(|base| entry.is_surely_within(base)))
     }
 }
 

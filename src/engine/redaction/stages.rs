@@ -5,13 +5,15 @@
 //! entries outside of that part and has to be [rewritten](super::filter) for those inside. So each is asked
 //! for by itself, and of each answer only the entries that belong to it are passed on.
 
-use super::Redaction;
+use super::filter::Rewritten;
+use super::{Redaction, View};
 use crate::engine::access::DirectoryFacts;
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::dn::extended;
 use crate::engine::ldap::entry::Entry;
 use crate::engine::ldap::filter::Filter;
 use crate::engine::ldap::request::SearchRequest;
+use crate::engine::ldap::schema::Schema;
 use crate::engine::policy::Policy;
 
 /// What the directory is asked instead of one search.
@@ -46,10 +48,12 @@ pub enum Look<'r> {
 }
 
 /// What is taken out of an entry.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Cut<'r> {
     /// What the rootDSE should not say.
     RootDse(&'r Policy, &'r DirectoryFacts),
+    /// Attributes that are hidden.
+    Attributes(View, &'r Schema),
 }
 
 impl Cut<'_> {
@@ -58,16 +62,40 @@ impl Cut<'_> {
         let before = entry.attributes.len();
         match self {
             Cut::RootDse(policy, directory) => super::rewrite_root_dse(entry, policy, directory),
+            Cut::Attributes(view, schema) => entry.attributes.retain(|found| view.shows(found.description, schema)),
         }
         before.saturating_sub(entry.attributes.len()) as u64
     }
 }
 
 impl Redaction {
+    /// What is shown of an entry, by the name that the directory sent: one that is no name could be any.
+    pub(super) fn view_of(&self, policy: &Policy, name: &[u8]) -> Option<View> {
+        if self.is_empty() {
+            return Some(View::default());
+        }
+        let name = Dn::parse(extended::name(name)).ok()?;
+        if self.trees.as_ref().is_some_and(|directory| !directory.holds(&name)) {
+            return None;
+        }
+        self.view(policy, &name)
+    }
+
     /// What to ask the directory for a search that [is redacted](Redaction::is_empty). The same permit and
     /// the same search give the same stages.
-    pub fn stages<'a>(&self, _policy: &Policy, _search: &SearchRequest<'a>) -> Stages<'a> {
-        Stages::AsAsked
+    pub fn stages<'a>(&self, policy: &Policy, search: &SearchRequest<'a>) -> Stages<'a> {
+        let rewritten = self.ways.rewrite(&search.filter, policy.schema());
+        if rewritten.is_empty() {
+            return Stages::AsAsked;
+        }
+        let stage = |rewritten: Rewritten<'a>| Stage {
+            filter: match rewritten {
+                Rewritten::Unchanged => Some(search.filter.clone()),
+                Rewritten::Changed(filter) => Some(filter),
+                Rewritten::Nothing => None,
+            },
+        };
+        Stages::Several(rewritten.into_iter().map(stage).collect())
     }
 
     /// What becomes of an entry that a stage brought, by the name that the directory sent: one that is no
@@ -76,18 +104,21 @@ impl Redaction {
         &'r self,
         policy: &'r Policy,
         directory: &'r DirectoryFacts,
-        _stage: usize,
+        stage: usize,
         name: &[u8],
     ) -> Look<'r> {
-        if !self.is_empty() {
-            let Ok(name) = Dn::parse(extended::name(name)) else { return Look::Hidden };
-            if self.hides(policy, &name) {
-                return Look::Hidden;
-            }
-        }
         if self.is_root_dse() {
             return Look::Cut(Cut::RootDse(policy, directory));
         }
-        Look::Whole
+        if self.is_empty() {
+            return Look::Whole;
+        }
+        let Some(view) = self.view_of(policy, name) else { return Look::Hidden };
+        match self.ways.stage_of(&view, policy.schema()) {
+            None => Look::Hidden,
+            Some(own) if own != stage => Look::Elsewhere,
+            Some(_) if view.is_whole() => Look::Whole,
+            Some(_) => Look::Cut(Cut::Attributes(view, policy.schema())),
+        }
     }
 }

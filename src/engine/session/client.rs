@@ -221,6 +221,7 @@ impl Session {
             started: now.monotonic,
             entries: 0,
             withheld: 0,
+            cut: 0,
             bytes: 0,
         }
     }

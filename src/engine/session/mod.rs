@@ -231,6 +231,7 @@ impl Session {
             result,
             entries: operation.entries,
             withheld: operation.withheld,
+            cut: operation.cut,
             bytes: operation.bytes,
             duration: now.monotonic.saturating_sub(operation.started),
         };

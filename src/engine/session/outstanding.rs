@@ -73,6 +73,8 @@ pub(super) struct Operation {
     pub(super) started: Duration,
     pub(super) entries: u64,
     pub(super) withheld: u64,
+    /// Attributes taken out of the entries that were shown.
+    pub(super) cut: u64,
     pub(super) bytes: u64,
 }
 

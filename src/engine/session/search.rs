@@ -270,8 +270,8 @@ pub(super) enum Counted {
 enum Judged {
     No,
     AsItCame,
-    /// Its new body.
-    Changed(Vec<u8>),
+    /// Its new body, and how many attributes it lacks.
+    Changed(Vec<u8>, u64),
 }
 
 /// What the permit says of an entry that a stage brought.
@@ -295,13 +295,13 @@ fn judge(operation: &mut Operation, stage: usize, body: &[u8]) -> Judged {
         operation.withheld += 1;
         return Judged::No;
     };
-    cut.apply(&mut found);
+    let gone = cut.apply(&mut found);
     if operation.permit.redaction().is_root_dse() {
         redaction::rewrite_mechanisms(&mut found, redacts.offered);
     }
     let mut changed = Vec::with_capacity(body.len());
     found.write_body(&mut changed);
-    Judged::Changed(changed)
+    Judged::Changed(changed, gone)
 }
 
 /// One entry of a search: dropped where it is hidden, else passed on, or kept for the next page.
@@ -375,7 +375,10 @@ fn show(operation: &mut Operation, judged: &Judged, envelope: &Envelope<'_>, fx:
     let body = match judged {
         Judged::No => return,
         Judged::AsItCame => envelope.body,
-        Judged::Changed(body) => body,
+        Judged::Changed(body, gone) => {
+            operation.cut += gone;
+            body
+        }
     };
     operation.entries += 1;
     if let Some(page) = operation.page_mut() {

@@ -65,7 +65,7 @@ pub fn ask(
     check_texts(role, &wish.reason, wish.ticket.as_deref(), wish.break_glass)?;
     let duration = check_duration(role, wish.duration)?;
     check_start(wish.start, duration, context.now.wall)?;
-    let scope = Scope::of_role(role, context.policy)?.narrowed(&wish.narrowing)?;
+    let scope = Scope::of_role(role, context.policy)?.narrowed(&wish.narrowing, context.policy.schema())?;
     let now = context.now.wall;
     let request = Request {
         id,

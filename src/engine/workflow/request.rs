@@ -160,6 +160,8 @@ impl Request {
             part(reach_word(entry.reach).as_bytes());
             let words: Vec<&str> = entry.operations.iter().map(|kind| kind.name()).collect();
             part(words.join(" ").as_bytes());
+            let names: Vec<&str> = entry.attributes.iter().flat_map(|names| names.iter()).collect();
+            part(names.join(" ").as_bytes());
         }
         hash.finalize().iter().map(|octet| format!("{octet:02x}")).collect()
     }

@@ -149,7 +149,7 @@ fn who_may_ask_for_whom() {
 #[test]
 fn nothing_that_is_asked_for_is_adjusted() {
     let seconds = Duration::from_secs;
-    let base = |text: &str| Narrowing { base: Some(dn(text)), operations: None };
+    let base = |text: &str| Narrowing { base: Some(dn(text)), ..Narrowing::default() };
     let rows: Vec<(Wish, Result<Duration, &str>)> = vec![
         (wish("editor"), Ok(HOUR)),
         (Wish { duration: Some(4 * HOUR), ..wish("editor") }, Ok(4 * HOUR)),
@@ -163,7 +163,7 @@ fn nothing_that_is_asked_for_is_adjusted() {
         (Wish { narrowing: base("cn=a,ou=payroll,dc=x"), ..wish("editor") }, Ok(HOUR)),
         (
             Wish {
-                narrowing: Narrowing { base: None, operations: Some(vec![OperationKind::Delete]) },
+                narrowing: Narrowing { operations: Some(vec![OperationKind::Delete]), ..Narrowing::default() },
                 ..wish("editor")
             },
             Err("not-narrower"),

@@ -175,11 +175,17 @@ pub(super) fn house(store: Arc<dyn GrantStore>) -> (Arc<Broker>, Arc<Shared>) {
         base: "ou=payroll,dc=x".parse().expect("a name"),
         scope: ResourceScope::Subtree,
         operations: OperationSet::all(),
+        attributes: None,
     };
     let role = Role {
         name: "editor".into(),
         description: String::new(),
-        allow: vec![Allow { resource: ResourceIndex(0), operations: OperationSet::all(), base: None }],
+        allow: vec![Allow {
+            resource: ResourceIndex(0),
+            operations: OperationSet::all(),
+            base: None,
+            attributes: None,
+        }],
         eligible: vec![Selector::Anyone],
         approvers: vec![Selector::Anyone],
         beneficiaries: Vec::new(),

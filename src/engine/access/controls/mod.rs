@@ -63,7 +63,7 @@ pub(super) struct Screened {
 /// Of an attribute description every type counts that it covers: subtypes, `*`, `+`, `@class`; an empty list is
 /// all user attributes (RFC 4511 4.5.1.8).
 pub(super) trait Openness {
-    /// Nothing that the operation reaches is hidden from its subject: neither an entry nor an attribute.
+    /// No entry that the operation reaches is hidden from its subject, or shown in part.
     fn reach_is_open(&mut self) -> bool;
     /// Nothing is hidden from its subject anywhere.
     fn all_is_open(&mut self) -> bool;
@@ -74,9 +74,7 @@ pub(super) trait Openness {
     fn list_is_open(&mut self, attributes: &[AttributeDescription<'_>]) -> bool;
     /// As [`Openness::attribute_is_open`], for everything that a filter asserts something about.
     fn filter_is_open(&mut self, filter: &Filter<'_>) -> bool;
-    /// Whether this attribute may be read of every entry that there is.
-    fn attribute_is_open_anywhere(&mut self, attribute: AttributeDescription<'_>) -> bool;
-    /// As [`Openness::attribute_is_open_anywhere`], for each.
+    /// Whether these attributes may be read of every entry that there is.
     fn list_is_open_anywhere(&mut self, attributes: &[AttributeDescription<'_>]) -> bool;
     /// Has the redaction look at the entries that a dereference control names, wherever these lie.
     fn redact_dereferenced(&mut self);
@@ -144,10 +142,14 @@ fn is_open(meaning: Meaning, value: &Value<'_>, openness: &mut dyn Openness) -> 
         Meaning::Reads => openness.reach_is_open() && is_readable(value, openness),
         Meaning::ReadsAnywhere => openness.all_is_open(),
         Meaning::Identifies => openness.list_is_open_anywhere(&IDENTIFIERS),
-        Meaning::Dereferences => {
-            openness.redact_dereferenced();
-            true
-        }
+        Meaning::Dereferences => match value {
+            // The names that the source holds are told again beside the entry.
+            Value::Dereferences(all) if all.iter().all(|one| openness.attribute_is_open(one.source)) => {
+                openness.redact_dereferenced();
+                true
+            }
+            _ => false,
+        },
         Meaning::Redirects => match value {
             Value::SourceAttribute(attribute) => openness.attribute_is_open(*attribute),
             _ => false,

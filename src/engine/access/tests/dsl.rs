@@ -10,13 +10,15 @@ use crate::engine::ldap::control::{Control, oid};
 use crate::engine::ldap::filter::Filter;
 use crate::engine::ldap::message::ClientMessageId;
 use crate::engine::ldap::request::{
-    AddRequest, Authentication, BindName, BindRequest, CompareRequest, DerefAliases, ExtendedRequest, ModifyRequest,
-    RenameRequest, Request, SearchRequest, SearchScope,
+    AddRequest, Attribute, Authentication, BindName, BindRequest, Change, ChangeKind, CompareRequest, DerefAliases,
+    ExtendedRequest, ModifyRequest, RenameRequest, Request, SearchRequest, SearchScope,
 };
+use crate::engine::policy::attributes::AttributeNames;
 use crate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
 use crate::engine::policy::role::{Allow, Role, SecondFactor};
 use crate::engine::policy::selector::{Groups, Membership, Selector};
 use crate::engine::policy::{Mode, OperationSet, Policy, RefusalStyle, Standing, Subject};
+use crate::engine::redaction::{Stage, Stages};
 use chrono::DateTime;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -70,7 +72,7 @@ pub(super) fn policy(text: &str) -> Policy {
     };
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         match line.split_whitespace().collect::<Vec<_>>()[..] {
-            ["resource", name, scope, base, allowed] => resources.push(Resource {
+            ["resource", name, scope, base, allowed, ref attributes @ ..] => resources.push(Resource {
                 name: name.into(),
                 base: dn(base),
                 scope: match scope {
@@ -80,6 +82,7 @@ pub(super) fn policy(text: &str) -> Policy {
                     other => panic!("no scope {other}"),
                 },
                 operations: operations(allowed),
+                attributes: attributes.first().map(|list| names(list)),
             }),
             ["standing", resource, allowed, who, ref replicate @ ..] => standing.push(Standing {
                 who: vec![Selector::parse(who).unwrap()],
@@ -98,8 +101,10 @@ pub(super) fn policy(text: &str) -> Policy {
 fn role(name: &str, allow: &[&str], index: impl Fn(&str) -> ResourceIndex) -> Role {
     let replicate = allow.contains(&"replicate");
     let allow = allow.iter().filter(|part| **part != "replicate").map(|part| {
+        let (part, attributes) = part.split_once('#').map_or((*part, None), |(part, list)| (part, Some(names(list))));
         let parts: Vec<_> = part.splitn(3, '/').collect();
-        Allow { resource: index(parts[0]), operations: operations(parts[1]), base: parts.get(2).map(|base| dn(base)) }
+        let base = parts.get(2).map(|base| dn(base));
+        Allow { resource: index(parts[0]), operations: operations(parts[1]), base, attributes }
     });
     Role {
         name: name.into(),
@@ -122,6 +127,10 @@ fn role(name: &str, allow: &[&str], index: impl Fn(&str) -> ResourceIndex) -> Ro
     }
 }
 
+fn names(list: &str) -> AttributeNames {
+    AttributeNames::new(list.split(',')).unwrap()
+}
+
 /// Second 1,000 on both clocks.
 pub(super) fn now() -> Now {
     at(1_000, 1_000)
@@ -131,17 +140,19 @@ pub(super) fn at(wall: i64, monotonic: u64) -> Now {
     Now { wall: DateTime::from_timestamp(wall, 0).unwrap(), monotonic: Duration::from_secs(monotonic) }
 }
 
-/// A grant of `role` (or `role@base`, narrowed) to `who`, from second 900 until `until` on both clocks.
+/// A grant of `role` (or `role@base`, `role#attributes`, narrowed) to `who`, from second 900 until `until` on both clocks.
 pub(super) fn grant(policy: &Policy, who: &str, role: &str, until: u64) -> Arc<ActiveGrant> {
+    let (role, only) = role.split_once('#').map_or((role, None), |(role, list)| (role, Some(names(list))));
     let (role, narrowed) = role.split_once('@').map_or((role, None), |(role, base)| (role, Some(dn(base))));
     let Subject::Dn(subject) = subject(who) else { panic!("nobody holds grants") };
     let opens = policy.role(role).unwrap().allow.iter().map(|allow| Opening {
         resource: allow.resource,
         operations: allow.operations,
         base: narrowed.clone().or_else(|| allow.base.clone()),
+        attributes: only.clone().or_else(|| allow.attributes.clone()),
     });
     Arc::new(ActiveGrant {
-        id: format!("{who}-{role}-{until}").into(),
+        id: format!("{who}-{role}-{only:?}-{until}").into(),
         request: "request".into(),
         role: role.into(),
         subject,
@@ -270,13 +281,19 @@ fn request(words: &[&'static str]) -> Request<'static> {
             bind(BindName::Dn(Dn::root()), sasl, 3)
         }
         ["bind-choice"] => bind(BindName::Dn(Dn::root()), Authentication::Other(0x8a), 3),
-        ["search", scope, ref base @ ..] => search(scope, base.first().unwrap_or(&""), DerefAliases::Never),
-        ["search-deref", scope, ref base @ ..] => search(scope, base.first().unwrap_or(&""), DerefAliases::Always),
-        ["compare", name] => {
-            Request::Compare(CompareRequest { entry: dn(name), attribute: AttributeDescription(b"cn"), value: b"a" })
+        ["search", scope, ref rest @ ..] => search(scope, rest, DerefAliases::Never),
+        ["search-deref", scope, ref rest @ ..] => search(scope, rest, DerefAliases::Always),
+        ["compare", name, ref attribute @ ..] => {
+            let attribute = AttributeDescription(attribute.first().unwrap_or(&"cn").as_bytes());
+            Request::Compare(CompareRequest { entry: dn(name), attribute, value: b"a" })
         }
-        ["add", name] => Request::Add(AddRequest { entry: dn(name), attributes: vec![] }),
-        ["modify", name] => Request::Modify(ModifyRequest { entry: dn(name), changes: vec![] }),
+        ["add", name, ref list @ ..] => {
+            Request::Add(AddRequest { entry: dn(name), attributes: attributes(list).collect() })
+        }
+        ["modify", name, ref list @ ..] => {
+            let change = |attribute| Change { kind: ChangeKind::Replace, attribute };
+            Request::Modify(ModifyRequest { entry: dn(name), changes: attributes(list).map(change).collect() })
+        }
         ["delete", name] => Request::Delete(dn(name)),
         ["rename", name, rdn] => rename(name, rdn, None),
         ["rename", name, rdn, above] => rename(name, rdn, Some(dn(above))),
@@ -307,7 +324,25 @@ fn rename(name: &str, rdn: &str, new_superior: Option<Dn>) -> Request<'static> {
     Request::Rename(RenameRequest { entry: dn(name), new_rdn: dn(rdn), delete_old_rdn: true, new_superior })
 }
 
-fn search(scope: &str, base: &str, deref: DerefAliases) -> Request<'static> {
+fn described(list: &'static str) -> impl Iterator<Item = AttributeDescription<'static>> {
+    list.split(',').map(|name| AttributeDescription(name.as_bytes()))
+}
+
+fn attributes(list: &[&'static str]) -> impl Iterator<Item = Attribute<'static>> {
+    let described = list.first().copied().into_iter().flat_map(described);
+    described.map(|description| Attribute { description, values: vec![b"a"] })
+}
+
+/// `base [attributes] (filter)`, of which each may be missing.
+fn search(scope: &str, words: &[&'static str], deref: DerefAliases) -> Request<'static> {
+    let mut words = words.iter().copied().peekable();
+    let base = words.next_if(|word| word.contains('=') && !word.starts_with(['(', '['])).unwrap_or_default();
+    let list = words.next_if(|word| word.starts_with('['));
+    let requested = list.map(|list| described(list.trim_matches(['[', ']'])).collect()).unwrap_or_default();
+    let filter = match words.next() {
+        Some(text) => filter(&mut &*text),
+        None => Filter::Present(AttributeDescription(b"objectClass")),
+    };
     Request::Search(SearchRequest {
         base: dn(base),
         scope: match scope {
@@ -321,9 +356,48 @@ fn search(scope: &str, base: &str, deref: DerefAliases) -> Request<'static> {
         size_limit: 0,
         time_limit: 0,
         types_only: false,
-        filter: Filter::Present(AttributeDescription(b"objectClass")),
-        attributes: vec![],
+        filter,
+        attributes: requested,
     })
+}
+
+/// As in RFC 4515, without escapes, spaces and substrings; of extensible matches `attribute:rule:=value`.
+pub(super) fn filter(text: &mut &'static str) -> Filter<'static> {
+    let inside = text.strip_prefix('(').unwrap_or_else(|| panic!("no filter: {text}"));
+    let (head, rest) = inside.split_at(1);
+    if "&|!".contains(head) {
+        *text = rest;
+        let mut parts = Vec::new();
+        while text.starts_with('(') {
+            parts.push(filter(text));
+        }
+        *text = text.strip_prefix(')').unwrap();
+        return match head {
+            "&" => Filter::And(parts),
+            "|" => Filter::Or(parts),
+            _ => Filter::Not(Box::new(parts.pop().unwrap())),
+        };
+    }
+    let (assertion, rest) = inside.split_once(')').unwrap();
+    *text = rest;
+    let (about, value) = assertion.split_once('=').unwrap();
+    let named = |name: &'static str| AttributeDescription(name.as_bytes());
+    match about.split(':').collect::<Vec<_>>()[..] {
+        [attribute] if value == "*" => Filter::Present(named(attribute)),
+        [attribute] => match attribute.split_at(attribute.len() - 1) {
+            (attribute, ">") => Filter::GreaterOrEqual { attribute: named(attribute), value: value.as_bytes() },
+            (attribute, "<") => Filter::LessOrEqual { attribute: named(attribute), value: value.as_bytes() },
+            (attribute, "~") => Filter::Approximate { attribute: named(attribute), value: value.as_bytes() },
+            _ => Filter::Equality { attribute: named(attribute), value: value.as_bytes() },
+        },
+        [attribute, rule, ""] | [attribute, "dn", rule, ""] => Filter::Extensible {
+            rule: (rule != "dn").then_some(rule.as_bytes()),
+            attribute: (!attribute.is_empty()).then(|| named(attribute)),
+            value: value.as_bytes(),
+            dn_attributes: about.contains(":dn:"),
+        },
+        _ => panic!("not understood: {assertion}"),
+    }
 }
 
 pub(super) fn decision(snapshot: &Snapshot, subject: &Subject, operation: &Operation, now: Now) -> Decision {
@@ -347,7 +421,7 @@ pub(super) fn outcome(snapshot: &Snapshot, operation: &Operation, decision: &Dec
         Decision::Permitted(permit) => {
             let mut out = "ok".to_owned();
             out.extend(roles(permit).into_iter().map(|role| format!(" {role}")));
-            if !permit.redaction().is_empty() {
+            if permit.redaction().hides_protected() || permit.redaction().keeps_to_trees() {
                 out.push_str(" hides");
             }
             if permit.redaction().dereferenced().is_some() {
@@ -355,6 +429,18 @@ pub(super) fn outcome(snapshot: &Snapshot, operation: &Operation, decision: &Dec
             }
             if permit.replicates() {
                 out.push_str(" replicates");
+            }
+            if permit.redaction().cuts() {
+                out.push_str(" cuts");
+            }
+            if let Request::Search(search) = &operation.request
+                && let Stages::Several(stages) = permit.redaction().stages(&snapshot.policy, search)
+            {
+                let asked = |stage: &Stage<'_>| match &stage.filter {
+                    Some(filter) => text(filter),
+                    None => "nothing".to_owned(),
+                };
+                out.extend(stages.iter().map(|stage| format!(" asks {}", asked(stage))));
             }
             let forwarded = permit.controls(&operation.controls);
             out.extend(forwarded.map(|control| format!(" [{}]", controls::lookup(control.oid).unwrap().name)));
@@ -364,6 +450,12 @@ pub(super) fn outcome(snapshot: &Snapshot, operation: &Operation, decision: &Dec
             out
         }
     }
+}
+
+fn text(filter: &Filter<'_>) -> String {
+    let mut text = String::new();
+    filter.write_text(&mut text, &|_| false).unwrap();
+    text
 }
 
 pub(super) fn roles(permit: &Permit) -> Vec<String> {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 const FIELDS: &str = "seq time session connection_from tls subject authentication certificate message_id operation target scope \
                       filter attributes controls changes decision reason resources role grant request upstream result \
-                      entries withheld bytes duration_us";
+                      entries withheld cut bytes duration_us";
 const SECRET: &str = "s3cret-Passw0rd";
 
 fn context(subject: &Subject) -> RecordContext<'_> {
@@ -101,6 +101,7 @@ fn a_search_in_full() {
         result: Some(ResultCode::SUCCESS),
         entries: 2,
         withheld: 1,
+        cut: 2,
         bytes: 345,
         duration: Duration::from_micros(1234),
     };
@@ -118,7 +119,7 @@ fn a_search_in_full() {
             + r#""controls":["1.2.840.113556.1.4.319 critical","2.16.840.1.113730.3.4.2"],"changes":null,"#
             + r#""decision":"permitted","reason":"grant","resources":["payroll","writes"],"role":"reader,editor","#
             + r#""grant":"g1,g2","request":"r-g1,r-g2","upstream":"ldaps://ldap1.example.com","result":0,"entries":2,"#
-            + r#""withheld":1,"bytes":345,"duration_us":1234}"#
+            + r#""withheld":1,"cut":2,"bytes":345,"duration_us":1234}"#
             + "\n"
     );
     assert_eq!(field_order(&text).join(" "), FIELDS);

@@ -2,6 +2,7 @@
 
 use super::super::fixture::{allow, dn, editor, policy, policy_of, resource, resources};
 use super::*;
+use crate::engine::ldap::schema::Schema;
 use crate::engine::policy::OperationKind::{Compare, Delete, Modify, Search};
 
 fn text(scope: &Scope) -> String {
@@ -51,14 +52,14 @@ fn narrowing() {
             None,
             Err("cn=a,ou=payröll,dc=x is not at or below anything that the role opens"),
         ),
-        (Some("cn=a,uid=b,ou=people,dc=x"), None, Err("the role opens none of these operations there")),
+        (Some("cn=a,uid=b,ou=people,dc=x"), None, Err("the role opens none of this there")),
         (None, Some(&[Search, Delete]), Err("the role does not open delete")),
         (None, Some(&[]), Err("no operation is left")),
-        (Some("ou=people,dc=x"), Some(&[Modify]), Err("the role opens none of these operations there")),
+        (Some("ou=people,dc=x"), Some(&[Modify]), Err("the role opens none of this there")),
     ];
     for (base, operations, expected) in rows {
-        let narrowing = Narrowing { base: base.map(dn), operations: operations.map(<[_]>::to_vec) };
-        let result = whole().narrowed(&narrowing);
+        let narrowing = Narrowing { base: base.map(dn), operations: operations.map(<[_]>::to_vec), attributes: None };
+        let result = whole().narrowed(&narrowing, &Schema::standard());
         match expected {
             Ok(scope) => assert_eq!(text(&result.unwrap()), *scope, "{narrowing:?}"),
             Err(error) => assert_eq!(result.unwrap_err().to_string(), *error, "{narrowing:?}"),
@@ -91,7 +92,9 @@ fn what_is_within() {
 
 #[test]
 fn a_changed_configuration_never_opens_more_than_was_approved() {
-    let narrowed = whole().narrowed(&Narrowing { base: Some(dn("uid=a,ou=people,dc=x")), operations: None }).unwrap();
+    let narrowed = whole()
+        .narrowed(&Narrowing { base: Some(dn("uid=a,ou=people,dc=x")), ..Narrowing::default() }, &Schema::standard())
+        .unwrap();
     assert_eq!(narrowed.openings(&policy()).unwrap()[0].base, Some(dn("uid=a,ou=people,dc=x")));
     // The resource now reaches below the entries that were approved.
     let mut wider = resources();
@@ -145,4 +148,41 @@ fn scopes_survive_being_written_down() {
         assert_ne!(wrong, written);
         assert!(serde_json::from_str::<Scope>(&wrong).is_err(), "{wrong}");
     }
+}
+
+#[test]
+fn narrowing_to_attributes() {
+    let mut resources = resources();
+    resources[1].attributes = Some(names(&["name", "mail"]));
+    let policy = policy_of(resources, vec![editor()]);
+    let whole = Scope::of_role(&editor(), &policy).unwrap();
+    for (wanted, expected) in [
+        (&["cn"][..], &["payroll cn", "writes cn", "people cn"][..]),
+        (&["MAIL", "title"], &["payroll MAIL title", "writes MAIL title", "people MAIL title"]),
+        (&["employeeType"], &["payroll employeeType", "writes employeeType"]),
+        (&["cn", "employeeType"], &["payroll cn employeeType", "writes cn employeeType", "people cn"]),
+    ] {
+        let narrowing = Narrowing { attributes: Some(names(wanted)), ..Narrowing::default() };
+        let narrowed = whole.narrowed(&narrowing, policy.schema());
+        let lines = narrowed.unwrap().0.into_iter().map(|line| {
+            let list: Vec<_> = line.attributes.iter().flat_map(AttributeNames::iter).map(str::to_owned).collect();
+            format!("{} {}", line.resource, list.join(" "))
+        });
+        assert_eq!(lines.collect::<Vec<_>>(), expected);
+    }
+    // Of a role that opens only some, no others.
+    let only = Scope(vec![ScopeEntry { attributes: Some(names(&["mail"])), ..whole.0[2].clone() }]);
+    let wider = Narrowing { attributes: Some(names(&["mail", "cn"])), ..Narrowing::default() };
+    assert_eq!(only.narrowed(&wider, policy.schema()), Err(ScopeError::AttributeNotOpened("cn".to_owned())));
+    // What was approved stays what it was when the resource protects more, and is written down.
+    let opened = only.openings(&policy).unwrap();
+    assert_eq!(opened[0].attributes, Some(names(&["mail"])));
+    assert_eq!(whole.openings(&policy).unwrap()[2].attributes, None, "all that it protects");
+    let written = serde_json::to_string(&only).unwrap();
+    assert_eq!(serde_json::from_str::<Scope>(&written).unwrap(), only);
+    assert!(!serde_json::to_string(&Scope(vec![whole.0[0].clone()])).unwrap().contains("attributes"));
+}
+
+fn names(list: &[&str]) -> AttributeNames {
+    AttributeNames::new(list).unwrap()
 }

@@ -91,6 +91,17 @@ impl Dn {
         end.and_then(|end| self.text.get(..end)).unwrap_or(&self.text)
     }
 
+    /// The attribute types of the first RDN, as they are forwarded.
+    pub fn naming_types(&self) -> impl Iterator<Item = &str> {
+        let mut escaped = false;
+        let parts = self.rdn_text().split(move |character| {
+            let separator = character == '+' && !escaped;
+            escaped = character == '\\' && !escaped;
+            separator
+        });
+        parts.filter_map(|part| Some(part.split_once('=')?.0))
+    }
+
     /// Whether this is the empty DN.
     pub fn is_root(&self) -> bool {
         self.ends.is_empty()

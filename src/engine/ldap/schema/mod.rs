@@ -21,11 +21,19 @@ use merge::Claim;
 use parse::DefinitionError;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, LazyLock};
 use thiserror::Error;
 
 /// An attribute type of one [`Schema`]; means nothing to another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TypeId(u32);
+
+impl TypeId {
+    /// Its position among [`Schema::types`], from 0.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
 
 /// What is known of an attribute type. Where the directory defines it, all but `names` is the
 /// directory's word alone.
@@ -171,8 +179,9 @@ impl Schema {
     }
 
     /// The built-in table: what holds as long as the directory's subschema was not read.
-    pub fn standard() -> Schema {
-        Schema::from_subschema([], [])
+    pub fn standard() -> Arc<Schema> {
+        static STANDARD: LazyLock<Arc<Schema>> = LazyLock::new(|| Arc::new(Schema::from_subschema([], [])));
+        Arc::clone(&STANDARD)
     }
 
     /// The type that a description names by any name or OID, whatever its options. `None`: it is

@@ -1,7 +1,7 @@
 //! What each operation touches: one file an operation. Knows nothing of who asks or what they hold,
 //! except that a password without a name is one's own.
 //!
-//! Entries only; what attributes an operation touches will be told here too.
+//! Of a search only where it goes: the attributes that it asks for and asserts are redacted, not required.
 
 mod add;
 mod bind;
@@ -15,6 +15,7 @@ mod search;
 use super::resource::ResourceIndex;
 use super::{OperationKind, Policy, Subject};
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::control::Control;
 use crate::engine::ldap::request::{ExtendedRequest, Request, SearchScope};
 use std::borrow::Cow;
@@ -26,6 +27,25 @@ pub struct Requirement<'a> {
     pub kind: OperationKind,
     /// Where.
     pub touches: Touches<'a>,
+    /// What of the entries there.
+    pub part: Part<'a>,
+}
+
+/// What of an entry is touched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// The entry as such, whatever is in it; and, for resources that protect attributes, these.
+    Whole(Vec<Cow<'a, [u8]>>),
+    /// These attributes.
+    Attributes(Vec<Cow<'a, [u8]>>),
+}
+
+impl Part<'_> {
+    /// The attributes that are touched as attributes.
+    pub fn attributes(&self) -> impl Iterator<Item = AttributeDescription<'_>> {
+        let (Part::Whole(list) | Part::Attributes(list)) = self;
+        list.iter().map(|description| AttributeDescription(description))
+    }
 }
 
 /// Where an operation touches.
@@ -73,6 +93,8 @@ pub struct Need<'a> {
     pub resource: ResourceIndex,
     /// How much of it.
     pub spot: Spot<'a>,
+    /// The attributes; `None`: all that it protects there.
+    pub attributes: Option<&'a Part<'a>>,
     /// Whether entries are taken out of it that it protects for other operations than renaming:
     /// the right to all of these will do as well.
     pub leaving: bool,
@@ -81,16 +103,20 @@ pub struct Need<'a> {
 impl<'a> Requirement<'a> {
     /// What `request` of `subject` touches; `None` is nothing that can be protected.
     pub fn of(request: &'a Request<'_>, controls: &[Control<'_>], subject: &'a Subject) -> Option<Requirement<'a>> {
-        let (kind, touches) = match request {
-            Request::Bind(request) => (OperationKind::Bind, bind::touches(request)?),
-            Request::Search(request) => (OperationKind::Search, search::touches(request, controls)?),
-            Request::Modify(request) => (OperationKind::Modify, modify::touches(request)),
-            Request::Add(request) => (OperationKind::Add, add::touches(request)),
-            Request::Delete(entry) => (OperationKind::Delete, delete::touches(entry, controls)),
-            Request::Rename(request) => (OperationKind::Rename, rename::touches(request)),
-            Request::Compare(request) => (OperationKind::Compare, compare::touches(request)),
+        let (kind, touches, part) = match request {
+            Request::Bind(request) => (OperationKind::Bind, bind::touches(request)?, Part::Whole(vec![])),
+            // Seeing anything of its base is enough; the rest is redacted.
+            Request::Search(request) => {
+                (OperationKind::Search, search::touches(request, controls)?, Part::Attributes(vec![]))
+            }
+            Request::Modify(request) => (OperationKind::Modify, modify::touches(request), modify::part(request)),
+            Request::Add(request) => (OperationKind::Add, add::touches(request), add::part(request)),
+            // Attribute resources do not stop a delete.
+            Request::Delete(entry) => (OperationKind::Delete, delete::touches(entry, controls), Part::Whole(vec![])),
+            Request::Rename(request) => (OperationKind::Rename, rename::touches(request), rename::part(request)),
+            Request::Compare(request) => (OperationKind::Compare, compare::touches(request), compare::part(request)),
             Request::Extended(ExtendedRequest::Password { identity, .. }) => {
-                (OperationKind::Password, password::touches(*identity, subject)?)
+                (OperationKind::Password, password::touches(*identity, subject)?, password::part())
             }
             Request::Extended(
                 ExtendedRequest::StartTls
@@ -101,7 +127,7 @@ impl<'a> Requirement<'a> {
             | Request::Unbind
             | Request::Abandon(_) => return None,
         };
-        Some(Requirement { kind, touches })
+        Some(Requirement { kind, touches, part })
     }
 
     /// The names that the operation goes to: each must lie in a tree that is served.
@@ -118,7 +144,11 @@ impl<'a> Requirement<'a> {
     /// Calls `visit` for every resource that must be held. Of a search these are the ones around its
     /// base: what it reaches besides is redacted.
     pub fn needs<'r>(&'r self, policy: &Policy, mut visit: impl FnMut(Need<'r>)) {
-        let mut each = |resource, spot| visit(Need { resource, spot, leaving: false });
+        let entries = match &self.part {
+            Part::Whole(_) => None,
+            Part::Attributes(_) => Some(&self.part),
+        };
+        let mut each = |resource, spot| visit(Need { resource, spot, attributes: entries, leaving: false });
         match &self.touches {
             Touches::Entry(entry) => policy.touched(entry, self.kind).for_each(|at| each(at, Spot::Entry(entry))),
             Touches::Reach { base, .. } => policy.touched(base, self.kind).for_each(|at| each(at, Spot::Entry(base))),
@@ -127,6 +157,38 @@ impl<'a> Requirement<'a> {
             }
             Touches::Move { from, to } => rename::needs(policy, from, to, &mut visit),
             Touches::Unknown => policy.protecting(self.kind).for_each(|at| each(at, Spot::Everywhere)),
+        }
+        self.attribute_needs(policy, &mut visit);
+    }
+
+    /// The same for resources that protect attributes: those of which an attribute is touched.
+    fn attribute_needs<'r>(&'r self, policy: &Policy, visit: &mut impl FnMut(Need<'r>)) {
+        let meets = |at: &ResourceIndex| {
+            let (types, schema) = (policy.types(*at), policy.schema());
+            // What a password is called elsewhere is nothing unknown.
+            let named = |touched: &AttributeDescription<'_>| {
+                self.kind != OperationKind::Password || schema.canonical(*touched).is_some()
+            };
+            let mut touched = self.part.attributes().filter(named);
+            types.is_some_and(|types| touched.any(|touched| types.may_meet(touched, schema)))
+        };
+        let attributes = Some(&self.part);
+        let mut each = |resource, spot| visit(Need { resource, spot, attributes, leaving: false });
+        match &self.touches {
+            Touches::Entry(entry) => {
+                policy.attributes_touched(entry, self.kind).filter(meets).for_each(|at| each(at, Spot::Entry(entry)));
+            }
+            Touches::Move { from, to } => {
+                for name in [from, to] {
+                    let touched = policy.attributes_touched(name, self.kind).filter(meets);
+                    touched.for_each(|at| each(at, Spot::Entry(name)));
+                }
+                rename::crossings(policy, from, to, visit);
+            }
+            Touches::Unknown => {
+                policy.attributes_protecting(self.kind).filter(meets).for_each(|at| each(at, Spot::Everywhere));
+            }
+            Touches::Tree(_) | Touches::Reach { .. } => {}
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Password modify (RFC 3062): the entry named, or the subject's own.
 
 use super::super::Subject;
-use super::Touches;
+use super::{Part, Touches};
 use crate::engine::ldap::Dn;
 use std::borrow::Cow;
 
@@ -24,4 +24,9 @@ pub(super) fn touches<'a>(identity: Option<&[u8]>, subject: &'a Subject) -> Opti
         // `u:` and whatever else a directory may take for a name.
         _ => Some(Touches::Unknown),
     }
+}
+
+/// The attribute, as OpenLDAP and 389 Directory Server call it, and as Active Directory does.
+pub(super) fn part<'a>() -> Part<'a> {
+    Part::Attributes(vec![Cow::Borrowed(b"userPassword"), Cow::Borrowed(b"unicodePwd")])
 }

@@ -5,9 +5,10 @@
 
 use super::super::resource::{Resource, ResourceIndex};
 use super::super::{OperationKind, Policy};
-use super::{Need, Spot, Touches};
+use super::{Need, Part, Spot, Touches};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::request::{RenameRequest, SearchScope};
+use std::borrow::Cow;
 
 pub(super) fn touches(request: &RenameRequest) -> Touches<'_> {
     let to = match (&request.new_superior, request.entry.parent()) {
@@ -18,10 +19,18 @@ pub(super) fn touches(request: &RenameRequest) -> Touches<'_> {
     Touches::Move { from: &request.entry, to }
 }
 
+/// All of what is there, and of attributes those that name the entry, before and after.
+pub(super) fn part<'a>(request: &'a RenameRequest) -> Part<'a> {
+    let after = request.new_rdn.naming_types();
+    // The old values stay, unless they are to go.
+    let before = request.entry.naming_types().filter(|_| request.delete_old_rdn);
+    Part::Whole(after.chain(before).map(|name| Cow::Borrowed(name.as_bytes())).collect())
+}
+
 pub(super) fn needs<'a>(policy: &Policy, from: &'a Dn, to: &'a Dn, visit: &mut impl FnMut(Need<'a>)) {
     for tree in [from, to] {
         for resource in policy.reached(tree, SearchScope::Subtree, Some(OperationKind::Rename)) {
-            visit(Need { resource, spot: Spot::Tree(tree), leaving: false });
+            visit(Need { resource, spot: Spot::Tree(tree), attributes: None, leaving: false });
         }
     }
     for at in policy.reached(from, SearchScope::Subtree, None) {
@@ -31,8 +40,28 @@ pub(super) fn needs<'a>(policy: &Policy, from: &'a Dn, to: &'a Dn, visit: &mut i
     }
 }
 
+/// Attribute resources whose border an entry crosses: which attributes it has is not known here, and all
+/// of them come under other rules, or into what others take for protected.
+pub(super) fn crossings<'a>(policy: &Policy, from: &'a Dn, to: &'a Dn, visit: &mut impl FnMut(Need<'a>)) {
+    if from == to {
+        return;
+    }
+    let stays = |resource: &Resource| resource.contains(from) && resource.contains(to);
+    // What is only read there is not harmed by what comes in.
+    let writes = [OperationKind::Add, OperationKind::Modify, OperationKind::Rename];
+    let is_written = |resource: &Resource| writes.iter().any(|kind| resource.operations.contains(*kind));
+    for (tree, comes_in) in [(from, false), (to, true)] {
+        for at in policy.attributes_reached(tree, SearchScope::Subtree, None) {
+            let crosses = |resource: &&Resource| !stays(resource) && (!comes_in || is_written(resource));
+            if policy.resource(at).filter(crosses).is_some() {
+                visit(Need { resource: at, spot: Spot::Tree(tree), attributes: None, leaving: true });
+            }
+        }
+    }
+}
+
 fn need_to_leave(resource: ResourceIndex, from: &Dn) -> Need<'_> {
-    Need { resource, spot: Spot::Tree(from), leaving: true }
+    Need { resource, spot: Spot::Tree(from), attributes: None, leaving: true }
 }
 
 /// Whether entries leave a resource that does not protect renaming itself.

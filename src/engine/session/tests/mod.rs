@@ -34,7 +34,7 @@ pub(super) fn dn(text: &str) -> Dn {
 }
 
 fn resource(name: &str, base: &str, operations: OperationSet) -> Resource {
-    Resource { name: name.into(), base: dn(base), scope: ResourceScope::Subtree, operations }
+    Resource { name: name.into(), base: dn(base), scope: ResourceScope::Subtree, operations, attributes: None }
 }
 
 /// What one side was sent, cut open.
@@ -96,7 +96,12 @@ impl World {
             from: self.now.wall,
             until: self.now.wall + TimeDelta::hours(1),
             until_monotonic: self.now.monotonic + Duration::from_secs(3600),
-            opens: vec![Opening { resource: ResourceIndex(resource), operations: OperationSet::all(), base: None }],
+            opens: vec![Opening {
+                resource: ResourceIndex(resource),
+                operations: OperationSet::all(),
+                base: None,
+                attributes: None,
+            }],
         };
         self.snapshot.grants = Arc::new(self.snapshot.grants.with(Arc::new(grant)));
     }

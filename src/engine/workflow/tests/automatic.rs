@@ -39,7 +39,7 @@ fn every_condition_must_hold() {
     let pattern = regex_lite::Regex::new("^HR-[0-9]+$").unwrap();
     let (search, everything) =
         (OperationKind::Search, [OperationKind::Search, OperationKind::Modify, OperationKind::Compare]);
-    let narrowed = |kinds: &[OperationKind]| Narrowing { base: None, operations: Some(kinds.to_vec()) };
+    let narrowed = |kinds: &[OperationKind]| Narrowing { operations: Some(kinds.to_vec()), ..Narrowing::default() };
     let ticket = |ticket: &str| Wish { ticket: Some(ticket.to_owned()), ..wish("editor") };
     let rows: Vec<(Automatic, Actor, Wish, bool)> = vec![
         (rule(), person("anna"), wish("editor"), true),
