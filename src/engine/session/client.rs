@@ -12,13 +12,10 @@ use crate::engine::audit::record::{self, Verdict};
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::control::Control;
 use crate::engine::ldap::message::{ClientMessageId, Envelope, UpstreamMessageId};
-use crate::engine::ldap::request::{
-    Authentication, BindName, BindRequest, DerefAliases, ExtendedRequest, Request, SearchRequest, SearchScope, oid,
-};
+use crate::engine::ldap::request::{Authentication, BindName, BindRequest, ExtendedRequest, Request, SearchScope, oid};
 use crate::engine::ldap::{Dn, ResultCode};
 use crate::engine::ldap::{response, tag};
 use crate::engine::policy::resource::ResourceIndex;
-use crate::engine::redaction::Offered;
 use crate::engine::time::Now;
 
 /// What became of a message.
@@ -206,7 +203,7 @@ impl Session {
             }
             Request::Search(search) => {
                 let offered = self.offered(search, snapshot);
-                Purpose::Search { redacts: redaction_of(&permit, search, parts, offered, snapshot) }
+                Purpose::Search { redacts: Redacts::of(&permit, search, parts, offered, snapshot) }
             }
             _ => Purpose::Relay,
         };
@@ -390,25 +387,6 @@ impl Session {
         record::begin(&mut line, &context, request, controls, verdict);
         line
     }
-}
-
-/// What has to be known until the last entry: the policy that was decided by, which a reload may replace meanwhile.
-pub(super) fn redaction_of(
-    permit: &Permit,
-    search: &SearchRequest<'_>,
-    parts: Option<Box<Parts>>,
-    offered: Offered,
-    snapshot: &Snapshot,
-) -> Option<Redacts> {
-    let redaction = permit.redaction();
-    let needed =
-        !redaction.is_empty() || redaction.is_root_dse() || redaction.dereferenced().is_some() || parts.is_some();
-    let counted = !redaction.is_empty() || parts.is_some();
-    let size_limit = if counted { u64::try_from(search.size_limit).unwrap_or(0) } else { 0 };
-    let (policy, directory) = (snapshot.policy.clone(), snapshot.directory.clone());
-    let finds = matches!(search.deref, DerefAliases::FindingBase | DerefAliases::Always);
-    let alias_base = (finds && redaction.hides_protected()).then(|| search.base.clone());
-    needed.then(|| Redacts { policy, directory, size_limit, alias_base, parts, offered })
 }
 
 pub(super) fn names<'a>(

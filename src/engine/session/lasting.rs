@@ -2,8 +2,8 @@
 //! by, so these are decided upon again whenever anything changes: grants, policy, groups, the directory.
 
 use super::Identity;
-use super::client::{Message, redaction_of};
-use super::outstanding::{Again, Operation, Purpose};
+use super::client::Message;
+use super::outstanding::{Again, Operation, Purpose, Redacts};
 use crate::engine::access::{self, Asked, Decision, Permit, Snapshot};
 use crate::engine::ldap::control::Control;
 use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
@@ -41,7 +41,7 @@ pub(super) fn still_holds(operation: &mut Operation, identity: &Identity, snapsh
     if !permit.replicates() || !same {
         return false;
     }
-    *redacts = redaction_of(&permit, search, None, Offered::default(), snapshot);
+    *redacts = Redacts::of(&permit, search, None, Offered::default(), snapshot);
     operation.permit = permit;
     again.snapshot = snapshot.clone();
     true

@@ -7,6 +7,7 @@ use super::sasl::Conversation;
 use crate::engine::access::{DirectoryFacts, Permit, Snapshot};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::message::{ClientMessageId, UpstreamMessageId};
+use crate::engine::ldap::request::{DerefAliases, SearchRequest};
 use crate::engine::policy::{Policy, Subject};
 use crate::engine::redaction::Offered;
 use std::collections::VecDeque;
@@ -76,6 +77,28 @@ pub(super) struct Operation {
     /// Attributes taken out of the entries that were shown.
     pub(super) cut: u64,
     pub(super) bytes: u64,
+}
+
+impl Redacts {
+    /// What has to be known until the last entry: the policy that was decided by, which a reload may replace
+    /// meanwhile. `None`: all is passed as it comes.
+    pub(super) fn of(
+        permit: &Permit,
+        search: &SearchRequest<'_>,
+        parts: Option<Box<Parts>>,
+        offered: Offered,
+        snapshot: &Snapshot,
+    ) -> Option<Redacts> {
+        let redaction = permit.redaction();
+        let needed =
+            !redaction.is_empty() || redaction.is_root_dse() || redaction.dereferenced().is_some() || parts.is_some();
+        let counted = !redaction.is_empty() || parts.is_some();
+        let size_limit = if counted { u64::try_from(search.size_limit).unwrap_or(0) } else { 0 };
+        let (policy, directory) = (snapshot.policy.clone(), snapshot.directory.clone());
+        let finds = matches!(search.deref, DerefAliases::FindingBase | DerefAliases::Always);
+        let alias_base = (finds && redaction.hides_protected()).then(|| search.base.clone());
+        needed.then(|| Redacts { policy, directory, size_limit, alias_base, parts, offered })
+    }
 }
 
 impl Operation {
