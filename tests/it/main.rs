@@ -21,6 +21,7 @@ mod readme;
 mod records;
 mod rfc4511;
 mod running;
+mod sasl;
 mod schema;
 mod support;
 mod upstream;

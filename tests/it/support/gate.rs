@@ -50,6 +50,10 @@ pub(crate) struct Setup {
     policy: String,
     /// Lines of `[policy]`.
     policy_lines: String,
+    /// Lines of `[tls]`.
+    tls_lines: String,
+    /// More files beside the configuration: names and contents.
+    files: Vec<(String, String)>,
     /// Lines of `[directory]` instead of `urls` and `ca`.
     directory: Option<String>,
     /// As whom the gate reads: name and password.
@@ -73,6 +77,8 @@ impl Default for Setup {
         Setup {
             policy: POLICY.to_owned(),
             policy_lines: String::new(),
+            tls_lines: String::new(),
+            files: Vec::new(),
             directory: None,
             service: (SERVICE_DN.to_owned(), SERVICE_PASSWORD.to_owned()),
             names: person,
@@ -100,6 +106,17 @@ impl Setup {
     /// Lines for `[policy]`.
     pub(crate) fn policy_lines(self, lines: &str) -> Setup {
         Setup { policy_lines: lines.to_owned(), ..self }
+    }
+
+    /// Lines for `[tls]`.
+    pub(crate) fn tls_lines(self, lines: &str) -> Setup {
+        Setup { tls_lines: lines.to_owned(), ..self }
+    }
+
+    /// A file beside the configuration.
+    pub(crate) fn file(mut self, name: &str, content: &str) -> Setup {
+        self.files.push((name.to_owned(), content.to_owned()));
+        self
     }
 
     /// Lines of `[directory]` in place of the usual `urls` and `ca`.
@@ -166,7 +183,10 @@ impl Setup {
         let (service, secret) = &self.service;
         fs::write(folder.join("directory-password"), secret).unwrap();
         let audit = self.audit.clone().unwrap_or_else(|| folder.join("audit"));
-        let Setup { policy, policy_lines, listen_lines, control_lines, audit_lines, .. } = self;
+        for (name, content) in &self.files {
+            fs::write(folder.join(name), content).unwrap();
+        }
+        let Setup { policy, policy_lines, tls_lines, listen_lines, control_lines, audit_lines, .. } = self;
         let text = format!(
             r#"[listen]
 ldaps = "127.0.0.1:0"
@@ -176,6 +196,7 @@ ldap = "127.0.0.1:0"
 [tls]
 certificate = {certificate:?}
 private_key = {key:?}
+{tls_lines}
 
 [directory]
 {directory}
