@@ -141,7 +141,12 @@ impl Session {
             Next::End(code) => (code, page.cursor.others.clone()),
             Next::Another | Next::Ask => (ResultCode::SUCCESS, page.cursor.others.clone()),
         };
-        let shows_cookie = code == ResultCode::SUCCESS && !page.unpaged && !page.is_farewell();
+        // See `tells_through_alias`: what leads nowhere has no controls.
+        let silent = next != Next::Another && operation.entries == 0 && alias_base(&operation).is_some();
+        if silent {
+            controls.clear();
+        }
+        let shows_cookie = code == ResultCode::SUCCESS && !page.unpaged && !page.is_farewell() && !silent;
         let cookie = (next == Next::Another).then(|| self.cursors.keep(page.cursor));
         if shows_cookie {
             let cookie = cookie.as_ref().map_or(&b""[..], |cookie| cookie);
@@ -237,11 +242,18 @@ fn open_page<E>(
     Ok(Page::new(cursor, asked.size, critical))
 }
 
+/// The base of a search, where an alias there could lead to what is hidden.
+fn alias_base(operation: &Operation) -> Option<&Dn> {
+    match &operation.purpose {
+        Purpose::Search { redacts } => redacts.as_ref()?.alias_base.as_ref(),
+        Purpose::Relay | Purpose::Bind { .. } | Purpose::Identify(_) | Purpose::Sasl(_) => None,
+    }
+}
+
 /// Whether an answer says that what an alias leads to is not there. Were it there and hidden, the search would find
 /// nothing and say no more: so it says no more of what is not there, too.
 pub(super) fn tells_through_alias(operation: &Operation, envelope: &Envelope<'_>, view: &ResultView<'_>) -> bool {
-    let Purpose::Search { redacts: Some(redacts) } = &operation.purpose else { return false };
-    let Some(base) = &redacts.alias_base else { return false };
+    let Some(base) = alias_base(operation) else { return false };
     match view.code {
         ResultCode::ALIAS_PROBLEM | ResultCode::ALIAS_DEREFERENCING_PROBLEM => true,
         // Where no alias was followed, what was found on the way lies above the base.
