@@ -12,10 +12,12 @@ use tidegate::engine::Now;
 use tidegate::engine::access::{DirectoryFacts, Snapshot};
 use tidegate::engine::grant::index::{ActiveGrant, ActiveGrants, Opening};
 use tidegate::engine::ldap::attribute::AttributeDescription;
+use tidegate::engine::ldap::control::{Control, decode_controls};
 use tidegate::engine::ldap::entry::Entry;
 use tidegate::engine::ldap::filter::Filter;
 use tidegate::engine::ldap::frame::frame_length;
 use tidegate::engine::ldap::message::{self, ClientMessageId, Envelope, UpstreamMessageId};
+use tidegate::engine::ldap::paged::PagedResults;
 use tidegate::engine::ldap::request::{
     Authentication, BindName, BindRequest, DerefAliases, ExtendedRequest, Request, SearchRequest, SearchScope,
 };
@@ -51,6 +53,8 @@ struct World {
     /// Ids that the client may still be answered, with multiplicity one.
     open: Vec<i32>,
     grants: u32,
+    /// The last that the session gave.
+    cookie: Vec<u8>,
 }
 
 /// Each octet is a step, the bits above the kind its argument.
@@ -107,13 +111,15 @@ impl World {
             held: None,
             open: Vec::new(),
             grants: 0,
+            cookie: Vec::new(),
         }
     }
 
     fn step(&mut self, kind: u8, argument: usize) {
         let id = i32::try_from(argument).expect("small") + 1;
         match kind {
-            0 | 1 => self.client(id, &search(BASES[argument % 4])),
+            0 => self.client(id, &search(BASES[argument % 4])),
+            1 => self.page(id, argument),
             2 | 3 => self.client(id, &bind(NAMES[argument % 4])),
             4 => self.client(id, &Request::Delete(dn(BASES[argument % 4]))),
             5 => self.client(id, &Request::Abandon(ClientMessageId(id ^ 1))),
@@ -132,12 +138,30 @@ impl World {
         }
     }
 
+    /// A search in pages: from the beginning, or with the last cookie that the session gave, or one that is made up.
+    fn page(&mut self, id: i32, argument: usize) {
+        let cookie = match argument % 4 {
+            0 | 1 => self.cookie.clone(),
+            2 => Vec::new(),
+            _ => b"tidegate\0\0\0\0\0\0\0\x01".to_vec(),
+        };
+        let size = u32::try_from(argument % 3).expect("small") + u32::from(argument != 15);
+        let mut controls = Vec::new();
+        PagedResults { size, cookie: &cookie }.write_control(&mut controls, true);
+        let controls = decode_controls(&controls).expect("our own");
+        self.with_controls(id, &search(BASES[argument % 2]), &controls);
+    }
+
     fn client(&mut self, id: i32, request: &Request<'_>) {
+        self.with_controls(id, request, &[]);
+    }
+
+    fn with_controls(&mut self, id: i32, request: &Request<'_>, controls: &[Control<'_>]) {
         if self.held.is_some() {
             return self.retry();
         }
         let mut frame = Vec::new();
-        message::write_request(&mut frame, UpstreamMessageId(id), request, &[]);
+        message::write_request(&mut frame, UpstreamMessageId(id), request, controls);
         self.hand_over(frame);
     }
 
@@ -189,11 +213,23 @@ impl World {
         self.fx.records.clear();
         self.fx.record_ends.clear();
         let mut answered = Vec::new();
+        let (shows, mut cookie) = (self.may_see_payroll(), None);
         each(&std::mem::take(&mut self.fx.to_client), |envelope| {
+            if envelope.tag == tag::SEARCH_RESULT_ENTRY {
+                let name = Dn::parse(response::entry_name(envelope.body).expect("ours")).expect("ours");
+                assert!(shows || !name.is_within(&dn(PAYROLL)), "{name:?} as {:?}", self.session.subject());
+            }
+            for control in envelope.controls().expect("controls") {
+                if let Ok(page) = PagedResults::decode(control.value.unwrap_or_default()) {
+                    assert_eq!(page.size, 0, "an estimate");
+                    cookie = Some(page.cookie.to_vec());
+                }
+            }
             if tag::is_final_response(envelope.tag) && envelope.id != 0 {
                 answered.push(envelope.id);
             }
         });
+        self.cookie = cookie.unwrap_or_else(|| std::mem::take(&mut self.cookie));
         for id in answered {
             let at = self.open.iter().position(|open| *open == id).expect("one answer to each message");
             self.open.remove(at);
@@ -255,7 +291,15 @@ impl World {
         }
         let response_tag = tag::response_to(request_tag).expect("has an answer");
         let mut frame = Vec::new();
-        response::write_result(&mut frame, ClientMessageId(id), response_tag, ResultCode(code), "", "");
+        // Some searches have another page, whether it was asked for or not.
+        if response_tag == tag::SEARCH_RESULT_DONE && code == 0 && argument.is_multiple_of(2) {
+            let mut controls = Vec::new();
+            PagedResults { size: 0, cookie: &id.to_be_bytes() }.write_control(&mut controls, false);
+            let body = b"\x0a\x01\x00\x04\x00\x04\x00";
+            message::write_message(&mut frame, id, response_tag, body, Some(&controls));
+        } else {
+            response::write_result(&mut frame, ClientMessageId(id), response_tag, ResultCode(code), "", "");
+        }
         self.session.on_upstream(&frame, &self.snapshot, self.now, &mut self.fx);
     }
 

@@ -5,6 +5,7 @@ mod ending;
 mod flow;
 mod paging;
 mod sasl;
+mod stages;
 
 use super::*;
 use crate::engine::access::{DirectoryFacts, Snapshot};
