@@ -28,6 +28,10 @@ impl<'a> LdapUrl<'a> {
         if !plain || rest.bytes().filter(|octet| *octet == b'?').count() > 3 {
             return None;
         }
+        // RFC 4516 2: no fragments. A name writes this character as %23.
+        if name.contains('#') {
+            return None;
+        }
         let name = decoded(name.strip_prefix('/').unwrap_or(name))?;
         let name = if name.is_empty() { None } else { Some(Dn::parse(&name).ok()?) };
         Some(LdapUrl { name, rest })

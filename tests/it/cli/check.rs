@@ -60,5 +60,5 @@ fn the_reference_is_valid_and_its_standing_access_is_listed() {
     fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/config/tidegate.toml"), &file).unwrap();
     let ran = run(&mut tidegate(["check", "--config", file.to_str().unwrap()])).expect(0);
     assert!(ran.stdout.contains("standing access 1: dn:cn=hr-sync,ou=services,dc=example,dc=com"), "{ran:#?}");
-    assert!(ran.stdout.ends_with("valid, with 1 warning\n"), "{ran:#?}");
+    assert!(ran.stdout.ends_with("valid, with 2 warnings\n"), "{ran:#?}");
 }
