@@ -2,7 +2,7 @@
 //!
 //! Time is an argument ([`Now`]), randomness is an argument, and what is to be done is
 //! returned as a value. Inside, modules use only what stands to their left:
-//! `ldap -> policy -> grant -> access -> {redaction, workflow, audit} -> session`.
+//! `ldap -> policy -> {grant, redaction} -> access -> {workflow, audit} -> session`.
 
 pub mod access;
 pub mod audit;

@@ -8,6 +8,7 @@ mod decide;
 mod explain;
 mod holding;
 mod refusal;
+pub mod root_dse;
 mod understood;
 
 use super::Now;
@@ -19,29 +20,12 @@ use super::policy::selector::Groups;
 use super::policy::{Policy, Subject};
 use std::sync::Arc;
 
+pub use super::policy::DirectoryFacts;
 pub use bound::decide_bound;
 pub use decide::{Permit, decide};
 pub use explain::{Explanation, HeldBy, Touched, explain};
 pub use refusal::Refusal;
 pub use understood::EXTENSIONS;
-
-/// What the directory said of itself, as far as decisions need it.
-#[derive(Debug, Clone, Default)]
-pub struct DirectoryFacts {
-    /// What is reachable. Empty: not known yet, so that nothing but rootDSE and subschema is.
-    pub naming_contexts: Vec<Dn>,
-    /// The subschema subentry.
-    pub subschema: Option<Dn>,
-    /// Whether it lets somebody act for others (RFC 4370).
-    pub proxied_authorization: bool,
-}
-
-impl DirectoryFacts {
-    /// Whether a name lies in a tree that is served.
-    pub fn holds(&self, name: &Dn) -> bool {
-        self.naming_contexts.iter().any(|context| name.is_surely_within(context))
-    }
-}
 
 /// Everything a decision reads: immutable, replaced as a whole.
 #[derive(Debug, Clone)]

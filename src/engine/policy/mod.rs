@@ -3,6 +3,7 @@
 
 pub mod attributes;
 pub mod deciding;
+mod facts;
 pub mod hours;
 mod index;
 mod operation;
@@ -22,6 +23,7 @@ use selector::Selector;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub use facts::DirectoryFacts;
 pub use operation::{OperationError, OperationKind, OperationSet};
 
 /// Who the session is, as the directory last confirmed it.

@@ -7,7 +7,6 @@
 
 use super::filter::Rewritten;
 use super::{Redaction, View};
-use crate::engine::access::DirectoryFacts;
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::dn::extended;
 use crate::engine::ldap::entry::Entry;
@@ -45,25 +44,22 @@ pub enum Look<'r> {
     Whole,
     /// Passed on with something taken out.
     Cut(Cut<'r>),
+    /// Passed on as far as it says what is let through.
+    RootDse,
 }
 
 /// What is taken out of an entry.
 #[derive(Debug, Clone)]
-pub enum Cut<'r> {
-    /// What the rootDSE should not say.
-    RootDse(&'r Policy, &'r DirectoryFacts),
-    /// Attributes that are hidden.
-    Attributes(View, &'r Schema),
+pub struct Cut<'r> {
+    view: View,
+    schema: &'r Schema,
 }
 
 impl Cut<'_> {
     /// Takes it out; how many attributes are gone.
     pub fn apply(&self, entry: &mut Entry<'_>) -> u64 {
         let before = entry.attributes.len();
-        match self {
-            Cut::RootDse(policy, directory) => super::rewrite_root_dse(entry, policy, directory),
-            Cut::Attributes(view, schema) => entry.attributes.retain(|found| view.shows(found.description, schema)),
-        }
+        entry.attributes.retain(|found| self.view.shows(found.description, self.schema));
         before.saturating_sub(entry.attributes.len()) as u64
     }
 }
@@ -100,15 +96,9 @@ impl Redaction {
 
     /// What becomes of an entry that a stage brought, by the name that the directory sent: one that is no
     /// name could be any. `policy` is the one that was decided by.
-    pub fn look<'r>(
-        &'r self,
-        policy: &'r Policy,
-        directory: &'r DirectoryFacts,
-        stage: usize,
-        name: &[u8],
-    ) -> Look<'r> {
+    pub fn look<'r>(&self, policy: &'r Policy, stage: usize, name: &[u8]) -> Look<'r> {
         if self.is_root_dse() {
-            return Look::Cut(Cut::RootDse(policy, directory));
+            return Look::RootDse;
         }
         if self.is_empty() {
             return Look::Whole;
@@ -118,7 +108,7 @@ impl Redaction {
             None => Look::Hidden,
             Some(own) if own != stage => Look::Elsewhere,
             Some(_) if view.is_whole() => Look::Whole,
-            Some(_) => Look::Cut(Cut::Attributes(view, policy.schema())),
+            Some(_) => Look::Cut(Cut { view, schema: policy.schema() }),
         }
     }
 }

@@ -6,13 +6,13 @@ use super::identify::{Claim, Identifying};
 use super::outstanding::Purpose;
 use super::towards::Word;
 use super::{Bound, Effects, Session};
+use crate::engine::access::root_dse::{self, Offered};
 use crate::engine::access::{Decision, Permit, Refusal, Snapshot, decide_bound};
 use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::message::UpstreamMessageId;
 use crate::engine::ldap::request::{ExtendedRequest, Request, SearchRequest};
 use crate::engine::ldap::sasl::Mechanism;
 use crate::engine::ldap::{Dn, ResultCode, response, tag};
-use crate::engine::redaction::{self, Offered};
 use crate::engine::time::Now;
 
 /// A client's certificate that was verified: whose it is.
@@ -38,8 +38,7 @@ impl Session {
         if self.origin.tls.is_none() {
             return Offered::default();
         }
-        let asks =
-            |attribute: &AttributeDescription<'_>| redaction::names_mechanisms(*attribute) || attribute.0 == b"+";
+        let asks = |attribute: &AttributeDescription<'_>| root_dse::names_mechanisms(*attribute) || attribute.0 == b"+";
         let external = search.attributes.iter().any(asks) && self.offers_external(snapshot);
         Offered { mechanisms: snapshot.policy.mechanisms, external, types_only: search.types_only }
     }

@@ -4,11 +4,11 @@
 use super::Identity;
 use super::client::Message;
 use super::outstanding::{Again, Operation, Purpose, Redacts};
+use crate::engine::access::root_dse::Offered;
 use crate::engine::access::{self, Asked, Decision, Permit, Snapshot};
 use crate::engine::ldap::control::Control;
 use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
 use crate::engine::ldap::request::Request;
-use crate::engine::redaction::Offered;
 use crate::engine::time::Now;
 use std::sync::Arc;
 

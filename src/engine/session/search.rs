@@ -8,7 +8,7 @@ use super::parts::{Next, Parts};
 use super::towards::Word;
 use super::upstream::pass;
 use super::{Effects, Session};
-use crate::engine::access::{Permit, Refusal, Snapshot};
+use crate::engine::access::{Permit, Refusal, Snapshot, root_dse};
 use crate::engine::ldap::control::{Control, oid};
 use crate::engine::ldap::entry::Entry;
 use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
@@ -16,7 +16,7 @@ use crate::engine::ldap::paged::PagedResults;
 use crate::engine::ldap::request::{Request, SearchRequest};
 use crate::engine::ldap::response::{self, ResultView};
 use crate::engine::ldap::{Dn, ResultCode, tag};
-use crate::engine::redaction::{self, Look, Stages};
+use crate::engine::redaction::{Look, Stages};
 use crate::engine::time::Now;
 
 const OLD_COOKIE: &str = "the paged results cookie is invalid, or old: search again";
@@ -291,7 +291,7 @@ fn judge(operation: &mut Operation, stage: usize, body: &[u8]) -> Judged {
     let Purpose::Search { redacts: Some(redacts) } = &operation.purpose else { return Judged::AsItCame };
     // What cannot be read cannot be shown to be open.
     let look = match response::entry_name(body) {
-        Ok(name) => operation.permit.redaction().look(&redacts.policy, &redacts.directory, stage, name),
+        Ok(name) => operation.permit.redaction().look(&redacts.policy, stage, name),
         Err(_) => Look::Hidden,
     };
     let cut = match look {
@@ -301,16 +301,21 @@ fn judge(operation: &mut Operation, stage: usize, body: &[u8]) -> Judged {
         }
         Look::Elsewhere => return Judged::No,
         Look::Whole => return Judged::AsItCame,
-        Look::Cut(cut) => cut,
+        Look::Cut(cut) => Some(cut),
+        Look::RootDse => None,
     };
     let Ok(mut found) = Entry::decode(body) else {
         operation.withheld += 1;
         return Judged::No;
     };
-    let gone = cut.apply(&mut found);
-    if operation.permit.redaction().is_root_dse() {
-        redaction::rewrite_mechanisms(&mut found, redacts.offered);
-    }
+    let gone = match cut {
+        Some(cut) => cut.apply(&mut found),
+        None => {
+            root_dse::rewrite(&mut found, &redacts.policy, &redacts.directory);
+            root_dse::rewrite_mechanisms(&mut found, redacts.offered);
+            0
+        }
+    };
     let mut changed = Vec::with_capacity(body.len());
     found.write_body(&mut changed);
     Judged::Changed(changed, gone)
