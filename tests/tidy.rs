@@ -16,7 +16,7 @@ const MAX_LINES: usize = 600;
 const MAX_CODE_LINES: usize = 450;
 
 /// What a file under `src/` belongs to, and what it may use. The first prefix that fits decides.
-/// Inside the engine: `time, ldap -> policy -> grant -> access -> {redaction, workflow, audit} -> session`.
+/// Inside the engine: `time, ldap -> policy -> {grant, redaction} -> access -> {workflow, audit} -> session`.
 const LAYERS: &[(&str, &[&str])] = &[
     ("engine::time", &[]),
     ("engine::ldap", &["engine::time"]),

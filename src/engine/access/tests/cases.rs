@@ -107,8 +107,12 @@ fn reads_and_writes_of_one_entry() {
 fn trees_that_are_deleted_or_renamed() {
     check(
         "
-        # Without tree delete only the entry goes.
-        anna+writer : delete ou=it,dc=x                        -> ok writer
+        # Without tree delete only the entry goes; but the answer tells whether anything is directly below.
+        anna+writer : delete ou=it,dc=x                        -> 50 card
+        anna+writer+it : delete ou=it,dc=x                     -> ok it writer
+        anna+writer : delete ou=letters2,ou=a,dc=x             -> ok writer
+        anna+writer : delete ou=letters,dc=x                   -> 50 letters
+        anna+writer+clerk : delete ou=letters,dc=x             -> ok clerk writer
         anna+writer : delete ou=it,dc=x !treedelete            -> 50 card
         anna+writer : delete ou=it,dc=x ?treedelete            -> 50 card
         anna+writer+it : delete ou=it,dc=x !treedelete         -> ok it writer [tree delete]

@@ -150,7 +150,12 @@ impl<'a> Requirement<'a> {
         };
         let mut each = |resource, spot| visit(Need { resource, spot, attributes: entries, leaving: false });
         match &self.touches {
-            Touches::Entry(entry) => policy.touched(entry, self.kind).for_each(|at| each(at, Spot::Entry(entry))),
+            Touches::Entry(entry) => {
+                policy.touched(entry, self.kind).for_each(|at| each(at, Spot::Entry(entry)));
+                if self.kind == OperationKind::Delete {
+                    delete::needs_below(policy, entry, &mut visit);
+                }
+            }
             Touches::Reach { base, .. } => policy.touched(base, self.kind).for_each(|at| each(at, Spot::Entry(base))),
             Touches::Tree(base) => {
                 policy.reached(base, SearchScope::Subtree, Some(self.kind)).for_each(|at| each(at, Spot::Tree(base)))
