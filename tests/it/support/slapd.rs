@@ -52,6 +52,8 @@ pub(crate) struct Extra {
     pub(crate) ldif: String,
     /// More lines of configuration, before the databases.
     pub(crate) configuration: String,
+    /// Identifiers and times that slapd would make are the same in every directory that has the same names.
+    pub(crate) fixed: bool,
 }
 
 impl Slapd {
@@ -67,7 +69,8 @@ impl Slapd {
         let configuration = folder.path().join("slapd.conf");
         fs::write(&configuration, configuration_text(folder.path(), &certificate, &key, &extra)).unwrap();
         let data = folder.path().join("data.ldif");
-        fs::write(&data, ldif(&extra)).unwrap();
+        let entries = ldif(&extra);
+        fs::write(&data, if extra.fixed { fixed(&entries) } else { entries }).unwrap();
         // Database 3: after config and monitor.
         let mut add = Command::new("/usr/sbin/slapadd");
         add.args(["-q", "-b", BASE, "-f"]).arg(&configuration).arg("-l").arg(&data);
@@ -274,6 +277,30 @@ pub(crate) fn ldif(extra: &Extra) -> String {
         employee(&mut out, &format!("uid=b{n},ou=big,{BASE}"), &format!("b{n}"), &filling);
     }
     out.push_str(&extra.ldif);
+    out
+}
+
+/// Entries with what slapd would make for each: an identifier, out of its name, and times.
+fn fixed(ldif: &str) -> String {
+    let mut out = String::new();
+    for record in ldif.split("\n\n").filter(|record| !record.is_empty()) {
+        let name = record.lines().next().unwrap_or_default();
+        let hash = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, octet| (hash ^ u64::from(octet)).wrapping_mul(0x0100_0000_01b3));
+        let _ = write!(
+            out,
+            "{record}\nentryUUID: 00000000-0000-4000-{:04x}-{:012x}\n\
+             entryCSN: 20260101000000.000000Z#000000#000#000000\n\
+             createTimestamp: 20260101000000Z\nmodifyTimestamp: 20260101000000Z\n",
+            hash >> 48,
+            hash & 0xffff_ffff_ffff
+        );
+        if name.strip_prefix("dn: ") == Some(BASE) {
+            out.push_str("contextCSN: 20260101000000.000000Z#000000#000#000000\n");
+        }
+        out.push('\n');
+    }
     out
 }
 

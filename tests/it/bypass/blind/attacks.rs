@@ -49,6 +49,7 @@ const BASES: &[&str] = &[
     "cn=maybe,ou=aliases",
     "cn=vault,ou=aliases",
     "cn=x,cn=maybe,ou=aliases",
+    "cn=eve,ou=aliases",
     "ou=groups",
 ];
 const LISTS: &[&[&str]] = &[
