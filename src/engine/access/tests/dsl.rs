@@ -17,7 +17,7 @@ use crate::engine::policy::attributes::AttributeNames;
 use crate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
 use crate::engine::policy::role::{Allow, Role, SecondFactor};
 use crate::engine::policy::selector::{Groups, Membership, Selector};
-use crate::engine::policy::{Mode, OperationSet, Policy, RefusalStyle, Standing, Subject};
+use crate::engine::policy::{Mode, OperationKind, OperationSet, Policy, RefusalStyle, Standing, Subject};
 use crate::engine::redaction::{Stage, Stages};
 use chrono::DateTime;
 use std::collections::{HashMap, HashSet};
@@ -47,8 +47,9 @@ pub(super) const POLICY: &str = "
     role viewer  letters/search vaults/search card/search desks/search payroll/search
 ";
 
+/// `␣` is a space, `⊕` a plus sign: those of a table are between its words, and between grants.
 pub(super) fn dn(text: &str) -> Dn {
-    text.parse().unwrap_or_else(|_| panic!("{text:?} is a name"))
+    text.replace('␣', " ").replace('⊕', "+").parse().unwrap_or_else(|_| panic!("{text:?} is a name"))
 }
 
 /// `anna` is short for her DN; `-` is nobody.
@@ -62,6 +63,10 @@ pub(super) fn subject(who: &str) -> Subject {
 
 fn operations(text: &str) -> OperationSet {
     if text == "*" { OperationSet::all() } else { text.split(',').map(|name| name.parse().unwrap()).collect() }
+}
+
+fn both(one: OperationSet, other: OperationSet) -> OperationSet {
+    OperationKind::ALL.into_iter().filter(|kind| one.contains(*kind) && other.contains(*kind)).collect()
 }
 
 pub(super) fn policy(text: &str) -> Policy {
@@ -140,19 +145,22 @@ pub(super) fn at(wall: i64, monotonic: u64) -> Now {
     Now { wall: DateTime::from_timestamp(wall, 0).unwrap(), monotonic: Duration::from_secs(monotonic) }
 }
 
-/// A grant of `role` (or `role@base`, `role#attributes`, narrowed) to `who`, from second 900 until `until` on both clocks.
+/// A grant of `role` (or `role/operations`, `role@base`, `role#attributes`, in this order, narrowed) to `who`, from
+/// second 900 until `until` (or that of `role~until`) on both clocks.
 pub(super) fn grant(policy: &Policy, who: &str, role: &str, until: u64) -> Arc<ActiveGrant> {
+    let (role, until) = role.split_once('~').map_or((role, until), |(role, until)| (role, until.parse().unwrap()));
     let (role, only) = role.split_once('#').map_or((role, None), |(role, list)| (role, Some(names(list))));
     let (role, narrowed) = role.split_once('@').map_or((role, None), |(role, base)| (role, Some(dn(base))));
+    let (role, fewer) = role.split_once('/').map_or((role, None), |(role, list)| (role, Some(operations(list))));
     let Subject::Dn(subject) = subject(who) else { panic!("nobody holds grants") };
     let opens = policy.role(role).unwrap().allow.iter().map(|allow| Opening {
         resource: allow.resource,
-        operations: allow.operations,
+        operations: fewer.map_or(allow.operations, |fewer| both(allow.operations, fewer)),
         base: narrowed.clone().or_else(|| allow.base.clone()),
         attributes: only.clone().or_else(|| allow.attributes.clone()),
     });
     Arc::new(ActiveGrant {
-        id: format!("{who}-{role}-{only:?}-{until}").into(),
+        id: format!("{who}-{role}-{narrowed:?}-{fewer:?}-{only:?}-{until}").into(),
         request: "request".into(),
         role: role.into(),
         subject,
@@ -179,11 +187,16 @@ pub(super) fn snapshot(policy: Policy, grants: impl IntoIterator<Item = Arc<Acti
     }
 }
 
-/// `anna+reader+editor@ou=a,dc=x` is Anna with two grants.
+/// `anna+reader+editor@ou=a,dc=x` is Anna with two grants, `anna+bert:reader` Anna while Bert has one.
 pub(super) fn snapshot_for(policy: Policy, who: &str) -> (Snapshot, Subject) {
     let mut parts = who.split('+');
     let name = parts.next().unwrap();
-    let grants: Vec<_> = parts.map(|role| grant(&policy, name, role, 2_000)).collect();
+    let grants: Vec<_> = parts
+        .map(|role| {
+            let (whose, role) = role.split_once(':').unwrap_or((name, role));
+            grant(&policy, whose, role, 2_000)
+        })
+        .collect();
     (snapshot(policy, grants), subject(name))
 }
 
@@ -290,12 +303,16 @@ fn request(words: &[&'static str]) -> Request<'static> {
         ["add", name, ref list @ ..] => {
             Request::Add(AddRequest { entry: dn(name), attributes: attributes(list).collect() })
         }
-        ["modify", name, ref list @ ..] => {
-            let change = |attribute| Change { kind: ChangeKind::Replace, attribute };
-            Request::Modify(ModifyRequest { entry: dn(name), changes: attributes(list).map(change).collect() })
-        }
+        ["modify", name, ref list @ ..] => modify(ChangeKind::Replace, name, list),
+        ["modify-add", name, ref list @ ..] => modify(ChangeKind::Add, name, list),
+        ["modify-delete", name, ref list @ ..] => modify(ChangeKind::Delete, name, list),
+        ["increment", name, ref list @ ..] => modify(ChangeKind::Increment, name, list),
         ["delete", name] => Request::Delete(dn(name)),
         ["rename", name, rdn] => rename(name, rdn, None),
+        ["rename-keep", name, rdn] => {
+            let (entry, new_rdn) = (dn(name), dn(rdn));
+            Request::Rename(RenameRequest { entry, new_rdn, delete_old_rdn: false, new_superior: None })
+        }
         ["rename", name, rdn, above] => rename(name, rdn, Some(dn(above))),
         ["password"] => extended(ExtendedRequest::Password { identity: None, old: None, new: None }),
         ["password", "''"] => extended(ExtendedRequest::Password { identity: Some(b""), old: None, new: None }),
@@ -318,6 +335,11 @@ fn bind(name: BindName<'static>, authentication: Authentication<'static>, versio
 
 fn extended(request: ExtendedRequest<'static>) -> Request<'static> {
     Request::Extended(request)
+}
+
+fn modify(kind: ChangeKind, name: &str, list: &[&'static str]) -> Request<'static> {
+    let changes = attributes(list).map(|attribute| Change { kind, attribute }).collect();
+    Request::Modify(ModifyRequest { entry: dn(name), changes })
 }
 
 fn rename(name: &str, rdn: &str, new_superior: Option<Dn>) -> Request<'static> {
@@ -464,23 +486,54 @@ pub(super) fn roles(permit: &Permit) -> Vec<String> {
     roles
 }
 
+fn lines(table: &'static str) -> impl Iterator<Item = &'static str> {
+    table.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+}
+
+/// Who asks what, and what comes of it.
+pub(super) type Case = (String, &'static str, String);
+
 /// Checks a table; tells every line that is wrong, not only the first.
 pub(super) fn check(table: &'static str, policy_of: impl Fn() -> Policy, adjust: impl Fn(&mut Snapshot)) -> usize {
-    let mut wrong = Vec::new();
-    let lines: Vec<_> =
-        table.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-    for line in &lines {
+    let cases = lines(table).map(|line| {
         let (asked, expected) = line.split_once("->").unwrap_or_else(|| panic!("no outcome: {line}"));
-        let (who, what) = asked.split_once(':').unwrap_or_else(|| panic!("nobody: {line}"));
-        let (mut snapshot, subject) = snapshot_for(policy_of(), who.trim());
-        adjust(&mut snapshot);
-        let operation = operation(what);
-        let decision = decision(&snapshot, &subject, &operation, now());
-        let outcome = outcome(&snapshot, &operation, &decision);
-        if outcome != expected.trim() {
-            wrong.push(format!("{line}\n    but it was: {outcome}"));
+        let (who, what) = asked.split_once(" : ").unwrap_or_else(|| panic!("nobody: {line}"));
+        (who.trim().to_owned(), what.trim(), expected.trim().to_owned())
+    });
+    check_cases(cases.collect(), policy_of, adjust)
+}
+
+/// The cases of a table with a column for each holder: the first line names them, every other begins with what is asked.
+pub(super) fn matrix(table: &'static str) -> Vec<Case> {
+    let mut rows = lines(table).map(|line| line.split(" | ").map(str::trim).collect::<Vec<_>>());
+    let holders = rows.next().expect("a line with those who ask");
+    let mut cases = Vec::new();
+    for row in rows {
+        assert_eq!(row.len(), holders.len(), "{row:?}");
+        let of_row = holders.iter().zip(&row).skip(1);
+        cases.extend(of_row.map(|(who, outcome)| ((*who).to_owned(), row[0], (*outcome).to_owned())));
+    }
+    cases
+}
+
+/// What becomes of one case.
+pub(super) fn becomes(who: &str, what: &'static str, policy: Policy, adjust: impl Fn(&mut Snapshot)) -> String {
+    let (mut snapshot, subject) = snapshot_for(policy, who);
+    adjust(&mut snapshot);
+    let operation = operation(what);
+    let decision = decision(&snapshot, &subject, &operation, now());
+    outcome(&snapshot, &operation, &decision)
+}
+
+/// Checks cases, and says how many they were.
+pub(super) fn check_cases(cases: Vec<Case>, policy_of: impl Fn() -> Policy, adjust: impl Fn(&mut Snapshot)) -> usize {
+    let mut wrong = Vec::new();
+    for (who, what, expected) in &cases {
+        let outcome = becomes(who, what, policy_of(), &adjust);
+        if outcome != *expected {
+            wrong.push(format!("{who} : {what} -> {expected}\n    but it was: {outcome}"));
         }
     }
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
-    lines.len()
+    cases.len()
 }

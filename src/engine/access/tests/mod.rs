@@ -4,5 +4,8 @@ mod attributes;
 mod cases;
 mod controls;
 mod dsl;
+mod holdings;
 mod permits;
 mod redactions;
+mod requested;
+mod spellings;
