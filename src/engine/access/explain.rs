@@ -5,7 +5,7 @@ use super::refusal::role_opens;
 use super::{Asked, Decision, Snapshot, decide};
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::Dn;
-use crate::engine::ldap::request::SearchScope;
+use crate::engine::ldap::request::{Request, SearchScope};
 use crate::engine::policy::OperationKind;
 use crate::engine::policy::requirement::{Need, Requirement, Spot, Touches};
 use crate::engine::policy::resource::ResourceIndex;
@@ -54,13 +54,22 @@ pub fn explain(snapshot: &Snapshot, asked: &Asked<'_>) -> Explanation {
             }
         }
     }
+    let decision = decide(snapshot, asked);
+    if let (Decision::Permitted(permit), Request::Search(search)) = (&decision, asked.request) {
+        // Of those that protect attributes, the ones that are asked for, or asserted: only the decision knows.
+        let holder = Holder::of(snapshot, asked);
+        for resource in permit.resources() {
+            let need = Need { resource: *resource, spot: Spot::Tree(&search.base), attributes: None, leaving: false };
+            touched.push(look(snapshot, &holder, need, OperationKind::Search));
+        }
+    }
     let mut seen = Vec::new();
     touched.retain(|touched| {
         let first = !seen.contains(&touched.resource);
         seen.push(touched.resource);
         first
     });
-    Explanation { decision: decide(snapshot, asked), touched }
+    Explanation { decision, touched }
 }
 
 fn reached<'a>(snapshot: &Snapshot, base: &'a Dn, scope: SearchScope) -> impl Iterator<Item = Need<'a>> {

@@ -58,7 +58,8 @@ impl Ways {
             return Some(0);
         }
         let hidden = self.asserted.iter().enumerate().filter(|(_, asserted)| view.hides(**asserted, schema));
-        let key = hidden.fold(0, |key: Key, (at, _)| key | 1 << at);
+        let bit = |at: usize| if self.lumped { 1 } else { 1 << at };
+        let key = hidden.fold(0, |key: Key, (at, _)| key | bit(at));
         self.keys.iter().position(|stage| stage & key == key)
     }
 }

@@ -4,6 +4,7 @@ use super::dsl::{check, decision, now, operation, policy, snapshot_for};
 use crate::engine::access::Decision;
 use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::entry::Entry;
+use crate::engine::ldap::filter::Filter;
 use crate::engine::ldap::request::Attribute;
 use crate::engine::redaction::Look;
 
@@ -238,5 +239,35 @@ fn each_entry_is_taken_in_one_stage() {
             })
             .collect();
         assert_eq!(looks, Vec::from_iter(stage), "{what} {name}");
+    }
+}
+
+/// More assertions than there are bits: each entry still has its stage, and none asks what is hidden.
+#[test]
+fn many_assertions_are_taken_for_one() {
+    use super::dsl::search_for;
+    let schema = crate::engine::ldap::schema::Schema::standard();
+    let names: Vec<Vec<u8>> = schema.types().map(|(_, facts)| facts.name.as_bytes().to_vec()).take(200).collect();
+    assert_eq!(names.len(), 200);
+    let text = |names: &[Vec<u8>]| names.iter().map(|name| String::from_utf8_lossy(name)).collect::<Vec<_>>().join(",");
+    let (some, others) = names.split_at(100);
+    let policy = policy(&format!(
+        "resource all subtree ou=a,dc=x search {}\nresource rest subtree ou=b,dc=x search {}",
+        text(some),
+        text(others)
+    ));
+    let part = |name: &Vec<u8>| Filter::Present(AttributeDescription(Vec::leak(name.clone())));
+    let parts: Vec<_> = names.iter().map(part).collect();
+    for whole in [Filter::Or(parts.clone()), Filter::And(parts)] {
+        let request = search_for("dc=x", whole);
+        let (snapshot, subject) = snapshot_for(policy.clone(), "bert");
+        let Decision::Permitted(permit) = decision(&snapshot, &subject, &request, now()) else { panic!("refused") };
+        let stages = |name: &str| -> Vec<usize> {
+            let look = |stage: &usize| permit.redaction().look(&snapshot.policy, *stage, name.as_bytes());
+            (0..8).filter(|stage| matches!(look(stage), Look::Whole | Look::Cut(_))).collect()
+        };
+        for name in ["uid=x,dc=x", "uid=x,ou=a,dc=x", "uid=x,ou=b,dc=x"] {
+            assert_eq!(stages(name).len(), 1, "{name}");
+        }
     }
 }

@@ -383,6 +383,12 @@ fn search(scope: &str, words: &[&'static str], deref: DerefAliases) -> Request<'
     })
 }
 
+/// A search below `base` for this.
+pub(super) fn search_for(base: &str, filter: Filter<'static>) -> Operation {
+    let Request::Search(search) = search("sub", &[], DerefAliases::Never) else { panic!("a search") };
+    Operation { request: Request::Search(SearchRequest { base: dn(base), filter, ..search }), controls: vec![] }
+}
+
 /// As in RFC 4515, without escapes, spaces and substrings; of extensible matches `attribute:rule:=value`.
 pub(super) fn filter(text: &mut &'static str) -> Filter<'static> {
     let inside = text.strip_prefix('(').unwrap_or_else(|| panic!("no filter: {text}"));
