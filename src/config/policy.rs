@@ -38,6 +38,8 @@ pub(super) fn policy(root: &Section<'_>, around: Around) -> Option<Policy> {
     let mode = section.optional::<Mode>("mode").map_or(Mode::Enforce, |found| found.value);
     let refusal = section.optional::<RefusalStyle>("refusal").map_or(RefusalStyle::Explain, |found| found.value);
     let mechanisms = mechanisms(&section, around);
+    let proxies = section.list::<Selector>("proxied_authorization").map(|list| list.value).unwrap_or_default();
+    session_selectors(&section, "proxied_authorization", &proxies, false);
     section.finish();
 
     let (names, resources) = resources(root);
@@ -59,6 +61,7 @@ pub(super) fn policy(root: &Section<'_>, around: Around) -> Option<Policy> {
     let roles = roles.into_iter().collect::<Option<_>>()?;
     let mut policy = Policy::new(mode, refusal, resources, standing, roles);
     policy.mechanisms = mechanisms;
+    policy.proxied_authorization = plain(proxies);
     Some(policy)
 }
 
@@ -358,6 +361,9 @@ fn session_selectors(section: &Section<'_>, key: &str, list: &[Located<Selector>
         let message = match &found.value {
             Selector::Local(_) => "is for people at the control socket; name an entry of the directory with dn:<DN>",
             Selector::Certificate(_) if certificates => continue,
+            Selector::Certificate(_) if key == "proxied_authorization" => {
+                "cannot be: who binds with a certificate does not act for others; name an entry with dn:<DN>"
+            }
             Selector::Certificate(_) if key == "who" => "needs [tls] client_ca: nobody is asked for a certificate",
             Selector::Certificate(_) => {
                 "is for callers of the control port; name an entry of the directory with dn:<DN>"

@@ -5,6 +5,7 @@ mod permit;
 mod reach;
 mod wanted;
 
+use super::acting::{self, Acting};
 use super::controls::{self};
 use super::holding::{Held, Holder};
 use super::refusal::not_held;
@@ -31,6 +32,11 @@ pub fn decide(snapshot: &Snapshot, asked: &Asked<'_>) -> Decision {
 
 fn permit(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Permit, Refusal> {
     understood::check(asked.request, &snapshot.policy)?;
+    let acting = acting::acting(snapshot, asked)?;
+    let asked = &match &acting {
+        Some(acting) => Asked { subject: &acting.subject, ..*asked },
+        None => *asked,
+    };
     let requirement = Requirement::of(asked.request, asked.controls, asked.subject)
         .filter(|_| !understood::is_subschema_read(snapshot, asked));
     if let Some(requirement) = &requirement {
@@ -50,13 +56,18 @@ fn permit(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Permit, Refusal> {
         hidden: Vec::new(),
     };
     deciding.look(asked.request);
-    let screened = controls::screen(asked, &mut deciding)?;
+    let name = acting.as_ref().and(holder.name());
+    let screened = controls::screen(asked, name, &mut deciding)?;
     deciding.permit.forwarded = screened.forwarded;
     deciding.permit.replicates = screened.replicates;
     if matches!(asked.request, Request::Search(search) if search.base.is_root() && search.scope == SearchScope::Base) {
         deciding.permit.redaction.mark_root_dse();
     }
-    deciding.conclude()
+    let mut permit = deciding.conclude()?;
+    if let Some(Acting { subject, permit: bound }) = acting {
+        permit.act_as(subject, bound);
+    }
+    Ok(permit)
 }
 
 /// A decision on its way.

@@ -55,6 +55,11 @@ impl<'a> Holder<'a> {
         Holder { snapshot, name, certificate: asked.certificate, now: asked.now, opened: OnceCell::new() }
     }
 
+    /// Who that is.
+    pub(super) fn name(&self) -> Option<&'a Dn> {
+        self.name
+    }
+
     fn opened(&self) -> &[(&'a Arc<ActiveGrant>, &'a Opening)] {
         self.opened.get_or_init(|| {
             let grants = self.name.into_iter().flat_map(|name| self.snapshot.grants.get(name));

@@ -2,6 +2,7 @@
 //!
 //! Pure, and never remembered: whoever asks again gets a new decision on the snapshot of that moment.
 
+mod acting;
 mod bound;
 pub mod controls;
 mod decide;
@@ -21,6 +22,7 @@ use super::policy::{Policy, Subject};
 use std::sync::Arc;
 
 pub use super::policy::DirectoryFacts;
+pub use acting::acts_for;
 pub use bound::decide_bound;
 pub use decide::{Permit, decide};
 pub use explain::{Explanation, HeldBy, Touched, explain};

@@ -86,7 +86,7 @@ impl List {
         match self {
             List::AlternativeServers => false,
             List::NamingContexts => Dn::parse(value).is_ok_and(|name| name.is_root() || directory.holds(&name)),
-            List::Controls => is_advertised(text),
+            List::Controls => is_advertised(text, policy),
             List::Extensions => {
                 EXTENSIONS.contains(&text) || policy.extended_operations.iter().any(|passed| passed == text)
             }

@@ -77,6 +77,8 @@ pub struct Policy {
     pub refusal: RefusalStyle,
     /// How clients may authenticate besides simple binds.
     pub mechanisms: Mechanisms,
+    /// Who may act for others, operation by operation (RFC 4370).
+    pub proxied_authorization: Vec<Selector>,
     /// What is protected.
     pub resources: Vec<Resource>,
     /// Who holds what permanently.
@@ -124,6 +126,7 @@ impl Policy {
             mode,
             refusal,
             mechanisms,
+            proxied_authorization: Vec::new(),
             resources,
             standing,
             roles,
@@ -181,7 +184,8 @@ impl Policy {
     /// Every group that decides about somebody's access: what has to be kept fresh.
     pub fn groups(&self) -> BTreeSet<Dn> {
         let roles = self.roles.iter().flat_map(|role| role.selectors());
-        let lists = self.standing.iter().map(|standing| &standing.who).chain(roles);
+        let proxies = std::iter::once(&self.proxied_authorization);
+        let lists = self.standing.iter().map(|standing| &standing.who).chain(roles).chain(proxies);
         let group = |selector: &Selector| match selector {
             Selector::Group(group) => Some(group.clone()),
             Selector::Dn(_)

@@ -6,7 +6,7 @@ use super::outstanding::{Operation, Purpose, Redacts};
 use super::parts::Parts;
 use super::search::asks_for_pages;
 use super::towards::Word;
-use super::{Bound, Effects, Identity, Session};
+use super::{Acting, Bound, Effects, Identity, Session};
 use crate::engine::access::{self, Asked, Decision, Permit, Refusal, Snapshot};
 use crate::engine::audit::record::{self, Verdict};
 use crate::engine::grant::index::ActiveGrant;
@@ -92,7 +92,8 @@ impl Session {
         };
         match Request::decode(envelope) {
             Ok(request) => {
-                self.decided(Message { id, request: &request, controls: &controls }, followed, snapshot, now, fx)
+                self.decided(Message { id, request: &request, controls: &controls }, followed, snapshot, now, fx);
+                self.acting = None;
             }
             Err(error) => self.refuse_unread(id, envelope.tag, error.code, error.message, now, fx),
         }
@@ -130,6 +131,7 @@ impl Session {
         }
         let Identity { subject, certificate, .. } = &self.identity;
         let asked = Asked { subject, request, controls, now, certificate: certificate.as_ref() };
+        self.acting = access::acts_for(snapshot, &asked).map(|other| Acting::new(other, &self.identity));
         match access::decide(snapshot, &asked) {
             Decision::Refused(refusal) => self.refuse(sent, &refusal, snapshot, now, fx),
             Decision::Permitted(permit) => match request {

@@ -70,6 +70,24 @@ impl Identity {
     }
 }
 
+/// For whom one operation is done, where a control says so (RFC 4370).
+#[derive(Debug)]
+struct Acting {
+    subject: Subject,
+    /// How the session's own subject was shown, and who that is.
+    authentication: String,
+}
+
+impl Acting {
+    fn new(subject: Subject, own: &Identity) -> Acting {
+        let name = match &own.subject {
+            Subject::Anonymous => "anonymous",
+            Subject::Dn(name) => name.text(),
+        };
+        Acting { subject, authentication: format!("{} as {name}", own.authentication) }
+    }
+}
+
 /// The connection to the directory, as far as the session cares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Link {
@@ -106,6 +124,8 @@ impl Bound {
 pub struct Session {
     origin: Origin,
     identity: Identity,
+    /// For whom the operation is that is being looked at.
+    acting: Option<Acting>,
     link: Link,
     bound: Bound,
     /// What a SASL bind has come to, while it is the client's turn.
@@ -132,6 +152,7 @@ impl Session {
         Session {
             origin,
             identity: Identity::nobody(),
+            acting: None,
             link: Link::None,
             bound: Bound::Nobody,
             conversation: None,
@@ -201,13 +222,17 @@ impl Session {
     }
 
     fn context(&self, now: Now, message_id: impl Into<Option<ClientMessageId>>) -> RecordContext<'_> {
+        let (subject, authentication) = match &self.acting {
+            Some(acting) => (&acting.subject, &*acting.authentication),
+            None => (&self.identity.subject, self.identity.authentication),
+        };
         RecordContext {
             now,
             session: &self.origin.session,
             connection_from: &self.origin.connection_from,
             tls: self.origin.tls.as_deref().unwrap_or("none"),
-            subject: &self.identity.subject,
-            authentication: self.identity.authentication,
+            subject,
+            authentication,
             certificate: self.identity.certificate.as_ref(),
             message_id: message_id.into(),
         }

@@ -29,6 +29,8 @@ pub(super) struct Parts {
     at: usize,
     /// The content of a controls element, without paging.
     controls: Vec<u8>,
+    /// For whom it is done, where a control says so.
+    acts_for: Vec<u8>,
     pub(super) page: Option<Page>,
 }
 
@@ -82,7 +84,9 @@ impl Parts {
         let controls: Vec<Control<'_>> = controls.filter(fits).collect();
         let mut encoded = Vec::new();
         control::write_controls(&mut encoded, &controls);
-        Parts { stages: asked, at: 0, controls: encoded, page: None }
+        let assertion = controls.iter().find(|control| control.oid == oid::PROXIED_AUTHORIZATION_V2);
+        let acts_for = assertion.and_then(|control| control.value).unwrap_or_default().to_vec();
+        Parts { stages: asked, at: 0, controls: encoded, acts_for, page: None }
     }
 
     /// Whether there is more than one stage.
@@ -90,7 +94,7 @@ impl Parts {
         self.stages.len() > 1
     }
 
-    /// What tells this search from others, whatever page it is and whatever controls come with it (RFC 2696 3).
+    /// What tells this search from others, whatever page it is and whatever controls come with it (RFC 2696 3) that do not say for whom it is.
     pub(super) fn digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         for stage in &self.stages {
@@ -98,6 +102,8 @@ impl Parts {
             hash.update((stage.body.len() as u64).to_be_bytes());
             hash.update(&stage.body);
         }
+        // What one has been shown, or is about to be, is nobody else's.
+        hash.update(&self.acts_for);
         hash.finalize().into()
     }
 

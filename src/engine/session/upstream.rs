@@ -12,7 +12,7 @@ use crate::engine::ldap::request::Request;
 use crate::engine::ldap::response::{ResultView, SYNC_INFO, intermediate_name};
 use crate::engine::ldap::{ResultCode, tag};
 use crate::engine::policy::resource::ResourceScope;
-use crate::engine::policy::{Mode, OperationKind};
+use crate::engine::policy::{Mode, OperationKind, Subject};
 use crate::engine::time::Now;
 use std::sync::Arc;
 
@@ -161,7 +161,8 @@ impl Session {
             return self.finish(&mut operation, Some(ResultCode::SUCCESS), now, fx);
         }
         let mut code = view.code;
-        let hides_match = !view.matched_dn.is_empty() && !self.may_see(view.matched_dn, snapshot, now);
+        let hides_match =
+            !view.matched_dn.is_empty() && !self.may_see(view.matched_dn, operation.permit.acts_for(), snapshot, now);
         if view.code == ResultCode::REFERRAL || view.referrals.is_some() {
             code = self.refer(&mut operation, view, snapshot, fx);
         } else if hides_match {
@@ -210,8 +211,8 @@ impl Session {
         self.finish_bind(operation, Identity { subject, authentication, certificate: None, permit: None }, now, fx);
     }
 
-    /// Whether a name in an answer may be shown.
-    pub(super) fn may_see(&self, name: &[u8], snapshot: &Snapshot, now: Now) -> bool {
+    /// Whether a name in an answer may be shown: to the session's subject, or to the one it `acts` for.
+    fn may_see(&self, name: &[u8], acts: Option<&Subject>, snapshot: &Snapshot, now: Now) -> bool {
         use crate::engine::ldap::attribute::AttributeDescription;
         use crate::engine::ldap::filter::Filter;
         use crate::engine::ldap::request::{DerefAliases, SearchRequest, SearchScope};
@@ -236,6 +237,7 @@ impl Session {
             attributes: Vec::new(),
         });
         let Identity { subject, certificate, .. } = &self.identity;
+        let subject = acts.unwrap_or(subject);
         let asked = Asked { subject, request: &search, controls: &[], now, certificate: certificate.as_ref() };
         matches!(access::decide(snapshot, &asked), Decision::Permitted(_))
     }

@@ -2,7 +2,7 @@
 
 use crate::support::ber::{filter, octets, sequence};
 use crate::support::gate::{Gate, Setup};
-use crate::support::ldap::{Client, SCOPE_BASE, Search, control, modify_request};
+use crate::support::ldap::{Client, SCOPE_BASE, Search, control, extended_request, modify_request};
 use crate::support::slapd::{BASE, Extra, Slapd, person};
 use crate::support::target::Target;
 use crate::support::wire::Wire;
@@ -48,6 +48,52 @@ fn nobody_speaks_for_somebody_else() {
         }
     }
     assert_eq!(client.who_am_i(), format!("dn:{}", person("alice")));
+}
+
+#[test]
+fn who_may_speak_for_somebody_else_has_their_access_and_no_more() {
+    let app = format!("cn=app,ou=services,{BASE}");
+    let speaks = "dn: cn=speaker,ou=services,dc=example,dc=com\nobjectClass: organizationalRole\n\
+                  objectClass: simpleSecurityObject\ncn: speaker\nuserPassword: speaker-secret\n\
+                  authzTo: dn.children:ou=people,dc=example,dc=com\n\n";
+    let slapd = Slapd::with(Extra { ldif: speaks.to_owned(), ..Extra::default() });
+    let wire = Wire::to(slapd.ldap);
+    let login =
+        "[[resource]]\nname = \"login\"\nbase = \"uid=erin,ou=people,dc=example,dc=com\"\noperations = [\"bind\"]\n";
+    let who = format!("proxied_authorization = [\"dn:cn=speaker,ou=services,{BASE}\", \"dn:{app}\"]");
+    let gate = Setup::default().plain_directory(wire.port).and(login).policy_lines(&who).start(&slapd);
+    let mut client = gate.client();
+    assert_eq!(client.bind(&format!("cn=speaker,ou=services,{BASE}"), "speaker-secret").code, 0);
+    let speaking =
+        |critical, name: &str| control(PROXIED_V2, critical, Some(format!("dn:{}", person(name)).as_bytes()));
+    let who_am_i =
+        |client: &mut Client, control| client.ask(&extended_request("1.3.6.1.4.1.4203.1.11.3", None), &[control]);
+    assert_eq!(who_am_i(&mut client, speaking(true, "alice")).code, 0);
+    let heard = wire.wait_for("the control", |m| m.bytes.windows(PROXIED_V2.len()).any(|w| w == PROXIED_V2.as_bytes()));
+    let critical = [PROXIED_V2.as_bytes(), &[1, 1, 0xff]].concat();
+    assert!(heard.bytes.windows(critical.len()).any(|window| window == critical), "critical on the wire");
+    let records = format!("ou=payroll,{BASE}");
+    let payroll = |name: &str| Search::new(&records).scope(SCOPE_BASE).control(speaking(true, name));
+    assert_eq!(client.search(&payroll("alice")).answer.code, 50);
+    let grant = gate.granted("alice", "payroll-reader", &[]);
+    assert_eq!(client.search(&payroll("alice")).summary(), (0, vec![records.as_str()]));
+    assert_eq!(client.search(&payroll("bob")).answer.code, 50, "it is Alice's");
+    assert_eq!(client.search(&Search::new(&records).scope(SCOPE_BASE)).answer.code, 50, "and nobody else's");
+    let record = gate.audit.wait_for("of the search", |r| r["operation"] == "search" && r["reason"] == "grant");
+    assert_eq!((&record["subject"], &record["grant"]), (&person("alice").into(), &grant.as_str().into()));
+    assert_eq!(record["authentication"], format!("simple as cn=speaker,ou=services,{BASE}"));
+    gate.cli("alice", &["release", &grant]).expect(0);
+    assert_eq!(client.search(&payroll("alice")).answer.code, 50);
+    // A login that is protected, what is not critical, and names that nobody knows here.
+    let before = wire.heard().len();
+    assert_eq!(who_am_i(&mut client, speaking(true, "erin")).code, 123);
+    assert_eq!(who_am_i(&mut client, speaking(false, "alice")).code, 123);
+    assert_eq!(who_am_i(&mut client, control(PROXIED_V2, true, Some(b"u:alice"))).code, 123);
+    assert_eq!(wire.heard().len(), before, "the directory is not asked");
+    // The directory has the last word.
+    let mut client = gate.client();
+    assert_eq!(client.bind(&app, "app-secret").code, 0);
+    assert_eq!(who_am_i(&mut client, speaking(true, "alice")).code, 123);
 }
 
 #[test]

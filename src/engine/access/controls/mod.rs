@@ -4,20 +4,23 @@
 
 mod known;
 
-use super::{Asked, Refusal};
-use crate::engine::ldap::ResultCode;
+use super::{Asked, Refusal, acting};
 use crate::engine::ldap::attribute::AttributeDescription;
+use crate::engine::ldap::control::oid::PROXIED_AUTHORIZATION_V2;
 use crate::engine::ldap::control::value::Value;
 use crate::engine::ldap::control::{Control, MAX_CONTROLS};
 use crate::engine::ldap::filter::Filter;
 use crate::engine::ldap::request::Request;
+use crate::engine::ldap::{Dn, ResultCode};
+use crate::engine::policy::Policy;
 
 pub use known::{KNOWN, Known, Meaning, lookup};
 
 /// Whether clients may be told that the gate supports this control.
-pub fn is_advertised(oid: &str) -> bool {
+pub fn is_advertised(oid: &str, policy: &Policy) -> bool {
     lookup(oid).is_some_and(|known| match known.meaning {
-        Meaning::Impersonates | Meaning::Never => false,
+        Meaning::Impersonates => known.oid == PROXIED_AUTHORIZATION_V2 && !policy.proxied_authorization.is_empty(),
+        Meaning::Never => false,
         Meaning::Harmless
         | Meaning::Sorts
         | Meaning::Counts
@@ -87,7 +90,9 @@ pub(super) trait Openness {
 }
 
 /// Decides upon each control.
-pub(super) fn screen(asked: &Asked<'_>, openness: &mut dyn Openness) -> Result<Screened, Refusal> {
+///
+/// `acts`: one of them says for whom it is done, and may; the decision is made for that one.
+pub(super) fn screen(asked: &Asked<'_>, acts: Option<&Dn>, openness: &mut dyn Openness) -> Result<Screened, Refusal> {
     let mut screened = Screened::default();
     // RFC 4511 4.1.11: of an unbind, criticality must be ignored. The session's own is sent without any.
     if asked.controls.is_empty() || matches!(asked.request, Request::Unbind) {
@@ -100,10 +105,11 @@ pub(super) fn screen(asked: &Asked<'_>, openness: &mut dyn Openness) -> Result<S
     for (position, control) in asked.controls.iter().enumerate() {
         let known = lookup(control.oid);
         if known.is_some_and(|known| known.meaning == Meaning::Impersonates) {
-            // RFC 4370 3: authorizationDenied. Refused where it is not critical too, for the client
-            // would believe to act as somebody else.
-            let message = "proxied authorization is not available".to_owned();
-            return Err(refusal(ResultCode::AUTHORIZATION_DENIED, message));
+            // There is one of them at most, and it is critical.
+            let Some(name) = acts else { return Err(acting::denied(acting::UNAVAILABLE, Vec::new())) };
+            let value = [b"dn:", name.text().as_bytes()].concat();
+            screened.forwarded.push(Forwarded { position, value: Some(value.into_boxed_slice()) });
+            continue;
         }
         let Some(known) = known.filter(|known| known.fits(asked.request)) else {
             leave_out(control)?;

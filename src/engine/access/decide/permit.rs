@@ -6,8 +6,8 @@ use super::super::{Refusal, Snapshot};
 use crate::engine::Now;
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::control::Control;
-use crate::engine::policy::Policy;
 use crate::engine::policy::resource::ResourceIndex;
+use crate::engine::policy::{Policy, Subject};
 use crate::engine::redaction::Redaction;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -34,6 +34,7 @@ pub struct Permit {
     pub(super) monitored: Option<Box<Refusal>>,
     pub(super) forwarded: Vec<Forwarded>,
     pub(super) replicates: bool,
+    pub(super) acts_for: Option<Subject>,
 }
 
 impl Permit {
@@ -47,7 +48,26 @@ impl Permit {
             monitored: None,
             forwarded: Vec::new(),
             replicates: false,
+            acts_for: None,
         }
+    }
+
+    /// It is one to act for somebody else: it rests on the right to be that one, too.
+    pub(super) fn act_as(&mut self, subject: Subject, bound: Permit) {
+        self.acts_for = Some(subject);
+        self.policy = self.policy.take().or(bound.policy);
+        for grant in bound.rests_on {
+            if !self.rests_on.iter().any(|other| Arc::ptr_eq(other, &grant)) {
+                self.rests_on.push(grant);
+            }
+        }
+        bound.resources.into_iter().for_each(|resource| super::push(&mut self.resources, resource));
+        self.monitored = self.monitored.take().or(bound.monitored);
+    }
+
+    /// Whom the operation is done for, where that is not the session's subject (RFC 4370).
+    pub fn acts_for(&self) -> Option<&Subject> {
+        self.acts_for.as_ref()
     }
 
     /// The grants without which this would have been refused or redacted.

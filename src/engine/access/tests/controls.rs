@@ -3,6 +3,8 @@
 use super::dsl::{POLICY, check, policy};
 use crate::engine::access::controls::{KNOWN, Meaning, is_advertised, lookup};
 use crate::engine::ldap::attribute::numeric_oid;
+use crate::engine::ldap::control::oid;
+use crate::engine::policy::selector::Selector;
 
 #[test]
 fn what_is_not_known_and_what_stands_elsewhere() {
@@ -267,12 +269,17 @@ fn nobody_acts_as_somebody_else() {
 
 #[test]
 fn the_list_says_one_thing_about_each() {
+    let mut policy = policy(POLICY);
     for (at, known) in KNOWN.iter().enumerate() {
         assert!(numeric_oid(known.oid.as_bytes()).is_some(), "{}", known.name);
         assert_eq!(lookup(known.oid), Some(known), "{} is there twice", known.name);
         assert!(KNOWN[..at].iter().all(|other| other.oid != known.oid));
         let silent = matches!(known.meaning, Meaning::Never | Meaning::Impersonates);
-        assert_eq!(is_advertised(known.oid), !silent, "{}", known.name);
+        assert_eq!(is_advertised(known.oid, &policy), !silent, "{}", known.name);
     }
-    assert!(!is_advertised("1.2.3.4"));
+    assert!(!is_advertised("1.2.3.4", &policy));
+    policy.proxied_authorization = vec![Selector::Anyone];
+    assert!(
+        is_advertised(oid::PROXIED_AUTHORIZATION_V2, &policy) && !is_advertised(oid::PROXIED_AUTHORIZATION_V1, &policy)
+    );
 }

@@ -1,5 +1,6 @@
 //! Decisions, one line a case: who with which grants does what, and what comes of it.
 
+mod acting;
 mod attributes;
 mod cases;
 mod controls;

@@ -1,5 +1,6 @@
 //! A session between a client and a directory that are both played by the test.
 
+mod acting;
 mod binding;
 mod ending;
 mod flow;

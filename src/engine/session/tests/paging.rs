@@ -35,7 +35,7 @@ struct Brought {
 }
 
 impl World {
-    fn with_controls(&mut self, id: i32, request: &Request<'_>, controls: &[u8]) -> Flow {
+    pub(super) fn with_controls(&mut self, id: i32, request: &Request<'_>, controls: &[u8]) -> Flow {
         let mut body = Vec::new();
         request.write_body(&mut body);
         let mut frame = Vec::new();
