@@ -188,3 +188,31 @@ async fn goes_on_after_failures_and_when_told() {
     assert_eq!(names(&reading, "cn=a,dc=x"), Some(BTreeSet::from(["cn=1,dc=x".to_owned()])));
     task.abort();
 }
+
+#[tokio::test]
+async fn the_schema_is_read_with_each_connection() {
+    use crate::engine::ldap::attribute::AttributeDescription;
+    let root = || entry(&[("subschemaSubentry", &["cn=Subschema"])]);
+    let types = |names: &str| format!("( 1.2.3 NAME ( {names} ) SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )");
+    let schema = |names: &str| entry(&[("attributeTypes", &[types(names).as_str()])]);
+    let mut connections = VecDeque::from([
+        // The second round over a connection does not ask again; the third connection is refused the schema.
+        scripted(vec![bound(), root(), schema("'shoeSize'"), root()]),
+        scripted(vec![bound(), root(), schema("'shoeSize' 'size'")]),
+        scripted(vec![bound(), root(), vec![done(LdapResultCode::InsufficentAccessRights)]]),
+    ]);
+    let connect = move || std::future::ready(connections.pop_front().ok_or_else(String::new));
+    let mut source = source(connect, "x", &[]);
+    let mut kept = None;
+    let known = |reading: &Reading, name: &str| {
+        let read = reading.schema.as_ref().map(|read| (read.fingerprint, read.schema.clone()));
+        read.map(|(print, schema)| (print, schema.canonical(AttributeDescription(name.as_bytes())).is_some()))
+    };
+    let first = round(&mut source, &mut kept).await.unwrap();
+    let (print, _) = known(&first, "SHOESIZE").filter(|(_, known)| *known).expect("its name is known");
+    assert!(known(&first, "size").is_some_and(|(_, known)| !known));
+    assert!(round(&mut source, &mut kept).await.unwrap().schema.is_none());
+    let second = round(&mut source, &mut None).await.unwrap();
+    assert!(known(&second, "size").is_some_and(|(other, known)| known && other != print), "it has changed");
+    assert!(round(&mut source, &mut None).await.unwrap().schema.is_none());
+}
