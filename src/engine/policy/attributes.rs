@@ -4,7 +4,7 @@
 //! schema does not know may be anything: it counts as protected, and as opened by nothing.
 
 use crate::engine::ldap::attribute::AttributeDescription;
-use crate::engine::ldap::schema::{Schema, TypeId};
+use crate::engine::ldap::schema::{Schema, TypeFacts, TypeId};
 use std::sync::Arc;
 
 /// Attribute types by name or OID, as they were written, without options; none twice.
@@ -29,6 +29,22 @@ pub enum AttributeNamesError {
 pub const MAX_NAMES: usize = 256;
 /// Longer names than this are refused.
 const MAX_NAME_LENGTH: usize = 256;
+
+/// Syntaxes of text, numbers, times and octets (RFC 4517 3.3, MS-ADTS 3.1.1.2.2.2), in which no directory follows a name.
+const NAMELESS: &[&str] = &[
+    "1.3.6.1.4.1.1466.115.121.1.7",
+    "1.3.6.1.4.1.1466.115.121.1.15",
+    "1.3.6.1.4.1.1466.115.121.1.24",
+    "1.3.6.1.4.1.1466.115.121.1.26",
+    "1.3.6.1.4.1.1466.115.121.1.27",
+    "1.3.6.1.4.1.1466.115.121.1.28",
+    "1.3.6.1.4.1.1466.115.121.1.36",
+    "1.3.6.1.4.1.1466.115.121.1.40",
+    "1.3.6.1.4.1.1466.115.121.1.41",
+    "1.3.6.1.4.1.1466.115.121.1.44",
+    "1.3.6.1.4.1.1466.115.121.1.50",
+    "1.2.840.113556.1.4.906",
+];
 
 impl AttributeNames {
     /// A list of names.
@@ -155,6 +171,14 @@ impl TypeSet {
     /// Whether all that a description names is in this.
     pub fn surely_holds(&self, description: AttributeDescription<'_>, schema: &Schema) -> bool {
         schema.canonical(description).is_some_and(|id| self.contains(id))
+    }
+
+    /// Whether a value of a type in this may name an entry: unless its syntax is known to be another.
+    pub fn may_hold_names(&self, schema: &Schema) -> bool {
+        let holds = |(id, facts): (TypeId, &TypeFacts)| {
+            self.contains(id) && !facts.syntax.as_deref().is_some_and(|syntax| NAMELESS.contains(&syntax))
+        };
+        self.strangers || schema.types().any(holds)
     }
 
     /// Adds what is in `other`.

@@ -87,10 +87,10 @@ impl Redaction {
         self.dereferenced.as_deref()
     }
 
-    /// Whether nothing is taken out: then no entry needs to be looked at, unless it [is the
+    /// Whether nothing is taken out and the filter may be asked as it is: then no entry needs to be looked at, unless it [is the
     /// rootDSE](Self::is_root_dse).
     pub fn is_empty(&self) -> bool {
-        !self.hides && !self.cuts && !self.children && self.trees.is_none()
+        !self.hides && !self.cuts && !self.children && self.trees.is_none() && self.ways.is_empty()
     }
 
     /// Whether entries are dropped because they are protected, and not only because they lie in no tree that is

@@ -79,8 +79,35 @@ fn entries_that_nothing_redacts_come_octet_for_octet() {
         text.contains("ou=payroll,dc=") && !text.contains("ou=aliases") || text.contains("ou=secret,")
     };
     all[0].retain(|body| !hidden(body));
+    // Directly below these something is protected, which `hasSubordinates` would count.
+    let parents = [BASE.to_owned(), format!("ou=projects,{BASE}")];
+    for bodies in &mut all {
+        let is_parent = |body: &Vec<u8>| parents.iter().any(|name| body.starts_with(&octets(name)));
+        let before = bodies.len();
+        bodies.retain(|body| !is_parent(body));
+        assert_eq!(before - bodies.len(), parents.len());
+    }
     assert!(all[1].len() > 20);
     assert_eq!(all[0], all[1]);
+}
+
+#[test]
+fn hidden_entries_are_not_counted_in_what_is_above_them() {
+    let (target, mut client) = gated(Setup::default());
+    let counts = |client: &mut Client| -> Vec<String> {
+        let search = Search::new(BASE).filter("(objectClass=*)").attributes(&["2.5.18.9"]);
+        let found = client.search(&search);
+        let none = found.entries.iter().filter(|entry| entry.attributes.is_empty());
+        none.map(|entry| entry.dn.clone()).collect()
+    };
+    assert_eq!(counts(&mut client), [BASE.to_owned(), format!("ou=projects,{BASE}")]);
+    // Nor does a filter tell: with what is hidden taken away, this entry has no other below it.
+    let leaf = Search::new(format!("ou=projects,{BASE}")).scope(SCOPE_BASE);
+    for filter in ["(hasSubordinates=TRUE)", "(!(hasSubordinates=FALSE))", "(2.5.18.9=TRUE)", "(hasSubordinates=*)"] {
+        assert_eq!(client.search(&leaf.clone().filter(filter)).summary(), (0, vec![]), "{filter}");
+    }
+    target.gate().granted("alice", "payroll-reader", &[]);
+    assert_eq!(counts(&mut client), [format!("ou=projects,{BASE}")]);
 }
 
 #[test]

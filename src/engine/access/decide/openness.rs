@@ -13,7 +13,7 @@ use crate::engine::policy::attributes::TypeSet;
 use crate::engine::policy::requirement::{Need, Spot, Touches};
 use crate::engine::policy::resource::ResourceIndex;
 use crate::engine::policy::{Mode, OperationKind, Policy};
-use crate::engine::redaction::{Asserted, asserted, counts_children};
+use crate::engine::redaction::{Asserted, asserted, counts_children, follows};
 
 impl Openness for Deciding<'_> {
     fn reach_is_open(&mut self) -> bool {
@@ -147,6 +147,25 @@ impl Deciding<'_> {
     pub(super) fn is_all_open(&mut self) -> bool {
         let policy = &*self.snapshot.policy;
         policy.mode == Mode::Monitor || everywhere(policy).all(|resource| self.is_open_everywhere(resource))
+    }
+
+    /// Whether a filter may follow names from entry to entry: no entry is hidden anywhere, and of attributes only
+    /// such as cannot hold names and are not asserted.
+    pub(super) fn may_follow(&mut self, filter: &Filter<'_>) -> bool {
+        let policy = &*self.snapshot.policy;
+        let schema = &**policy.schema();
+        let mut from = Vec::new();
+        filter.walk(&mut |part| {
+            if follows(part) {
+                from.extend(part.attribute());
+            }
+        });
+        let is_apart = |types: &TypeSet| {
+            !types.may_hold_names(schema) && !from.iter().any(|attribute| types.may_meet(*attribute, schema))
+        };
+        policy.mode == Mode::Monitor
+            || everywhere(policy)
+                .all(|resource| policy.types(resource).is_some_and(is_apart) || self.is_open_everywhere(resource))
     }
 
     /// Whether the attributes that `meets` says are asked for are hidden at no entry that is reached and shown.

@@ -122,7 +122,7 @@ impl<'a> Deciding<'a> {
         if glance.counts {
             self.look_at_counts(reach, &mut hidings);
         }
-        let follows = glance.follows && !self.is_all_open();
+        let follows = glance.follows && !self.may_follow(&search.filter);
         if follows || !hidings.is_empty() {
             let wanted = wanted.unwrap_or_else(|| Wanted::of(search, schema));
             self.asks = ways(wanted, &hidings, follows, schema);

@@ -168,6 +168,25 @@ fn what_a_search_asks_for() {
 }
 
 #[test]
+fn names_are_followed_past_attributes_that_hold_none() {
+    check(
+        "
+        bert : search sub dc=x [mail] (member:1.2.840.113556.1.4.1941:=a) -> ok
+        bert : search sub dc=x [mail] (|(member:1.2.840.113556.1.4.1941:=a)(mail=b)) -> ok
+        bert : search sub ou=people,dc=x [mail] (unheardOf:1.2.840.113556.1.4.1941:=a) -> ok asks nothing
+        bert : search sub ou=people,dc=x [mail] (userPassword:1.2.840.113556.1.4.1941:=a) -> ok asks nothing
+        ",
+        || policy("resource hashes subtree ou=staff,dc=x * userPassword"),
+        |_| {},
+    );
+    // Where an attribute that holds names is hidden, if elsewhere, or an entry.
+    for resource in ["resource groups subtree ou=groups,dc=x * member", "resource payroll subtree ou=payroll,dc=x *"] {
+        let row = "bert : search sub ou=people,dc=x [mail] (manager:1.2.840.113556.1.4.1941:=a) -> ok asks nothing";
+        check(row, || policy(resource), |_| {});
+    }
+}
+
+#[test]
 fn what_is_cut_from_entries() {
     const ROWS: &str = "
         bert : search sub dc=x : uid=a,ou=people,dc=x : cn mail homePhone hasSubordinates

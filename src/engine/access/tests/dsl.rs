@@ -462,6 +462,7 @@ pub(super) fn outcome(snapshot: &Snapshot, operation: &Operation, decision: &Dec
                 out.push_str(" cuts");
             }
             if let Request::Search(search) = &operation.request
+                && !permit.redaction().is_empty()
                 && let Stages::Several(stages) = permit.redaction().stages(&snapshot.policy, search)
             {
                 let asked = |stage: &Stage<'_>| match &stage.filter {
