@@ -179,6 +179,35 @@ fn a_search_that_redacts_what_was_held_is_cut_too() {
     assert_eq!(code, 50);
 }
 
+/// An attribute is hidden in a part of what is searched: the directory is asked twice, and the grant ends the second time.
+#[test]
+fn a_search_is_cut_in_whichever_stage_it_is() {
+    let slapd = Slapd::with(Extra { big: (300, 200), ..Extra::default() });
+    let wire = Wire::to(slapd.ldap);
+    let numbers = format!("[[resource]]\nname = \"numbers\"\nbase = \"ou=big,{BASE}\"\nattributes = [\"mobile\"]\n");
+    let gate = Setup::default().policy(POLICY).and(&numbers).plain_directory(wire.port).start(&slapd);
+    let grant = gate.granted("alice", "big-reader", &[]);
+    let mut client = gate.client_as("alice");
+    wire.slow_entries(Duration::from_millis(3));
+    let id = client.send(&Search::new(BASE).filter("(|(uid=b*)(mobile=*))").encoded(), &[]);
+    // Bob comes from the first stage, and those below `ou=big` from the second.
+    let first = client.receive_for(id).entry();
+    assert_eq!(first.dn, person("bob"));
+    assert!(client.receive_for(id).entry().dn.ends_with(&format!("ou=big,{BASE}")));
+    wire.hold(true);
+    gate.cli("alice", &["release", &grant]).expect(0);
+    let (_, code, _) = read_to_end(&mut client, id, &|| None);
+    assert_eq!(code, 50);
+    let heard = wire.heard();
+    let asked = heard.iter().filter(|m| m.tag == tag::SEARCH && m.body.windows(5).any(|w| w == b"\x04\x03uid"));
+    let asked: Vec<_> = asked.map(|m| (m.connection, m.id)).collect();
+    assert_eq!(asked.len(), 2, "{asked:?}");
+    wire.wait_for("the abandon upstream", |m| m.tag == tag::ABANDON && (m.connection, value(&m.body)) == asked[1]);
+    wire.hold(false);
+    wire.slow_entries(Duration::ZERO);
+    assert_eq!(client.search(&Search::new(person("bob")).scope(SCOPE_BASE)).answer.code, 0);
+}
+
 #[test]
 fn a_session_whose_bind_rested_on_the_grant_is_closed() {
     let (_slapd, _wire, gate) = slow();

@@ -1,11 +1,15 @@
 //! Attributes that are protected: no spelling, filter, comparison or change tells of them or reaches them.
 
+use crate::support::ber::{children, cut, integer, octets, sequence};
 use crate::support::gate::Setup;
 use crate::support::ldap::{
-    Client, SCOPE_BASE, Search, add_request, compare_request, modify_request, password_request, rename_request,
+    Client, SCOPE_BASE, Search, add_request, compare_request, control, modify_request, password_request, rename_request,
 };
 use crate::support::slapd::{BASE, Extra, person};
 use crate::support::target::Target;
+
+const PAGED: &str = "1.2.840.113556.1.4.319";
+const SORT: &str = "1.2.840.113556.1.4.473";
 
 const POLICY: &str = r#"
 [[resource]]
@@ -176,4 +180,51 @@ fn what_is_cut_is_counted() {
     client.search(&Search::new(sam()).scope(SCOPE_BASE).attributes(&["*"]));
     let record = target.gate().audit.wait_for("the search", |r| r["operation"] == "search" && r["target"] == sam());
     assert_eq!((record["entries"].as_u64(), record["cut"].as_u64()), (Some(1), Some(4)), "{record}");
+}
+
+/// Stages one after the other are one search: in its pages, its limit, its order and where there is no base.
+#[test]
+fn hidden_in_a_part_it_is_still_one_search() {
+    let (_target, mut client) = world();
+    let filter = "(|(uid=*)(givenName=Given *))";
+    let search = || Search::new(BASE).filter(filter).attributes(&["givenName"]);
+    let all = client.search(&search());
+    let mut names: Vec<&str> = all.dns();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!((names.len(), names.contains(&sam().as_str())), (count, true), "each once");
+    let given = |dn: &str| all.entries.iter().find(|entry| entry.dn == dn).unwrap().attributes.len();
+    assert_eq!((given(&sam()), given(&gil())), (0, 1));
+
+    let (mut paged, mut cookie) = (Vec::new(), Vec::new());
+    for _ in 0..count {
+        let value = sequence(&[&integer(4), &octets(&cookie)]);
+        let page = client.search(&search().control(control(PAGED, true, Some(&value))));
+        assert_eq!(page.answer.code, 0);
+        let (_, value) = page.controls.iter().find(|(oid, _)| oid == PAGED).expect("a paging control");
+        let parts = children(cut(value).unwrap().1);
+        assert_eq!(parts[0].1, [0], "an estimate would tell of what is hidden");
+        assert!(page.entries.len() == 4 || parts[1].1.is_empty(), "{page:?}");
+        paged.extend(page.dns().into_iter().map(str::to_owned));
+        cookie = parts[1].1.to_vec();
+        if cookie.is_empty() {
+            break;
+        }
+    }
+    // slapd has its own order for pages; what is hidden in a part comes last in both.
+    assert_eq!(paged.last(), Some(&sam()));
+    paged.sort_unstable();
+    assert_eq!(paged, names);
+
+    let limit = |limit: usize| Search { size_limit: i32::try_from(limit).unwrap(), ..search() };
+    for (limited, code) in [(1, 4), (count - 1, 4), (count, 0), (count + 1, 0)] {
+        let found = client.search(&limit(limited));
+        assert_eq!((found.answer.code, found.entries.len()), (code, limited.min(count)), "{limited}");
+    }
+    let by_name = |critical| control(SORT, critical, Some(&sequence(&[&sequence(&[&octets("uid")])])));
+    assert_eq!(client.search(&search().control(by_name(true))).answer.code, 12);
+    assert_eq!(client.search(&search().control(by_name(false))).entries.len(), count);
+    let nowhere = Search { base: format!("ou=nowhere,{BASE}"), ..search() };
+    assert_eq!(client.search(&nowhere).answer.code, 32);
 }

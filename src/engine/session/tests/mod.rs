@@ -6,6 +6,7 @@ mod ending;
 mod flow;
 mod paging;
 mod sasl;
+mod staged;
 mod stages;
 
 use super::*;
