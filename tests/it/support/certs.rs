@@ -1,6 +1,9 @@
 //! A certificate authority for one test, and certificates of it.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType, IsCa, KeyIdMethod,
+    KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
+};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -35,12 +38,43 @@ impl Authority {
         self.certificate(name, &[])
     }
 
+    /// Writes the list of revoked certificates: these serial numbers. It is good until that year begins.
+    pub(crate) fn revoke(&self, serials: &[u64], next_update_year: i32) -> PathBuf {
+        let revoked = |serial: &u64| RevokedCertParams {
+            serial_number: SerialNumber::from(*serial),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let list = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(next_update_year, 1, 1),
+            crl_number: SerialNumber::from(1),
+            issuing_distribution_point: None,
+            revoked_certs: serials.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        let file = self.folder.join("revoked.pem");
+        fs::write(&file, list.signed_by(&self.issuer).unwrap().pem().unwrap()).unwrap();
+        file
+    }
+
+    /// As [`Authority::person`], with this serial number.
+    pub(crate) fn numbered(&self, name: &str, serial: u64) -> (PathBuf, PathBuf) {
+        self.issue(name, &[], Some(serial))
+    }
+
     /// A certificate and key for `names`.
     pub(crate) fn certificate(&self, name: &str, names: &[&str]) -> (PathBuf, PathBuf) {
+        self.issue(name, names, None)
+    }
+
+    fn issue(&self, name: &str, names: &[&str], serial: Option<u64>) -> (PathBuf, PathBuf) {
         let key = KeyPair::generate().unwrap();
         let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
+        params.serial_number = serial.map(SerialNumber::from);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let files = (self.folder.join(format!("{name}.pem")), self.folder.join(format!("{name}.key")));
         fs::write(&files.0, certificate.pem()).unwrap();

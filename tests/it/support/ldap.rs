@@ -3,7 +3,7 @@
 use super::PATIENCE;
 use super::ber::{boolean, children, cut, enumerated, integer, octets, sequence, tlv, value};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -186,6 +186,11 @@ pub(crate) fn bind_request(dn: &str, password: &[u8]) -> Vec<u8> {
     tlv(tag::BIND, &[integer(3), octets(dn), tlv(0x80, password)].concat())
 }
 
+/// A SASL bind without credentials.
+pub(crate) fn sasl_request(mechanism: &str) -> Vec<u8> {
+    tlv(tag::BIND, &[integer(3), octets(""), tlv(0xa3, &octets(mechanism))].concat())
+}
+
 pub(crate) fn extended_request(oid: &str, value: Option<&[u8]>) -> Vec<u8> {
     let value = value.map(|v| tlv(0x81, v)).unwrap_or_default();
     tlv(tag::EXTENDED, &[tlv(0x80, oid.as_bytes()), value].concat())
@@ -225,14 +230,26 @@ pub(crate) fn password_request(identity: Option<&str>, new: &[u8]) -> Vec<u8> {
 }
 
 fn tls(stream: TcpStream, ca: &Path) -> io::Result<Stream> {
+    tls_as(stream, ca, None)
+}
+
+/// With this certificate and key, if any.
+fn tls_as(stream: TcpStream, ca: &Path, own: Option<(&Path, &Path)>) -> io::Result<Stream> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(ca).expect("the authority's certificate")).expect("a certificate");
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("TLS versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let config = match own {
+        None => config.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let chain = vec![CertificateDer::from_pem_file(certificate).expect("a certificate")];
+            let key = PrivateKeyDer::from_pem_file(key).expect("a key");
+            config.with_client_auth_cert(chain, key).expect("a certificate and its key")
+        }
+    };
     let name = ServerName::try_from("localhost").expect("a name");
     let connection = ClientConnection::new(Arc::new(config), name).expect("a TLS client");
     let mut stream = StreamOwned::new(connection, stream);
@@ -263,6 +280,12 @@ impl Client {
     /// TLS from the first octet.
     pub(crate) fn ldaps(port: u16, ca: &Path) -> Client {
         let stream = tls(Client::connect(port), ca).expect("a TLS handshake");
+        Client { stream: Some(stream), buffer: Vec::new(), next: 1 }
+    }
+
+    /// The same, with a certificate and its key.
+    pub(crate) fn ldaps_with(port: u16, ca: &Path, certificate: &Path, key: &Path) -> Client {
+        let stream = tls_as(Client::connect(port), ca, Some((certificate, key))).expect("a TLS handshake");
         Client { stream: Some(stream), buffer: Vec::new(), next: 1 }
     }
 

@@ -11,6 +11,7 @@ pub(crate) mod command;
 pub(crate) mod ds389;
 pub(crate) mod gate;
 pub(crate) mod https;
+pub(crate) mod kerberos;
 pub(crate) mod ldap;
 pub(crate) mod samba;
 pub(crate) mod slapd;

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
@@ -54,6 +54,8 @@ pub(crate) struct Extra {
     pub(crate) configuration: String,
     /// Identifiers and times that slapd would make are the same in every directory that has the same names.
     pub(crate) fixed: bool,
+    /// Variables of its environment.
+    pub(crate) environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl Slapd {
@@ -79,7 +81,7 @@ impl Slapd {
         for _ in 0..20 {
             let (ldap, ldaps) = (free_port(), free_port());
             let listeners = format!("ldap://127.0.0.1:{ldap}/ ldaps://127.0.0.1:{ldaps}/");
-            if let Some(child) = launch(folder.path(), &configuration, &listeners, "stats") {
+            if let Some(child) = launch(folder.path(), &configuration, &listeners, "stats", &extra.environment) {
                 return Slapd { child, folder, ldap, ldaps, authority };
             }
         }
@@ -121,7 +123,7 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) fn launch_plain(folder: &Path, configuration: &Path, debug: &str) -> (Child, u16) {
     for _ in 0..20 {
         let port = free_port();
-        if let Some(child) = launch(folder, configuration, &format!("ldap://127.0.0.1:{port}/"), debug) {
+        if let Some(child) = launch(folder, configuration, &format!("ldap://127.0.0.1:{port}/"), debug, &[]) {
             return (child, port);
         }
     }
@@ -129,7 +131,13 @@ pub(crate) fn launch_plain(folder: &Path, configuration: &Path, debug: &str) -> 
 }
 
 /// Starts it and waits until its socket in its own folder answers: the last of its listeners, opened in their order.
-fn launch(folder: &Path, configuration: &Path, listeners: &str, debug: &str) -> Option<Child> {
+fn launch(
+    folder: &Path,
+    configuration: &Path,
+    listeners: &str,
+    debug: &str,
+    environment: &[(&'static str, PathBuf)],
+) -> Option<Child> {
     let socket = folder.join("socket");
     let _ = fs::remove_file(&socket);
     let local = format!("ldapi://{}", socket.to_string_lossy().replace('/', "%2f"));
@@ -139,6 +147,7 @@ fn launch(folder: &Path, configuration: &Path, listeners: &str, debug: &str) -> 
     let mut child = Command::new("/usr/sbin/slapd")
         .args(["-d", debug, "-h", &format!("{listeners} {local}"), "-f"])
         .arg(configuration)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

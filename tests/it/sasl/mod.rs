@@ -1,5 +1,8 @@
 //! SASL against a real slapd with Cyrus SASL, with OpenLDAP's own tools.
 
+mod external;
+mod kerberos;
+
 use crate::support::command::{self, Ran};
 use crate::support::gate::{Gate, Setup};
 use crate::support::slapd::{Extra, Slapd, person};
@@ -39,19 +42,4 @@ fn passwords_pass_step_by_step() {
         assert_eq!(right.stdout.trim(), format!("dn:{}", person("alice")), "{mechanism}: {right:?}");
         who_am_i(&gate, &["-Y", mechanism, "-U", "alice", "-w", "wrong"], None).expect(49);
     }
-}
-
-#[test]
-fn a_certificate_is_asserted_to_the_directory() {
-    let slapd = slapd();
-    let proxy = "proxy_bind_dn = \"cn=proxy,ou=services,dc=example,dc=com\"\nproxy_bind_password_file = \"proxy\"";
-    let directory = format!("urls = [\"ldaps://localhost:{}\"]\nca = {:?}\n{proxy}", slapd.ldaps, slapd.authority.ca);
-    let clients = "client_ca = \"ca.pem\"\ncertificate_subject = \"uid={cn},ou=people,dc=example,dc=com\"";
-    let gate = Setup::default().directory(directory).tls_lines(clients).file("proxy", "proxy-secret").start(&slapd);
-    let (certificate, key) = gate.authority.person("alice");
-    let shown = Some((certificate.as_path(), key.as_path()));
-    let alice = who_am_i(&gate, &["-Y", "EXTERNAL"], shown);
-    assert_eq!(alice.stdout.trim(), format!("dn:{}", person("alice")), "{alice:?}");
-    who_am_i(&gate, &["-Y", "EXTERNAL", "-X", "dn:uid=bob,ou=people,dc=example,dc=com"], shown).expect(49);
-    assert_ne!(who_am_i(&gate, &["-Y", "EXTERNAL"], None).code, 0, "without a certificate");
 }
