@@ -39,9 +39,6 @@ fn permit(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Permit, Refusal> {
     };
     let requirement = Requirement::of(asked.request, asked.controls, asked.subject)
         .filter(|_| !understood::is_subschema_read(snapshot, asked));
-    if let Some(requirement) = &requirement {
-        understood::check_targets(snapshot, requirement)?;
-    }
     let holder = Holder::of(snapshot, asked);
     let mut deciding = Deciding {
         snapshot,
@@ -57,7 +54,11 @@ fn permit(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Permit, Refusal> {
     };
     deciding.look(asked.request);
     let name = acting.as_ref().and(holder.name());
+    // RFC 4511 4.1.11: what a critical control asks for comes before all that the operation itself would be told.
     let screened = controls::screen(asked, name, &mut deciding)?;
+    if let Some(requirement) = &requirement {
+        understood::check_targets(snapshot, requirement)?;
+    }
     deciding.permit.forwarded = screened.forwarded;
     deciding.permit.replicates = screened.replicates;
     if matches!(asked.request, Request::Search(search) if search.base.is_root() && search.scope == SearchScope::Base) {

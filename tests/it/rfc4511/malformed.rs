@@ -77,6 +77,10 @@ fn what_can_be_answered_is_answered_with_protocol_error() {
     let gate = Setup::default().start(&slapd);
     let present = filter("(cn=*)");
     let two_in_not = tlv(0xa2, &[filter("(cn=*)"), filter("(sn=*)")].concat());
+    let substrings = |parts: &[(u8, &str)]| {
+        let parts: Vec<u8> = parts.iter().flat_map(|(tag, value)| tlv(*tag, value.as_bytes())).collect();
+        tlv(0xa4, &[octets("uid"), tlv(0x30, &parts)].concat())
+    };
     let compare = |trailing: &[u8]| {
         let assertion = sequence(&[&octets("uid"), &octets("alice"), trailing]);
         tlv(tag::COMPARE, &[octets(person("alice")), assertion].concat())
@@ -87,6 +91,10 @@ fn what_can_be_answered_is_answered_with_protocol_error() {
         ("a NOT of two", search_with(&two_in_not, b"")),
         ("a NOT of nothing", search_with(&tlv(0xa2, b""), b"")),
         ("a filter that does not exist", search_with(&tlv(0xaf, b""), b"")),
+        ("an extensible match of neither rule nor type", search_with(&tlv(0xa9, &tlv(0x83, b"x")), b"")),
+        ("substrings of nothing", search_with(&substrings(&[]), b"")),
+        ("an end before a beginning", search_with(&substrings(&[(0x82, "l"), (0x80, "c")]), b"")),
+        ("two beginnings", search_with(&substrings(&[(0x80, "l"), (0x80, "c")]), b"")),
         ("a third element in an assertion", compare(&octets("x"))),
         ("a scope that does not exist", tlv(tag::SEARCH, &Search::new(BASE).scope(9).encoded()[2..])),
         ("a modify of nothing", tlv(tag::MODIFY, &[octets(person("alice"))].concat())),

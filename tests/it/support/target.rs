@@ -97,12 +97,18 @@ impl Target {
 /// Runs the same session once directly and once through a gate; what they tell must be the same.
 #[track_caller]
 pub(crate) fn same<T: PartialEq + std::fmt::Debug>(session: impl Fn(&Target) -> T) -> T {
+    let (direct, gated) = both(session);
+    assert_eq!(direct, gated, "left: straight from slapd; right: through the gate");
+    direct
+}
+
+/// What the same session tells directly and through a gate, for who compares it piece by piece.
+pub(crate) fn both<T>(session: impl Fn(&Target) -> T) -> (T, T) {
     let direct = session(&Target::direct(Extra::default()));
     let gated = if std::env::var_os("DIRECT").is_some() {
         session(&Target::direct(Extra::default()))
     } else {
         session(&Target::gated(Extra::default(), Setup::default()))
     };
-    assert_eq!(direct, gated, "left: straight from slapd; right: through the gate");
-    direct
+    (direct, gated)
 }

@@ -15,6 +15,12 @@ fn what_is_not_known_and_what_stands_elsewhere() {
         bert        : search sub ou=people,dc=x !sorted        -> 12
         bert        : search sub ou=people,dc=x ?sorted        -> ok
         bert        : whoami !1.2.3.4                          -> 12
+        # Before anything is said of where it goes.
+        bert        : search sub ou=payroll,dc=x !1.2.3.4      -> 12
+        bert        : search base cn=config !1.2.3.4           -> 12
+        bert        : search base cn=config ?1.2.3.4           -> 32
+        bert        : add cn=a,dc=y !1.2.3.4                   -> 12
+        bert        : modify cn=a,dc=y ?proxy2                 -> 123
         bert        : unbind !1.2.3.4                          -> ok
         bert        : unbind !managedsait                      -> ok
         bert        : abandon ?managedsait                     -> ok

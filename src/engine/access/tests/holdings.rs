@@ -87,7 +87,8 @@ const SCOPES: &str = "
     modify cn=1,ou=letters,dc=x          | 50 writes         | 50 writes   | ok writer         | ok writer       | 50 writes         | 50 writes         | 50 writes
     add cn=2,cn=1,ou=desks,dc=x          | 50 writes         | 50 writes   | ok writer         | ok writer       | 50 writes         | 50 writes         | 50 writes
     delete cn=1,ou=desks,dc=x            | 50 desks writes   | 50 writes   | 50 desks          | ok it writer    | 50 desks writes   | 50 desks writes   | 50 desks writes
-    delete cn=1,ou=letters,dc=x          | 50 writes         | 50 writes   | ok writer         | ok writer       | 50 writes         | 50 writes         | 50 writes
+    # The answer tells whether anything is below.
+    delete cn=1,ou=letters,dc=x          | 50 letters writes | 50 letters writes | 50 letters      | 50 letters      | 50 writes         | 50 writes         | 50 writes
     password uid=root,ou=admins,dc=x     | 50 writes         | 50 writes   | ok writer         | ok writer       | 50 writes         | 50 writes         | 50 writes
     bind uid=root,ou=admins,dc=x         | 50 admins         | 50 admins   | 50 admins         | 50 admins       | 50 admins         | 50 admins         | 50 admins
     bind cn=1,ou=desks,dc=x              | 50 desks          | 50 desks    | 50 desks          | 50 desks        | 50 desks          | 50 desks          | 50 desks
