@@ -108,7 +108,7 @@ impl<'a> Holder<'a> {
         // Of an attribute resource all that is touched as a whole are its attributes.
         let whole = protected.attributes.as_ref().filter(|_| need.attributes.is_none());
         let touched: Vec<AttributeDescription<'_>> = match (need.attributes, whole) {
-            (Some(part), _) => part.attributes().collect(),
+            (Some(part), _) => part.touched(kind, policy, need.resource).collect(),
             (None, Some(names)) => names.iter().map(|name| AttributeDescription(name.as_bytes())).collect(),
             (None, None) => return None,
         };

@@ -10,8 +10,9 @@ use crate::engine::ldap::schema::{Schema, TypeId};
 /// More ways of hiding than this are two: nothing (but what is hidden everywhere), or everything.
 const MAX_WAYS: usize = 8;
 
-/// Active Directory's LDAP_MATCHING_RULE_IN_CHAIN (MS-ADTS 3.1.1.3.4.4): follows a name from entry to entry.
-const IN_CHAIN: &[u8] = b"1.2.840.113556.1.4.1941";
+/// Active Directory's LDAP_MATCHING_RULE_IN_CHAIN (MS-ADTS 3.1.1.3.4.4): follows a name from entry to entry. 389
+/// Directory Server knows it by these names, too.
+const IN_CHAIN: &[&str] = &["1.2.840.113556.1.4.1941", "inchainMatch", "inchain"];
 
 /// The OID of `anr`.
 const AMBIGUOUS_NAME: &str = "1.2.840.113556.1.4.1208";
@@ -108,5 +109,6 @@ fn is_object_class(name: &[u8]) -> bool {
 
 /// Whether an assertion depends on entries that a name in the value of another leads to.
 pub(crate) fn follows(assertion: &Filter<'_>) -> bool {
-    matches!(assertion, Filter::Extensible { rule: Some(rule), .. } if *rule == IN_CHAIN)
+    let is_one = |rule: &[u8]| IN_CHAIN.iter().any(|name| rule.eq_ignore_ascii_case(name.as_bytes()));
+    matches!(assertion, Filter::Extensible { rule: Some(rule), .. } if is_one(rule))
 }

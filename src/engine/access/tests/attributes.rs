@@ -15,11 +15,14 @@ const POLICY: &str = "
     resource titles  subtree ou=staff,dc=x   modify        employeeType
     resource payroll subtree ou=payroll,dc=x *
     standing hashes search,compare dn:uid=sync,ou=people,dc=x
+    resource badges  subtree ou=badges,dc=x  password      unicodePwd,mail
     role hasher  hashes/*
+    role badger  badges/password
     role dialer  phones/search
     role namer   names/*
     role titler  titles/modify
     role reader  payroll/search,compare,modify,add
+    role owner   payroll/*
     role mover   hashes/rename phones/search names/rename
     role plain   payroll/search#cn,mail
 ";
@@ -66,8 +69,17 @@ fn what_touches_an_attribute() {
         bert        : bind uid=a,ou=people,dc=x                           -> ok
         bert        : password uid=a,ou=people,dc=x                       -> 50 hashes
         bert        : password                                            -> 50 hashes
-        bert        : password u:somebody                                 -> 50 hashes payroll
+        # By the other name, which the schema does not know.
+        anna+hasher : password cn=a,ou=badges,dc=x                        -> 50 badges
+        anna+hasher+badger : password cn=a,ou=badges,dc=x                 -> ok badger hasher
+        anna+hasher+badger#mail : password cn=a,ou=badges,dc=x            -> 50 badges
+        bert        : password u:somebody                                 -> 50 badges hashes payroll
         anna+hasher : password uid=a,ou=people,dc=x                       -> ok hasher
+        anna+hasher#userPassword : password uid=a,ou=people,dc=x          -> ok hasher
+        anna+hasher#authPassword : password uid=a,ou=people,dc=x          -> 50 hashes
+        anna+owner#userPassword : password cn=a,ou=payroll,dc=x           -> 50 hashes
+        anna+owner#userPassword+hasher : password cn=a,ou=payroll,dc=x    -> ok hasher owner
+        anna+owner#cn+hasher : password cn=a,ou=payroll,dc=x              -> 50 payroll
         # Naming attributes, and borders.
         bert        : rename uid=a,ou=staff,dc=x uid=b                    -> ok
         bert        : rename uid=a,ou=staff,dc=x cn=b                     -> 50 names
@@ -161,6 +173,8 @@ fn what_a_search_asks_for() {
         anna+reader : search base dc=x [hasSubordinates]                  -> ok reader
         # A rule that follows names from entry to entry.
         bert : search sub ou=people,dc=x [mail] (memberOf:1.2.840.113556.1.4.1941:=a) -> ok asks nothing
+        bert : search sub ou=people,dc=x [mail] (member:inchainMatch:=a)  -> ok asks nothing
+        bert : search sub ou=people,dc=x [mail] (member:INCHAIN:=a)       -> ok asks nothing
         ",
         || policy(POLICY),
         |_| {},

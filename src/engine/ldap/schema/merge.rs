@@ -4,7 +4,7 @@
 use super::definition::{AttributeTypeDescription, ObjectClassDescription};
 use super::parse::{self, DefinitionError};
 use super::rules::equality_rule;
-use super::{ClassFacts, Problem, Schema, TypeFacts, TypeId};
+use super::{ClassFacts, Problem, Schema, TypeFacts, TypeId, uncertain};
 use crate::engine::ldap::attribute::numeric_oid;
 use std::collections::HashMap;
 
@@ -46,11 +46,14 @@ pub(super) fn schema<'a>(
         let lines = STANDARD.lines().filter(move |_| standard == Standard::FillsIn);
         lines.filter_map(move |line| line.strip_prefix(attribute)).map(str::as_bytes)
     };
-    let types = Table::read(attribute_types, lines("attributeTypes: "), &mut problems);
+    let mut types = Table::read(attribute_types, lines("attributeTypes: "), &mut problems);
     let classes = Table::read(object_classes, lines("objectClasses: "), &mut problems);
 
     let supertypes = supertypes(&types, &mut problems);
     let (order, extents) = in_order(&supertypes);
+    let known =
+        types.rows.iter().map(|row| uncertain::Known { oid: row.oid, names: &row.names, superior: row.definition.sup });
+    uncertain::blur(&mut types.claims, known, &supertypes, &order);
     let facts = facts(&types, &supertypes, &order);
     let classes_facts = class_facts(&classes, &types.claims, &mut problems);
     Schema {

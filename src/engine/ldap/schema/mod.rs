@@ -9,6 +9,7 @@ pub mod definition;
 mod merge;
 pub mod parse;
 mod rules;
+mod uncertain;
 #[cfg(test)]
 mod tests;
 
@@ -185,7 +186,8 @@ impl Schema {
     }
 
     /// The type that a description names by any name or OID, whatever its options. `None`: it is
-    /// unknown here, or ambiguous; to the directory it may be *any* type.
+    /// unknown here, or ambiguous, or what is above it is; to the directory it may be *any* type. So may
+    /// what a directory makes of the values of others.
     pub fn canonical(&self, description: AttributeDescription<'_>) -> Option<TypeId> {
         find(&self.type_names, description.attribute_type()).map(TypeId)
     }

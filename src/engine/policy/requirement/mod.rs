@@ -46,6 +46,23 @@ impl Part<'_> {
         let (Part::Whole(list) | Part::Attributes(list)) = self;
         list.iter().map(|description| AttributeDescription(description))
     }
+
+    /// Those that an operation of this kind touches of a resource: what a password is called in other directories
+    /// is nothing unknown, unless the resource names it.
+    pub fn touched<'p>(
+        &'p self,
+        kind: OperationKind,
+        policy: &'p Policy,
+        at: ResourceIndex,
+    ) -> impl Iterator<Item = AttributeDescription<'p>> {
+        let names = policy.resource(at).and_then(|resource| resource.attributes.as_ref());
+        self.attributes().filter(move |touched| {
+            let is_it = |name: &str| name.as_bytes().eq_ignore_ascii_case(touched.0);
+            kind != OperationKind::Password
+                || policy.schema().canonical(*touched).is_some()
+                || names.is_some_and(|names| names.iter().any(is_it))
+        })
+    }
 }
 
 /// Where an operation touches.
@@ -170,11 +187,7 @@ impl<'a> Requirement<'a> {
     fn attribute_needs<'r>(&'r self, policy: &Policy, visit: &mut impl FnMut(Need<'r>)) {
         let meets = |at: &ResourceIndex| {
             let (types, schema) = (policy.types(*at), policy.schema());
-            // What a password is called elsewhere is nothing unknown.
-            let named = |touched: &AttributeDescription<'_>| {
-                self.kind != OperationKind::Password || schema.canonical(*touched).is_some()
-            };
-            let mut touched = self.part.attributes().filter(named);
+            let mut touched = self.part.touched(self.kind, policy, *at);
             types.is_some_and(|types| touched.any(|touched| types.may_meet(touched, schema)))
         };
         let attributes = Some(&self.part);
