@@ -9,9 +9,9 @@ pub mod definition;
 mod merge;
 pub mod parse;
 mod rules;
-mod uncertain;
 #[cfg(test)]
 mod tests;
+mod uncertain;
 
 pub(super) use builtin::known_type;
 pub use builtin::{ATTRIBUTE_TYPES, AttributeType, Rule, attribute_type};
