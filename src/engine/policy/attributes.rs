@@ -46,6 +46,31 @@ const NAMELESS: &[&str] = &[
     "1.2.840.113556.1.4.906",
 ];
 
+/// Attributes that directories make of others when they are asked for, and that clients cannot write: the value
+/// of one tells a value of those behind it, or (none) of any. 389 Directory Server, then Active Directory (MS-ADTS 3.1.1.4.5).
+const TELLERS: &[(&str, &[&str])] = &[
+    ("nscpEntryWSI", &[]),
+    ("replPropertyMetaData", &[]),
+    ("msDS-ReplAttributeMetaData", &[]),
+    ("msDS-ReplValueMetaData", &[]),
+    ("msDS-ReplValueMetaDataExt", &[]),
+    ("tokenGroups", GROUPS),
+    ("tokenGroupsGlobalAndUniversal", GROUPS),
+    ("tokenGroupsNoGCAcceptable", GROUPS),
+    ("msDS-TokenGroupNames", GROUPS),
+    ("msDS-TokenGroupNamesGlobalAndUniversal", GROUPS),
+    ("msDS-TokenGroupNamesNoGCAcceptable", GROUPS),
+    ("msds-memberOfTransitive", &["memberOf"]),
+    ("msds-memberTransitive", &["member"]),
+    ("primaryGroupToken", &["objectSid"]),
+    ("msDS-PrincipalName", &["sAMAccountName", "objectSid"]),
+    ("msDS-UserPasswordExpiryTimeComputed", &["pwdLastSet"]),
+    ("msDS-User-Account-Control-Computed", &["userAccountControl", "lockoutTime", "pwdLastSet"]),
+    ("modifyTimeStamp", &["whenChanged"]),
+    ("createTimeStamp", &["whenCreated"]),
+];
+const GROUPS: &[&str] = &["memberOf", "primaryGroupID", "sIDHistory"];
+
 impl AttributeNames {
     /// A list of names.
     ///
@@ -122,6 +147,19 @@ impl TypeSet {
             match schema.canonical(AttributeDescription(name.as_bytes())) {
                 Some(id) => schema.subtypes(id).iter().for_each(|id| set.insert(*id)),
                 None => set.strangers = true,
+            }
+        }
+        set
+    }
+
+    /// What has to be protected for what names stand for to be: with what directories make of it.
+    pub fn protecting(names: &AttributeNames, schema: &Schema) -> TypeSet {
+        let mut set = TypeSet::of(names, schema);
+        let id = |name: &str| schema.canonical(AttributeDescription(name.as_bytes()));
+        let named = set.clone();
+        for (teller, told) in TELLERS {
+            if told.is_empty() || told.iter().any(|told| id(told).is_some_and(|id| named.contains(id))) {
+                id(teller).into_iter().for_each(|teller| set.insert(teller));
             }
         }
         set
@@ -247,6 +285,25 @@ mod tests {
             assert_eq!(set.surely_holds(description, &schema), surely, "{set:?} {description:?}");
         }
         assert!(!TypeSet::default().may_meet(AttributeDescription(b"unheardOf"), &schema));
+    }
+
+    #[test]
+    fn what_is_made_of_others_is_protected_with_them() {
+        let types =
+            ["( 1.2.3.1 NAME 'memberOf' )", "( 1.2.3.2 NAME 'tokenGroups' )", "( 1.2.3.3 NAME 'nscpEntryWSI' )"];
+        let schema = Schema::from_subschema(types.iter().map(|text| text.as_bytes()), []);
+        for (named, also) in [("memberOf", &["tokenGroups", "nscpEntryWSI"][..]), ("mail", &["nscpEntryWSI"])] {
+            let set = TypeSet::protecting(&names(&[named]), &schema);
+            for (name, _) in TELLERS {
+                let Some(id) = schema.canonical(AttributeDescription(name.as_bytes())) else { continue };
+                assert_eq!(set.contains(id), also.contains(name), "{name} by {named}");
+            }
+            // What is opened is what is named.
+            assert!(
+                !set.clone().is_empty()
+                    && !TypeSet::of(&names(&[named]), &schema).may_hold(AttributeDescription(b"nscpEntryWSI"), &schema)
+            );
+        }
     }
 
     #[test]

@@ -199,5 +199,8 @@ impl Policy {
 }
 
 fn types(resources: &[Resource], schema: &Schema) -> Vec<Option<TypeSet>> {
-    resources.iter().map(|resource| resource.attributes.as_ref().map(|names| TypeSet::of(names, schema))).collect()
+    resources
+        .iter()
+        .map(|resource| resource.attributes.as_ref().map(|names| TypeSet::protecting(names, schema)))
+        .collect()
 }

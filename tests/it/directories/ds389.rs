@@ -1,7 +1,8 @@
 //! 389 Directory Server, and what is different about it.
 
+use super::attributes::every_type_is_known;
 use super::{Directory, scenario};
-use crate::support::ds389::Ds389;
+use crate::support::ds389::{Ds389, MANAGER, MANAGER_PASSWORD};
 use crate::support::gate::Gate;
 use crate::support::ldap::{Client, SCOPE_BASE, Search, bind_request};
 use crate::support::slapd::{BASE, SERVICE_DN, SERVICE_PASSWORD, password, person};
@@ -24,7 +25,24 @@ fn the_main_scenario() {
     };
     let gate = directory.gate("");
     scenario(&directory, &gate);
+    assert_eq!(every_type_is_known(&mut (directory.connect)()), [""; 0]);
+    entries_in_one_value(&directory, &gate);
     own_ways(&directory, &gate, &server);
+}
+
+/// `nscpEntryWSI` is the entry as it is stored, all of it; shown to the manager.
+fn entries_in_one_value(directory: &Directory, gate: &Gate) {
+    let stored = |client: &mut Client, name: &str| {
+        assert_eq!(client.bind(MANAGER, MANAGER_PASSWORD).code, 0);
+        let search = Search::new(person(name)).scope(SCOPE_BASE).attributes(&["nscpEntryWSI"]);
+        client.search(&search).entries.remove(0).attributes
+    };
+    let (mut direct, mut gated) = ((directory.connect)(), gate.client());
+    let all = stored(&mut direct, "root-admin");
+    let text: Vec<_> = all.iter().flat_map(|(_, values)| values).map(|value| String::from_utf8_lossy(value)).collect();
+    assert!(text.iter().any(|line| line.contains("555")), "the test tests nothing: {text:?}");
+    assert_eq!(stored(&mut gated, "root-admin"), []);
+    assert_eq!(stored(&mut gated, "alice"), stored(&mut direct, "alice"));
 }
 
 /// Trees of its own beside the data, controls that come unasked with a bind.

@@ -1,5 +1,6 @@
 //! The main scenario in front of each kind of directory: OpenLDAP, 389 Directory Server, Active Directory.
 
+mod attributes;
 mod ds389;
 mod openldap;
 mod samba;
@@ -52,7 +53,7 @@ default_duration = "1h"
 "#,
             payroll = self.payroll
         );
-        let setup = Setup::default().policy(&policy).and(more);
+        let setup = Setup::default().policy(&policy).and(&attributes::policy(self)).and(more);
         setup.before(self.lines.clone(), self.service.clone(), self.names).start_before()
     }
 
@@ -119,6 +120,7 @@ fn scenario(directory: &Directory, gate: &Gate) {
     what_is_open_is_the_same(directory, &mut direct, &mut app);
     what_is_protected_is_not_there(directory, &mut direct, &mut app);
     asked_for_granted_and_ended(directory, gate);
+    attributes::some_are_protected(directory, gate, &mut direct, &mut app);
 }
 
 fn in_clear_and_over_tls(directory: &Directory, gate: &Gate) {

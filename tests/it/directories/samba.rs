@@ -1,5 +1,6 @@
 //! Active Directory, as Samba's domain controller has it, and what is different about it.
 
+use super::attributes::every_type_is_known;
 use super::{Directory, scenario};
 use crate::support::ber::{integer, octets, sequence, tlv};
 use crate::support::gate::Gate;
@@ -28,9 +29,17 @@ fn the_main_scenario() {
     let gate = directory.gate(&format!(
         "\n[[resource]]\nname = \"logins\"\nbase = \"{app}\"\noperations = [\"bind\"]\n\n[[standing]]\nwho = [\"dn:{app}\"]\n\
          resource = \"logins\"\noperations = [\"bind\"]\nreason = \"HR-1\"\n\n[[resource]]\nname = \"administrator\"\n\
-         base = \"{ADMINISTRATOR}\"\noperations = [\"bind\"]\n"
+         base = \"{ADMINISTRATOR}\"\noperations = [\"bind\"]\n\n[[resource]]\nname = \"guards\"\n\
+         base = \"CN=security,{groups}\"\nattributes = [\"member\"]\n\n[[resource]]\nname = \"logons\"\n\
+         base = \"{administrator}\"\nattributes = [\"memberOf\", \"sAMAccountName\", \"pwdLastSet\"]\n",
+        groups = directory.groups,
+        administrator = person("root-admin"),
     ));
     scenario(&directory, &gate);
+    let mut direct = (directory.connect)();
+    assert_eq!(direct.bind(&directory.app.0, &directory.app.1).code, 0);
+    assert_eq!(every_type_is_known(&mut direct), [""; 0]);
+    made_of_others(&directory, &gate);
     other_names(&directory, &gate);
     other_bases_and_filters(&directory, &gate);
     ranges(&directory, &gate, &samba);
@@ -135,6 +144,54 @@ fn ranges(directory: &Directory, gate: &Gate, samba: &Samba) {
         let (one, two) = (direct.search(&search), app.search(&search));
         assert!(!one.entries[0].attributes.is_empty(), "{wanted}");
         assert_eq!(one.entries, two.entries, "{wanted}");
+    }
+}
+
+/// Parts of values, and attributes that the directory makes of others when they are asked for.
+fn made_of_others(directory: &Directory, gate: &Gate) {
+    let (mut direct, mut app) = ((directory.connect)(), gate.client());
+    for client in [&mut direct, &mut app] {
+        assert_eq!(client.bind("app@example.com", PASSWORD).code, 0);
+    }
+    let shown = |client: &mut Client, dn: &str, wanted: &str| {
+        let found = client.search(&Search::new(dn).scope(SCOPE_BASE).attributes(&[wanted]));
+        assert_eq!(found.answer.code, 0, "{wanted}");
+        found.entries[0].attributes.clone()
+    };
+    let guards = format!("CN=security,{}", directory.groups);
+    for wanted in ["member", "member;range=0-*", "member;range=0-0", "MEMBER;Range=0-*", "2.5.4.31;range=0-0"] {
+        assert_eq!(shown(&mut app, &guards, wanted), [], "{wanted}");
+    }
+    assert_ne!(shown(&mut direct, &guards, "member;range=0-0"), []);
+    let member = Search::new(&guards).scope(SCOPE_BASE).filter(&format!("(member={})", person("carol")));
+    assert_eq!((direct.search(&member).entries.len(), app.search(&member).entries.len()), (1, 0));
+    let administrator = person("root-admin");
+    let mut there = Vec::new();
+    for wanted in [
+        "memberOf",
+        "tokenGroups",
+        "tokenGroupsGlobalAndUniversal",
+        "tokenGroupsNoGCAcceptable",
+        "msDS-PrincipalName",
+        "msDS-UserPasswordExpiryTimeComputed",
+        "msds-memberOfTransitive",
+        "msDS-TokenGroupNames",
+        "replPropertyMetaData",
+        "msDS-ReplAttributeMetaData",
+        "msDS-ReplValueMetaData",
+    ] {
+        if !shown(&mut direct, &administrator, wanted).is_empty() {
+            there.push(wanted);
+        }
+        assert_eq!(shown(&mut app, &administrator, wanted), [], "{wanted}");
+        // Elsewhere nothing is lost.
+        assert_eq!(shown(&mut app, &person("bob"), wanted), shown(&mut direct, &person("bob"), wanted), "{wanted}");
+    }
+    for expected in ["tokenGroups", "msDS-UserPasswordExpiryTimeComputed", "replPropertyMetaData"] {
+        assert!(there.contains(&expected), "the test tests nothing: {there:?}");
+    }
+    for wanted in ["distinguishedName", "primaryGroupID", "userAccountControl", "allowedAttributesEffective"] {
+        assert_eq!(shown(&mut app, &administrator, wanted), shown(&mut direct, &administrator, wanted), "{wanted}");
     }
 }
 

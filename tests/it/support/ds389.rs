@@ -13,7 +13,7 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 pub(crate) const MANAGER: &str = "cn=Directory Manager";
-const MANAGER_PASSWORD: &str = "manager-secret";
+pub(crate) const MANAGER_PASSWORD: &str = "manager-secret";
 const TEMPLATE: &str = "/usr/share/dirsrv/data/template-dse.ldif";
 
 /// A running server with the same entries as [`super::slapd`].
