@@ -228,3 +228,31 @@ fn hidden_in_a_part_it_is_still_one_search() {
     let nowhere = Search { base: format!("ou=nowhere,{BASE}"), ..search() };
     assert_eq!(client.search(&nowhere).answer.code, 32);
 }
+
+/// Schema violations name what an entry has: with a class goes the leave to have its attributes.
+#[test]
+fn taking_a_class_away_tells_nothing_where_classes_are_protected() {
+    let entry = |name: &str, more: &str| {
+        format!(
+            "dn: uid={name},{BASE}\nobjectClass: inetOrgPerson\nobjectClass: extensibleObject\nuid: {name}\n\
+             cn: {name}\nsn: {name}\n{more}\n"
+        )
+    };
+    let ldif = [entry("one", "uidNumber: 5\n"), entry("two", "")].concat();
+    let policy = "[[resource]]\nname = \"numbers\"\nbase = \"dc=example,dc=com\"\nattributes = [\"uidNumber\"]\n\n\
+         [[resource]]\nname = \"classes\"\nbase = \"dc=example,dc=com\"\nattributes = [\"objectClass\"]\n\
+         operations = [\"modify\"]\n";
+    let target = Target::gated(Extra { ldif, ..Extra::default() }, Setup::default().policy(policy));
+    let mut client = target.client();
+    client.bind_as("alice");
+    let answers = ["one", "two"].map(|name| {
+        let entry = format!("uid={name},{BASE}");
+        client.ask(&modify_request(&entry, 1, "objectClass", &[b"extensibleObject"]), &[])
+    });
+    assert_eq!((answers[0].code, &answers[0].message), (50, &answers[1].message), "{answers:?}");
+    // It is read as ever.
+    assert_eq!(
+        shown(&mut client, &Search::new(format!("uid=two,{BASE}")).attributes(&["objectClass"])),
+        ["objectClass"]
+    );
+}
