@@ -52,7 +52,7 @@ pub struct Reading {
     pub facts: DirectoryFacts,
     /// All groups that were asked for and could be read.
     pub groups: Groups,
-    /// The schema, where it was read: whenever the connection is a new one.
+    /// The schema, whenever the connection is a new one: as it was read, or the standard one.
     pub schema: Option<SchemaRead>,
 }
 
@@ -154,9 +154,12 @@ async fn round<C: Source>(source: &mut C, kept: &mut Kept<C::Stream>) -> Result<
     let read_at = source.monotonic();
     let facts = facts(&mut client).await.map_err(|error| error.to_string())?;
     let schema = match &facts.subschema {
-        Some(subschema) if is_new => schema(&mut client, subschema).await.map_err(|error| error.to_string())?,
-        Some(_) | None => None,
+        _ if !is_new => None,
+        Some(subschema) => Some(schema(&mut client, subschema).await.map_err(|error| error.to_string())?),
+        None => Some(None),
     };
+    // This may be another directory than before: what that one said of its attributes is nothing to go by.
+    let schema = schema.map(|read| read.unwrap_or_else(|| SchemaRead { schema: Schema::standard(), fingerprint: 0 }));
     let mut groups = Groups::default();
     for group in source.groups() {
         match members(&mut client, &group).await {

@@ -158,6 +158,9 @@ impl<'a> Deciding<'a> {
         let (types, schema, around) = (policy.types(resource), &**policy.schema(), reach.spot());
         let openings = || self.holder.openings(resource, searching);
         // Of most resources most hold nothing, and a search may reach many.
+        if types.is_none() && openings().next().is_none() {
+            return false;
+        }
         let whole = |held: &Held<'_>| held.opens_all(types, schema);
         if let Some(held) = longest(openings().filter(|held| whole(held) && held.spans(around, &protected.base))) {
             rest_on(&mut self.permit.rests_on, held);
