@@ -78,7 +78,7 @@ const INDEX: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "4.2 SASL, RFC 4513 5.2",
-        &[("sasl", "passwords_pass_step_by_step"), ("sasl", "a_certificate_is_asserted_to_the_directory")],
+        &[("sasl", "passwords_pass_step_by_step"), ("sasl/external", "a_certificate_is_asserted_to_the_directory")],
     ),
     ("4.3 unbind", &[("rfc4511/requests", "binds_and_extended_operations")]),
     (
