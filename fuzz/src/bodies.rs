@@ -3,6 +3,7 @@
 
 use tidegate::engine::ldap::attribute::AttributeDescription;
 use tidegate::engine::ldap::ber::{self, BerError, Header, Reader};
+use tidegate::engine::ldap::control::value::{Syntax, Value};
 use tidegate::engine::ldap::control::{decode_controls, write_controls};
 use tidegate::engine::ldap::entry::Entry;
 use tidegate::engine::ldap::filter::Filter;
@@ -10,6 +11,7 @@ use tidegate::engine::ldap::frame::{FrameError, frame_length, peek_frame_length}
 use tidegate::engine::ldap::message::{Envelope, UpstreamMessageId, write_message, write_request};
 use tidegate::engine::ldap::request::Request;
 use tidegate::engine::ldap::response::{ResultView, entry_name};
+use tidegate::engine::ldap::sasl::Mechanism;
 use tidegate::engine::ldap::schema::{Schema, parse};
 use tidegate::engine::ldap::{Dn, ResultCode, tag};
 use tidegate::engine::redaction::filter::{Rewritten, rewrite as rewrite_filter};
@@ -321,5 +323,48 @@ fn check_schema(schema: &Schema, classes: &[String]) {
         };
         assert!(class.must.is_sorted() && class.may.is_sorted());
         assert!(class.may.iter().all(|id| schema.facts(*id).is_some() && !class.must.contains(id)));
+    }
+}
+
+/// By which specification a control's value is read: the first octet says.
+const SYNTAXES: [Syntax; 18] = [
+    Syntax::Absent,
+    Syntax::Pages,
+    Syntax::SortKeys,
+    Syntax::VirtualList,
+    Syntax::Boolean,
+    Syntax::Filter,
+    Syntax::Attributes,
+    Syntax::ValueFilters,
+    Syntax::Dereferences,
+    Syntax::AuthorizationId,
+    Syntax::AuthorizationDn,
+    Syntax::Sync,
+    Syntax::Changes,
+    Syntax::DirSync,
+    Syntax::Number,
+    Syntax::OptionalNumber,
+    Syntax::SourceAttribute,
+    Syntax::Tracking,
+];
+
+/// What is read of a control's value is written so that it is read as the same.
+pub fn control_value(data: &[u8]) {
+    let Some((first, octets)) = data.split_first() else { return };
+    let syntax = SYNTAXES[usize::from(*first) % SYNTAXES.len()];
+    let Ok(value) = Value::decode(syntax, Some(octets)) else { return };
+    let written = value.encode();
+    assert_eq!(Value::decode(syntax, written.as_deref()), Ok(value), "{syntax:?}");
+}
+
+/// A step of a SASL bind, the first octet says of which mechanism: a challenge that offers no layer is
+/// offered as it is.
+pub fn sasl(data: &[u8]) {
+    let Some((first, octets)) = data.split_first() else { return };
+    let mechanism = Mechanism::ALL[usize::from(*first) % Mechanism::ALL.len()];
+    _ = mechanism.read(octets);
+    _ = mechanism.proves_password(octets);
+    if let Some(challenge) = mechanism.without_layers(octets) {
+        assert_eq!(mechanism.without_layers(&challenge), None, "{mechanism:?}");
     }
 }

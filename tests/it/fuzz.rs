@@ -199,6 +199,16 @@ fn session_steps() {
 }
 
 #[test]
+fn control_value() {
+    run("control_value", bodies::control_value, 0x5eed_0008);
+}
+
+#[test]
+fn sasl() {
+    run("sasl", bodies::sasl, 0x5eed_0009);
+}
+
+#[test]
 fn schema() {
     run("schema", bodies::schema, 0x5eed_0007);
 }

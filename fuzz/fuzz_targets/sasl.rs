@@ -1,0 +1,4 @@
+//! See `bodies::sasl`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tidegate_fuzz::bodies::sasl(data));
