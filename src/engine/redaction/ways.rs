@@ -5,7 +5,7 @@ use super::filter::{Rewritten, rewrite};
 use super::view::{Asserted, View};
 use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::filter::Filter;
-use crate::engine::ldap::schema::{Schema, TypeId};
+use crate::engine::ldap::schema::Schema;
 
 /// More ways of hiding than this are two: nothing (but what is hidden everywhere), or everything.
 const MAX_WAYS: usize = 8;
@@ -13,9 +13,6 @@ const MAX_WAYS: usize = 8;
 /// Active Directory's LDAP_MATCHING_RULE_IN_CHAIN (MS-ADTS 3.1.1.3.4.4): follows a name from entry to entry. 389
 /// Directory Server knows it by these names, too.
 const IN_CHAIN: &[&str] = &["1.2.840.113556.1.4.1941", "inchainMatch", "inchain"];
-
-/// The OID of `anr`.
-const AMBIGUOUS_NAME: &str = "1.2.840.113556.1.4.1208";
 
 /// Which of the assertions are Undefined: a bit for each of [`Ways::asserted`].
 pub(crate) type Key = u64;
@@ -77,8 +74,8 @@ impl Ways {
 /// entry (RFC 4512 2.4) and so tells nothing.
 pub(crate) fn asserted(assertion: &Filter<'_>, schema: &Schema) -> Option<Asserted> {
     let about = |attribute: AttributeDescription<'_>| match schema.canonical(attribute) {
-        Some(id) if !stands_for_others(id, schema) => Asserted::Type(id),
-        Some(_) | None => Asserted::Anything,
+        Some(id) => Asserted::Type(id),
+        None => Asserted::Anything,
     };
     match assertion {
         Filter::And(_) | Filter::Or(_) | Filter::Not(_) => None,
@@ -93,14 +90,6 @@ pub(crate) fn asserted(assertion: &Filter<'_>, schema: &Schema) -> Option<Assert
         Filter::Extensible { attribute: Some(attribute), .. } => Some(about(*attribute)),
         Filter::Extensible { attribute: None, .. } => Some(Asserted::Anything),
     }
-}
-
-/// Active Directory's `anr` (MS-ADTS 3.1.1.3.1.3.3): an assertion on it is one on each of several attributes,
-/// which ones only the directory knows.
-fn stands_for_others(id: TypeId, schema: &Schema) -> bool {
-    schema.facts(id).is_some_and(|facts| {
-        facts.oid.as_deref() == Some(AMBIGUOUS_NAME) || facts.names.iter().any(|name| name.eq_ignore_ascii_case("anr"))
-    })
 }
 
 fn is_object_class(name: &[u8]) -> bool {
