@@ -87,8 +87,10 @@ fn what_is_around_it_is_not_protected() {
         ("rename", rename_request(&format!("uid=new,{people}"), "uid=newer", None), 0),
         ("delete", delete_request(&format!("uid=newer,{people}")), 0),
         ("password", password_request(None, b"changed"), 0),
-        // Not empty: the directory says so, and nothing protected is lost.
-        ("delete above", delete_request(&format!("ou=projects,{BASE}")), 66),
+        // Not empty: the directory says so.
+        ("delete with others below", delete_request(&people), 66),
+        // What is hidden below is not told of.
+        ("delete above", delete_request(&format!("ou=projects,{BASE}")), 50),
     ] {
         assert_eq!(client.ask(&operation, &[]).code, code, "{what}");
     }
