@@ -34,6 +34,12 @@ pub(super) struct Parts {
     pub(super) page: Option<Page>,
 }
 
+/// Whether a control is about the order of all that is found: of stages each has its own, and a view of it (VLV)
+/// would count what belongs to another.
+pub(super) fn orders(control: &Control<'_>) -> bool {
+    matches!(control.oid, oid::SORT_REQUEST | oid::VLV_REQUEST)
+}
+
 /// What comes after an answer of the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -78,9 +84,7 @@ impl Parts {
             asked.push(StageRequest { number: 0, body: unlimited(&probe), probe: true });
         }
         let several = asked.len() > 1;
-        // Sorted is each stage by itself: their order cannot be kept.
-        let fits =
-            |control: &Control<'_>| control.oid != oid::PAGED_RESULTS && !(several && control.oid == oid::SORT_REQUEST);
+        let fits = |control: &Control<'_>| control.oid != oid::PAGED_RESULTS && !(several && orders(control));
         let controls: Vec<Control<'_>> = controls.filter(fits).collect();
         let mut encoded = Vec::new();
         control::write_controls(&mut encoded, &controls);

@@ -4,7 +4,7 @@
 use super::client::Message;
 use super::outstanding::{Operation, Purpose};
 use super::pages::{Ahead, Cursor, Page};
-use super::parts::{Next, Parts};
+use super::parts::{Next, Parts, orders};
 use super::towards::Word;
 use super::upstream::pass;
 use super::{Effects, Session};
@@ -207,7 +207,7 @@ pub(super) fn asks_for_pages(envelope: &Envelope<'_>) -> bool {
 
 /// Sorting each stage by itself would not sort the whole.
 fn cannot_sort<'c>(parts: &Parts, mut controls: impl Iterator<Item = Control<'c>>) -> Option<Refusal> {
-    let critical = controls.any(|control| control.oid == oid::SORT_REQUEST && control.critical);
+    let critical = controls.any(|control| control.critical && orders(&control));
     (parts.are_several() && critical).then(|| Refusal {
         code: ResultCode::UNAVAILABLE_CRITICAL_EXTENSION,
         message: "cannot sort what a filter on protected attributes finds".to_owned(),

@@ -210,15 +210,29 @@ fn a_base_that_is_not_there_is_asked_for_once() {
 #[test]
 fn order_over_stages_is_refused_or_let_be() {
     let key = b"\x30\x07\x30\x05\x04\x03uid";
-    for critical in [true, false] {
+    // draft-ietf-ldapext-ldapv3-vlv: nothing before, nine after, from the first of as many as there are.
+    let view = b"\x30\x0e\x02\x01\x00\x02\x01\x09\xa0\x06\x02\x01\x01\x02\x01\x00";
+    for (critical, viewed) in [(true, false), (false, false), (true, true), (false, true)] {
         let mut world = world();
         let mut controls = Vec::new();
-        write_controls(&mut controls, &[Control { oid: oid::SORT_REQUEST, critical, value: Some(key) }]);
+        let sort = Control { oid: oid::SORT_REQUEST, critical: critical && !viewed, value: Some(key) };
+        let vlv = Control { oid: oid::VLV_REQUEST, critical, value: Some(view) };
+        let both = [sort, vlv];
+        write_controls(&mut controls, if viewed { &both } else { &both[..1] });
         world.with_controls(2, &wanted(either(), 0), &controls);
         if critical {
             assert_eq!(world.told(), [end(12)]);
             assert!(world.at_directory().is_empty());
         } else {
+            let sent = world.fx.to_upstream.clone();
+            let envelope = Envelope::parse_request(&sent).expect("one request");
+            assert!(
+                envelope
+                    .controls()
+                    .unwrap()
+                    .iter()
+                    .all(|control| { control.oid != oid::SORT_REQUEST && control.oid != oid::VLV_REQUEST })
+            );
             world.first_stage();
         }
     }
