@@ -39,6 +39,7 @@ pub(crate) fn snapshot(grants: u32) -> Snapshot {
         scope: ResourceScope::Subtree,
         operations: OperationSet::all(),
         attributes: None,
+        on_missing: None,
     };
     let grant = |n: u32| {
         Arc::new(ActiveGrant {

@@ -81,6 +81,7 @@ impl World {
             scope: ResourceScope::Subtree,
             operations,
             attributes: None,
+            on_missing: None,
         };
         let robot = [OperationKind::Bind].into_iter().collect();
         let resources = vec![resource("payroll", PAYROLL, OperationSet::all()), resource("robot", NAMES[3], robot)];

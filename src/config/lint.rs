@@ -2,6 +2,7 @@
 
 use super::Config;
 use crate::engine::ldap::Dn;
+use crate::engine::policy::asking::OnMissing;
 use crate::engine::policy::resource::{ResourceIndex, ResourceScope};
 use crate::engine::policy::role::{Allow, Role};
 use crate::engine::policy::selector::Selector;
@@ -42,6 +43,7 @@ pub fn lint(config: &Config) -> Vec<Warning> {
     for role in &config.policy.roles {
         approval(&mut found, role);
         opens(&mut found, role);
+        asked_by_doing(&mut found, role);
         if role.max_duration > LONG {
             let longest = crate::engine::time::format_duration(role.max_duration);
             found.role(role, format!("max_duration is {longest}: more than a day is close to standing access"));
@@ -222,6 +224,24 @@ fn opens(found: &mut Found<'_>, role: &Role) {
                 found.role(role, format!("{message}, and the role does not open it there"));
             }
         }
+    }
+}
+
+/// Whether operations ask for the role as its resources say.
+fn asked_by_doing(found: &mut Found<'_>, role: &Role) {
+    let policy = &found.config.policy;
+    let asks = |said: Option<OnMissing>| said.is_some_and(|said| said != OnMissing::Refuse);
+    let binds = |operations: OperationSet| operations == [OperationKind::Bind].into_iter().collect();
+    if asks(role.on_missing) && role.allow.iter().all(|allow| binds(allow.operations)) {
+        found.role(role, "on_missing does nothing: who only binds is nobody yet, and asks for nothing");
+    }
+    if role.on_missing.is_some() || role.can_be_asked_by_doing() {
+        return;
+    }
+    let said = role.allow.iter().filter_map(|allow| policy.resource(allow.resource));
+    for resource in said.filter(|resource| asks(resource.on_missing)) {
+        let message = "it demands a ticket, or a code of those who ask: no operation asks for it, whatever resource";
+        found.role(role, format!("{message} {:?} says (on_missing)", resource.name));
     }
 }
 

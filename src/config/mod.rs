@@ -4,6 +4,7 @@
 //! means, [`Config`] is what is left when nothing was wrong. Files that the configuration names are
 //! opened here, so that a typing error in a path is found before anything starts.
 
+mod asking;
 mod control;
 mod deciding;
 mod directory;

@@ -1,6 +1,7 @@
 //! `[policy]`, `[[resource]]`, `[[standing]]` and `[[role]]`: what is protected, who holds what
 //! permanently, what can be requested.
 
+use super::asking;
 use super::deciding::{Deciding, deciding};
 use super::raw::{Located, Section};
 use super::suggest::nearest;
@@ -40,6 +41,7 @@ pub(super) fn policy(root: &Section<'_>, around: Around) -> Option<Policy> {
     let mechanisms = mechanisms(&section, around);
     let proxies = section.list::<Selector>("proxied_authorization").map(|list| list.value).unwrap_or_default();
     session_selectors(&section, "proxied_authorization", &proxies, false);
+    let held = asking::bounds(&section);
     section.finish();
 
     let (names, resources) = resources(root);
@@ -62,6 +64,7 @@ pub(super) fn policy(root: &Section<'_>, around: Around) -> Option<Policy> {
     let mut policy = Policy::new(mode, refusal, resources, standing, roles);
     policy.mechanisms = mechanisms;
     policy.proxied_authorization = plain(proxies);
+    policy.held = held;
     Some(policy)
 }
 
@@ -156,8 +159,9 @@ fn resource(section: Section<'_>, name: Option<Arc<str>>) -> Option<Resource> {
     let scope = section.optional::<ResourceScope>("scope").map_or(ResourceScope::Subtree, |found| found.value);
     let operations = operations(&section).unwrap_or_else(OperationSet::all);
     let attributes = attributes(&section);
+    let on_missing = asking::on_missing(&section, &[]);
     section.finish();
-    Some(Resource { name: name?, base: base?.value, scope, operations, attributes: attributes? })
+    Some(Resource { name: name?, base: base?.value, scope, operations, attributes: attributes?, on_missing })
 }
 
 fn standing(section: Section<'_>, known: &Known<'_>, around: Around) -> Option<Standing> {
@@ -191,6 +195,9 @@ fn role(mut section: Section<'_>, known: &Known<'_>, taken: &mut Names) -> Optio
         section.optional::<String>("ticket_pattern").and_then(|found| pattern(&section, "ticket_pattern", &found));
     let second_factor = second_factor(&section);
     let replicate = replicate(&section);
+    let more =
+        [("a ticket (ticket_pattern)", ticket_pattern.is_some()), ("a code (second_factor)", second_factor.requester)];
+    let on_missing = asking::on_missing(&section, &more);
     section.finish();
     let (max_duration, default_duration, request_ttl) = times?;
     Some(Arc::new(Role {
@@ -211,6 +218,7 @@ fn role(mut section: Section<'_>, known: &Known<'_>, taken: &mut Names) -> Optio
         ticket_pattern,
         second_factor,
         replicate,
+        on_missing,
     }))
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::ldap::Dn;
+use crate::engine::policy::asking::OnMissing;
 use crate::engine::policy::selector::Selector;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
@@ -168,6 +169,26 @@ fn a_role_shorter_than_an_hour_gives_no_more_by_default() {
     let folder = folder();
     let config = parse(&with("max_duration = \"4h\"", "max_duration = \"30m\""), folder.path()).expect("valid");
     assert_eq!(config.policy.roles[0].default_duration, Duration::from_secs(1_800));
+}
+
+#[test]
+fn what_becomes_of_an_operation_without_a_role() {
+    for (written, expected) in [
+        ("", None),
+        ("on_missing = \"refuse\"", Some(OnMissing::Refuse)),
+        ("on_missing = \"request\"", Some(OnMissing::Request)),
+        ("on_missing = \"hold\"", Some(OnMissing::Hold(Duration::from_secs(60)))),
+        ("on_missing = \"hold\"\nhold_for = \"90s\"", Some(OnMissing::Hold(Duration::from_secs(90)))),
+    ] {
+        let folder = folder();
+        let role = with("max_duration = \"4h\"", &format!("max_duration = \"4h\"\n{written}"));
+        let role = parse(&role, folder.path()).expect("valid").policy;
+        let resource = "operations = [\"search\", \"modify\"]";
+        let resource = with(resource, &format!("{resource}\n{written}"));
+        let resource = parse(&resource, folder.path()).expect("valid").policy;
+        assert_eq!((role.roles[0].on_missing, resource.resources[0].on_missing), (expected, expected), "{written}");
+        assert_eq!((role.held.per_session, role.held.in_all), (8, 1024));
+    }
 }
 
 #[test]

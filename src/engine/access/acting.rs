@@ -93,5 +93,5 @@ fn may_stand_on(request: &Request<'_>) -> bool {
 
 /// RFC 4370 3.
 pub(super) fn denied(why: &str, missing: Vec<ResourceIndex>) -> Refusal {
-    Refusal { code: ResultCode::AUTHORIZATION_DENIED, message: why.to_owned(), reason: "control", missing }
+    Refusal { code: ResultCode::AUTHORIZATION_DENIED, message: why.to_owned(), reason: "control", missing, asks: None }
 }

@@ -6,6 +6,7 @@ mod reach;
 mod wanted;
 
 use super::acting::{self, Acting};
+use super::asking;
 use super::controls::{self};
 use super::holding::{Held, Holder};
 use super::refusal::not_held;
@@ -42,6 +43,7 @@ fn permit(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Permit, Refusal> {
     let holder = Holder::of(snapshot, asked);
     let mut deciding = Deciding {
         snapshot,
+        asked,
         holder: &holder,
         requirement: requirement.as_ref(),
         permit: Permit::blank(),
@@ -64,7 +66,9 @@ fn permit(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Permit, Refusal> {
     if matches!(asked.request, Request::Search(search) if search.base.is_root() && search.scope == SearchScope::Base) {
         deciding.permit.redaction.mark_root_dse();
     }
-    let mut permit = deciding.conclude()?;
+    // What is done in another's name asks for nothing: neither asked, the one nor the other.
+    let own = |refusal: Refusal| Refusal { asks: refusal.asks.filter(|_| acting.is_none()), ..refusal };
+    let mut permit = deciding.conclude().map_err(own)?;
     if let Some(Acting { subject, permit: bound }) = acting {
         permit.act_as(subject, bound);
     }
@@ -74,6 +78,7 @@ fn permit(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Permit, Refusal> {
 /// A decision on its way.
 struct Deciding<'a> {
     snapshot: &'a Snapshot,
+    asked: &'a Asked<'a>,
     holder: &'a Holder<'a>,
     requirement: Option<&'a Requirement<'a>>,
     permit: Permit,
@@ -113,7 +118,10 @@ impl<'a> Deciding<'a> {
         let kind = self.requirement.map_or(OperationKind::Search, |requirement| requirement.kind);
         let not_held = |needs: &[Need<'_>], reason| not_held(self.snapshot, self.holder, kind, needs, reason);
         match self.snapshot.policy.mode {
-            Mode::Enforce if !self.missing.is_empty() => return Err(not_held(&self.missing, "not held")),
+            Mode::Enforce if !self.missing.is_empty() => {
+                let asks = asking::asks(self.snapshot, self.asked, self.holder, kind, &self.missing);
+                return Err(Refusal { asks, ..not_held(&self.missing, "not held") });
+            }
             Mode::Enforce => {
                 let redaction = &mut self.permit.redaction;
                 if self.hides {
@@ -169,5 +177,6 @@ fn unrecorded() -> Refusal {
         message: "operations cannot be recorded, so that nothing that needs a grant is possible".to_owned(),
         reason: "not recorded",
         missing: Vec::new(),
+        asks: None,
     }
 }

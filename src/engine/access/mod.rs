@@ -3,6 +3,7 @@
 //! Pure, and never remembered: whoever asks again gets a new decision on the snapshot of that moment.
 
 mod acting;
+mod asking;
 mod bound;
 pub mod controls;
 mod decide;
@@ -26,7 +27,7 @@ pub use acting::acts_for;
 pub use bound::decide_bound;
 pub use decide::{Permit, decide};
 pub use explain::{Explanation, HeldBy, Touched, explain};
-pub use refusal::Refusal;
+pub use refusal::{Asks, Refusal};
 pub use understood::EXTENSIONS;
 
 /// Everything a decision reads: immutable, replaced as a whole.

@@ -4,6 +4,7 @@
 use super::Snapshot;
 use super::holding::Holder;
 use crate::engine::ldap::ResultCode;
+use crate::engine::policy::asking::OnMissing;
 use crate::engine::policy::requirement::{Need, Spot};
 use crate::engine::policy::resource::ResourceIndex;
 use crate::engine::policy::role::{Allow, Role};
@@ -24,6 +25,19 @@ pub struct Refusal {
     pub reason: &'static str,
     /// The resources that are touched and not held.
     pub missing: Vec<ResourceIndex>,
+    /// What is asked for in the place of the operation, where that is configured.
+    pub asks: Option<Box<Asks>>,
+}
+
+/// A role that is asked for because an operation was done without it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asks {
+    /// Which.
+    pub role: Arc<str>,
+    /// Whether the operation waits for it; never [`OnMissing::Refuse`].
+    pub then: OnMissing,
+    /// The beginning of what the client is told, whatever becomes of it (already opaque where the policy says so).
+    pub told: String,
 }
 
 /// Says what is missing for an operation of this kind.
@@ -34,27 +48,34 @@ pub(super) fn not_held(
     missing: &[Need<'_>],
     reason: &'static str,
 ) -> Refusal {
-    let message = match snapshot.policy.refusal {
-        RefusalStyle::Opaque => "this is protected".to_owned(),
-        RefusalStyle::Explain => explain(&snapshot.policy, holder, kind, missing),
-    };
+    let mut message = protected_by(&snapshot.policy, kind, missing);
+    if snapshot.policy.refusal == RefusalStyle::Explain {
+        message.push_str(&opened_by(&snapshot.policy, holder, kind, missing));
+    }
     let mut resources: Vec<ResourceIndex> = Vec::with_capacity(missing.len());
     for need in missing {
         if !resources.contains(&need.resource) {
             resources.push(need.resource);
         }
     }
-    Refusal { code: ResultCode::INSUFFICIENT_ACCESS_RIGHTS, message, reason, missing: resources }
+    Refusal { code: ResultCode::INSUFFICIENT_ACCESS_RIGHTS, message, reason, missing: resources, asks: None }
 }
 
-fn explain(policy: &Policy, holder: &Holder<'_>, kind: OperationKind, missing: &[Need<'_>]) -> String {
+/// What is missing, as far as the policy says that clients may know.
+pub(super) fn protected_by(policy: &Policy, kind: OperationKind, missing: &[Need<'_>]) -> String {
+    if policy.refusal == RefusalStyle::Opaque {
+        return "this is protected".to_owned();
+    }
     let mut names: Vec<&str> = Vec::new();
     for need in missing {
         if let Some(resource) = policy.resource(need.resource).filter(|r| !names.contains(&&*r.name)) {
             names.push(&resource.name);
         }
     }
-    let mut message = format!("{kind} is protected here by {}.", list(&names));
+    format!("{kind} is protected here by {}.", list(&names))
+}
+
+fn opened_by(policy: &Policy, holder: &Holder<'_>, kind: OperationKind, missing: &[Need<'_>]) -> String {
     // Those that open the most of it first; of these, those that this subject may ask for.
     let opens = |role: &Role| missing.iter().filter(|need| role_opens(policy, role, **need, kind)).count();
     let mut roles: Vec<(usize, bool, &Arc<Role>)> =
@@ -62,17 +83,12 @@ fn explain(policy: &Policy, holder: &Holder<'_>, kind: OperationKind, missing: &
     roles.retain(|(opened, _, _)| *opened > 0);
     roles.sort_by_key(|(opened, eligible, _)| std::cmp::Reverse((*opened, *eligible)));
     match roles.first() {
-        None => message.push_str(" No role opens it."),
+        None => " No role opens it.".to_owned(),
         Some((_, _, first)) => {
             let names: Vec<&str> = roles.iter().map(|(_, _, role)| &*role.name).collect();
-            message.push_str(&format!(
-                " Roles that open it: {}. Ask with: tidegate request {} --reason \"…\"",
-                list(&names),
-                first.name
-            ));
+            format!(" Roles that open it: {}. Ask with: tidegate request {} --reason \"…\"", list(&names), first.name)
         }
     }
-    message
 }
 
 fn list(names: &[&str]) -> String {

@@ -76,7 +76,7 @@ fn check_bind(bind: &BindRequest<'_>, policy: &Policy) -> Result<(), Refusal> {
 }
 
 fn not_understood(code: ResultCode, message: &str) -> Refusal {
-    Refusal { code, message: message.to_owned(), reason: "not understood", missing: Vec::new() }
+    Refusal { code, message: message.to_owned(), reason: "not understood", missing: Vec::new(), asks: None }
 }
 
 /// Whether this is the read of the subschema, which everybody may see.
@@ -104,6 +104,7 @@ pub(super) fn check_targets(snapshot: &Snapshot, requirement: &Requirement<'_>) 
             message: "the directory has not been reached yet".to_owned(),
             reason: "directory not known",
             missing: Vec::new(),
+            asks: None,
         });
     }
     // A search from above all trees is answered by some servers; entries of other trees are dropped.
@@ -117,6 +118,7 @@ pub(super) fn check_targets(snapshot: &Snapshot, requirement: &Requirement<'_>) 
                 message: "no tree that is served holds this name".to_owned(),
                 reason: "other tree",
                 missing: Vec::new(),
+                asks: None,
             });
         }
     }

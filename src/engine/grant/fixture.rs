@@ -44,7 +44,14 @@ pub(crate) fn at(seconds: i64) -> Now {
 }
 
 pub(crate) fn resource(name: &str, base: &str, scope: ResourceScope) -> Resource {
-    Resource { name: name.into(), base: dn(base), scope, operations: OperationSet::all(), attributes: None }
+    Resource {
+        name: name.into(),
+        base: dn(base),
+        scope,
+        operations: OperationSet::all(),
+        attributes: None,
+        on_missing: None,
+    }
 }
 
 pub(crate) fn allow(resource: u32, operations: &[OperationKind], base: Option<&str>) -> Allow {
@@ -94,6 +101,7 @@ pub(crate) fn editor() -> Role {
         ticket_pattern: None,
         second_factor: SecondFactor::default(),
         replicate: false,
+        on_missing: None,
     }
 }
 

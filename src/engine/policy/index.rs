@@ -186,6 +186,7 @@ mod tests {
             scope,
             operations: operations.into_iter().collect(),
             attributes: None,
+            on_missing: None,
         });
         proptest::collection::vec(resource, 0..12)
     }

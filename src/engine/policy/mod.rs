@@ -1,6 +1,7 @@
 //! The policy as it was configured: what is protected, who holds what permanently, what can be
 //! requested. Knows nothing of grants.
 
+pub mod asking;
 pub mod attributes;
 pub mod deciding;
 mod facts;
@@ -15,6 +16,7 @@ pub mod selector;
 use super::ldap::Dn;
 use super::ldap::sasl::Mechanisms;
 use super::ldap::schema::Schema;
+use asking::HeldBounds;
 use attributes::TypeSet;
 use index::Index;
 use resource::{Resource, ResourceIndex};
@@ -87,6 +89,8 @@ pub struct Policy {
     pub roles: Vec<Arc<Role>>,
     /// Extended operations that are passed as they are, whatever they touch: OIDs.
     pub extended_operations: Vec<String>,
+    /// How many operations may wait until a role is decided upon.
+    pub held: HeldBounds,
     // Look-ups over the above, which therefore must not be changed.
     /// The resources that protect entries.
     entries: Index,
@@ -131,6 +135,7 @@ impl Policy {
             standing,
             roles,
             extended_operations,
+            held: HeldBounds::default(),
             entries,
             attributes,
             standing_for,

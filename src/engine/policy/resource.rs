@@ -1,6 +1,7 @@
 //! A resource: a named part of the directory that is protected. Knows names, not who holds it.
 
 use super::OperationSet;
+use super::asking::OnMissing;
 use super::attributes::AttributeNames;
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::request::SearchScope;
@@ -34,6 +35,8 @@ pub struct Resource {
     pub operations: OperationSet,
     /// Only these attributes of its entries, with their subtypes; `None`: the entries as such.
     pub attributes: Option<AttributeNames>,
+    /// What becomes of an operation for which it is missing; `None`: what others say, else it is refused.
+    pub on_missing: Option<OnMissing>,
 }
 
 impl Resource {
@@ -103,7 +106,14 @@ mod tests {
     }
 
     fn resource(scope: ResourceScope) -> Resource {
-        Resource { name: "r".into(), base: dn("ou=r,dc=x"), scope, operations: OperationSet::all(), attributes: None }
+        Resource {
+            name: "r".into(),
+            base: dn("ou=r,dc=x"),
+            scope,
+            operations: OperationSet::all(),
+            attributes: None,
+            on_missing: None,
+        }
     }
 
     /// For each base, whether searches of scope base, one, subtree and subordinate reach the

@@ -1,5 +1,6 @@
 //! A role: what can be requested, by whom, decided by whom, for how long.
 
+use super::asking::OnMissing;
 use super::attributes::AttributeNames;
 use super::deciding::{Automatic, Stage};
 use super::selector::Selector;
@@ -68,6 +69,8 @@ pub struct Role {
     pub second_factor: SecondFactor,
     /// Whether what it opens may be replicated: sync, persistent search, DirSync.
     pub replicate: bool,
+    /// What becomes of an operation for which it is missing; `None`: what the resources say.
+    pub on_missing: Option<OnMissing>,
 }
 
 impl Role {

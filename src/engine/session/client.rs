@@ -123,6 +123,7 @@ impl Session {
                 message: "TLS first: use StartTLS, or the ldaps port".to_owned(),
                 reason: "no TLS",
                 missing: Vec::new(),
+                asks: None,
             };
             return self.refuse(sent, &refusal, snapshot, now, fx);
         }
@@ -260,6 +261,7 @@ impl Session {
                 message: "no such operation in progress".to_owned(),
                 reason: "nothing to cancel",
                 missing: Vec::new(),
+                asks: None,
             };
             return self.refuse(sent, &refusal, snapshot, now, fx);
         };

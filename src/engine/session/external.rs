@@ -80,8 +80,13 @@ impl Session {
 
     /// Whom the certificate stands for, its subject, and the permit to bind.
     fn shown(&self, credentials: Option<&[u8]>, snapshot: &Snapshot, now: Now) -> Result<(Dn, Dn, Permit), Refusal> {
-        let refusal =
-            |code, message: &str, reason| Refusal { code, message: message.to_owned(), reason, missing: Vec::new() };
+        let refusal = |code, message: &str, reason| Refusal {
+            code,
+            message: message.to_owned(),
+            reason,
+            missing: Vec::new(),
+            asks: None,
+        };
         let Some(certificate) = &self.certificate else {
             // RFC 4513 5.2.3.
             let message = "EXTERNAL needs a client certificate, and none was shown";
@@ -129,7 +134,7 @@ impl Session {
         if !self.outstanding.find(target).is_some_and(searches) {
             let message = "only searches can be cancelled".to_owned();
             let code = ResultCode::CANNOT_CANCEL;
-            let refusal = Refusal { code, message, reason: "not a search", missing: Vec::new() };
+            let refusal = Refusal { code, message, reason: "not a search", missing: Vec::new(), asks: None };
             return self.refuse(sent, &refusal, snapshot, now, fx);
         }
         let line = self.begin(sent, &permit, snapshot, now);

@@ -53,6 +53,7 @@ impl Session {
                     message: "a SASL bind is in progress; it is given up".to_owned(),
                     reason: "bind in progress",
                     missing: Vec::new(),
+                    asks: None,
                 });
             }
         };
@@ -114,7 +115,8 @@ impl Session {
         now: Now,
         fx: &mut Effects,
     ) {
-        let refusal = Refusal { code, message: message.to_owned(), reason: "SASL message", missing: Vec::new() };
+        let refusal =
+            Refusal { code, message: message.to_owned(), reason: "SASL message", missing: Vec::new(), asks: None };
         self.refuse(sent, &refusal, snapshot, now, fx);
     }
 

@@ -213,6 +213,7 @@ fn cannot_sort<'c>(parts: &Parts, mut controls: impl Iterator<Item = Control<'c>
         message: "cannot sort what a filter on protected attributes finds".to_owned(),
         reason: "control",
         missing: Vec::new(),
+        asks: None,
     })
 }
 
@@ -228,6 +229,7 @@ fn open_page<E>(
         message: message.to_owned(),
         reason: "paged results",
         missing: Vec::new(),
+        asks: None,
     };
     let asked =
         asked.map_err(|_| refusal(ResultCode::PROTOCOL_ERROR, "the paged results control could not be decoded"))?;

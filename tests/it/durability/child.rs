@@ -176,6 +176,7 @@ pub(super) fn house(store: Arc<dyn GrantStore>) -> (Arc<Broker>, Arc<Shared>) {
         scope: ResourceScope::Subtree,
         operations: OperationSet::all(),
         attributes: None,
+        on_missing: None,
     };
     let role = Role {
         name: "editor".into(),
@@ -200,6 +201,7 @@ pub(super) fn house(store: Arc<dyn GrantStore>) -> (Arc<Broker>, Arc<Shared>) {
         ticket_pattern: None,
         second_factor: SecondFactor::default(),
         replicate: false,
+        on_missing: None,
     };
     let policy = Policy::new(Mode::Enforce, RefusalStyle::Explain, vec![resource], Vec::new(), vec![Arc::new(role)]);
     let shared = Arc::new(Shared::new(Snapshot {

@@ -201,5 +201,5 @@ fn leave_out(control: &Control<'_>) -> Result<(), Refusal> {
 }
 
 fn refusal(code: ResultCode, message: String) -> Refusal {
-    Refusal { code, message, reason: "control", missing: Vec::new() }
+    Refusal { code, message, reason: "control", missing: Vec::new(), asks: None }
 }

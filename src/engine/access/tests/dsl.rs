@@ -88,6 +88,7 @@ pub(super) fn policy(text: &str) -> Policy {
                 },
                 operations: operations(allowed),
                 attributes: attributes.first().map(|list| names(list)),
+                on_missing: None,
             }),
             ["standing", resource, allowed, who, ref replicate @ ..] => standing.push(Standing {
                 who: vec![Selector::parse(who).unwrap()],
@@ -129,6 +130,7 @@ fn role(name: &str, allow: &[&str], index: impl Fn(&str) -> ResourceIndex) -> Ro
         ticket_pattern: None,
         second_factor: SecondFactor::default(),
         replicate,
+        on_missing: None,
     }
 }
 

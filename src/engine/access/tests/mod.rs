@@ -1,6 +1,7 @@
 //! Decisions, one line a case: who with which grants does what, and what comes of it.
 
 mod acting;
+mod asking;
 mod attributes;
 mod cases;
 mod controls;

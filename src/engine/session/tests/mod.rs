@@ -37,7 +37,14 @@ pub(super) fn dn(text: &str) -> Dn {
 }
 
 fn resource(name: &str, base: &str, operations: OperationSet) -> Resource {
-    Resource { name: name.into(), base: dn(base), scope: ResourceScope::Subtree, operations, attributes: None }
+    Resource {
+        name: name.into(),
+        base: dn(base),
+        scope: ResourceScope::Subtree,
+        operations,
+        attributes: None,
+        on_missing: None,
+    }
 }
 
 /// What one side was sent, cut open.
