@@ -1,5 +1,7 @@
 //! While it runs: what a grant's end does to sessions that are in the middle of something.
 
+mod cuts;
+
 use crate::support::ber::value;
 use crate::support::gate::{Gate, Setup};
 use crate::support::ldap::{Client, SCOPE_BASE, Search, tag};
