@@ -86,7 +86,7 @@ pub fn ask(
         approvals: role.approvals.max(1),
         stages: plan(role),
         position: Position { stage: 0, since: now, owed: 0 },
-        basis: if wish.break_glass { Basis::BreakGlass } else { Basis::Reviews },
+        basis: Basis::Reviews,
         extends: None,
         reviews: Vec::new(),
         grant: None,

@@ -2,6 +2,7 @@
 
 mod automatic;
 mod break_glass;
+mod clauses;
 mod ending;
 mod extending;
 mod locking;

@@ -81,37 +81,40 @@ fn read(client: &mut Client, id: i32) -> Seen {
 }
 
 #[track_caller]
-fn soon_enough(way: &str, one: impl Fn() -> Duration) {
+fn soon_enough(way: &str, one: impl Fn() -> Duration) -> String {
     let mut took: Vec<Duration> = (0..TRIES).map(|_| one()).collect();
     took.sort();
-    println!("{way}: cut {:?} after the answer, {:?} at most, of {TRIES}", took[TRIES / 2], took[TRIES - 1]);
     assert!(took[0] <= CUT_WITHIN, "{way}: {took:?}");
+    format!("{way}: cut {:?} after the answer, {:?} at most, of {TRIES}", took[TRIES / 2], took[TRIES - 1])
 }
 
 #[test]
 fn by_whoever_ends_the_grant() {
     let stage = Stage::set();
     let alice = Https::new(&stage.gate).logged_in("alice", &password("alice"));
-    soon_enough("revoke", || {
+    let told = soon_enough("revoke", || {
         stage.cut("1h", Some(50), |grant| {
             stage.answered(&stage.bob, &format!("/v1/grants/{grant}/revoke"), &json!({ "reason": "enough" }))
         })
     });
-    soon_enough("release", || {
+    println!("{told}");
+    let told = soon_enough("release", || {
         stage.cut("1h", Some(50), |grant| stage.answered(&alice, &format!("/v1/grants/{grant}/release"), &json!({})))
     });
-    soon_enough("lock", || {
+    println!("{told}");
+    let told = soon_enough("lock", || {
         let subject = json!({ "subject": person("alice"), "reason": "laptop lost" });
         let took = stage.cut("1h", Some(50), |_| stage.answered(&stage.root, "/v1/locks", &subject));
         stage.gate.cli("root-admin", &["unlock", &person("alice")]).expect(0);
         took
     });
+    println!("{told}");
 }
 
 #[test]
 fn by_its_time() {
     let stage = Stage::set();
-    soon_enough("expiry", || {
+    let told = soon_enough("expiry", || {
         stage.cut("3s", Some(50), |grant| {
             let shown = stage.gate.json("alice", &["show", grant]);
             let until = chrono::DateTime::parse_from_rfc3339(shown["until"].as_str().unwrap()).unwrap().to_utc();
@@ -119,13 +122,14 @@ fn by_its_time() {
             now + (until - wall).to_std().expect("it has not ended")
         })
     });
+    println!("{told}");
 }
 
 #[test]
 fn by_a_configuration_without_its_role_and_with_its_session() {
     let stage = Stage::set();
     let with = std::fs::read_to_string(&stage.gate.configuration).unwrap();
-    soon_enough("reload", || {
+    let told = soon_enough("reload", || {
         let without = with.replace("name = \"big-reader\"", "name = \"another\"");
         let took = stage.cut("1h", Some(50), |_| {
             std::fs::write(&stage.gate.configuration, &without).unwrap();
@@ -135,7 +139,8 @@ fn by_a_configuration_without_its_role_and_with_its_session() {
         stage.gate.cli("root-admin", &["reload"]).expect(0);
         took
     });
-    soon_enough("kill", || {
+    println!("{told}");
+    let told = soon_enough("kill", || {
         stage.cut("1h", None, |_| {
             let sessions = stage.root.get("/v1/sessions").json();
             let own = sessions.as_array().unwrap().iter().find(|one| one["subject"] == person("alice").as_str());
@@ -143,6 +148,7 @@ fn by_a_configuration_without_its_role_and_with_its_session() {
             stage.answered(&stage.root, &format!("/v1/sessions/{id}/kill"), &json!({ "reason": "enough" }))
         })
     });
+    println!("{told}");
 }
 
 #[test]
