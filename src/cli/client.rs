@@ -1,6 +1,7 @@
 //! The control API, over a Unix socket or TLS. One connection a call; knows nothing of what is
 //! asked, but asks for the code of a second factor when the gate does.
 
+use super::hint::hint;
 use super::prompt;
 use super::target::Target;
 use crate::api::problem::Problem;
@@ -59,9 +60,9 @@ pub(super) enum ClientError {
     /// The gate went away in the middle.
     #[error("the gate closed the connection before it answered: {0}")]
     Interrupted(hyper::Error),
-    /// The gate says no.
+    /// The gate says no; and what helps.
     #[error("{}", problem_text(.0))]
-    Problem(Problem),
+    Problem(Problem, Option<String>),
     /// Not what the API says.
     #[error("the gate on {gate} gave an answer that this version does not understand ({why})")]
     Strange { gate: String, why: String },
@@ -140,7 +141,11 @@ impl Client {
         let body = answer;
         if !status.is_success() {
             return Err(match serde_json::from_slice(&body) {
-                Ok(problem) => ClientError::Problem(problem),
+                Ok(problem) => {
+                    let problem: Problem = problem;
+                    let hint = hint(problem.word(), path, &self.target);
+                    ClientError::Problem(problem, hint)
+                }
                 Err(_) => self.strange(&format_args!("HTTP {status}")),
             });
         }

@@ -27,22 +27,21 @@ pub(super) struct Gate {
 
 /// What a control port is believed by, and what is shown to it.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[command(next_help_heading = "Over TLS")]
 struct Proof {
     /// Who signed the gate's certificate [default: whom the system trusts]
-    #[arg(long, value_name = "FILE", env = "TIDEGATE_CA", hide_env_values = true)]
+    #[arg(long, value_name = "FILE", env = "TIDEGATE_CA", hide_env_values = true, help_heading = "Over TLS")]
     ca: Option<PathBuf>,
 
     /// A client certificate to be known by, instead of `tidegate login`
-    #[arg(long, value_name = "FILE", requires = "client_key")]
+    #[arg(long, value_name = "FILE", requires = "client_key", help_heading = "Over TLS")]
     client_certificate: Option<PathBuf>,
 
     /// Its private key
-    #[arg(long, value_name = "FILE", requires = "client_certificate")]
+    #[arg(long, value_name = "FILE", requires = "client_certificate", help_heading = "Over TLS")]
     client_key: Option<PathBuf>,
 
     /// The code that your authenticator shows [default: you are asked when it is needed]
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", help_heading = "Over TLS")]
     code: Option<String>,
 }
 

@@ -27,6 +27,10 @@ pub(super) struct DemoCommand {
     /// Where to listen for StartTLS
     #[arg(long, value_name = "ADDRESS", default_value_t = Ports::default().ldap)]
     ldap: SocketAddr,
+
+    /// Where to listen for the control API over TLS
+    #[arg(long, value_name = "ADDRESS", default_value_t = Ports::default().https)]
+    https: SocketAddr,
 }
 
 impl DemoCommand {
@@ -37,7 +41,7 @@ impl DemoCommand {
         runtime.block_on(async {
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
-            let ports = Ports { ldaps: self.ldaps, ldap: self.ldap };
+            let ports = Ports { ldaps: self.ldaps, ldap: self.ldap, https: self.https };
             let demo = Demo::start(self.directory.as_deref(), ports).await?;
             let mut out = std::io::stdout();
             let ended = async {

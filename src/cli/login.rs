@@ -5,9 +5,11 @@ use super::connection::Gate;
 use super::output::{Output, note};
 use super::target::{Https, Target};
 use super::text::visible;
+use super::view::moment;
 use super::{Outcome, WrongUse, prompt, tokens};
 use crate::api::{DoneView, LoginBody, TokenView, routes};
 use anyhow::Context as _;
+use chrono::Utc;
 use std::path::PathBuf;
 
 /// Log in to a gate over TLS, with the password that the directory knows
@@ -65,7 +67,8 @@ impl Login {
         let body = LoginBody { name, password, code: self.gate.code() };
         let login = client.post::<TokenView>(routes::LOGIN, &body)?.value;
         tokens::keep(&url, &login)?;
-        note(&format!("Logged in to {url} as {} until {}.\n", visible(&login.subject), login.expires));
+        let until = moment(login.expires, Utc::now());
+        note(&format!("Logged in to {url} as {} until {until}.\n", visible(&login.subject)));
         Ok(Outcome::Done)
     }
 }
@@ -80,7 +83,7 @@ impl Logout {
         match answer {
             Ok(answer) => self.output.answer(&answer.json, |_| format!("Logged out of {url}.\n"))?,
             // One that is over is what was wanted.
-            Err(ClientError::Problem(problem)) if problem.status == 401 && was_kept => {
+            Err(ClientError::Problem(problem, _)) if problem.status == 401 && was_kept => {
                 note(&format!("The login at {url} had ended already.\n"));
             }
             Err(error) => return Err(error.into()),

@@ -14,6 +14,7 @@ mod deny;
 mod explain;
 mod extend;
 mod grants;
+mod hint;
 mod kill;
 mod lock;
 mod locks;

@@ -58,12 +58,13 @@ fn error_text(error: &anyhow::Error) -> String {
     if let Some(errors) = error.downcast_ref::<ConfigErrors>() {
         return errors.iter().map(|line| format!("error: {}\n", visible(&line.to_string()))).collect();
     }
-    let mut text = String::new();
-    if let Some(ClientError::Problem(problem)) = error.downcast_ref::<ClientError>() {
+    let (mut text, mut last) = (String::new(), String::new());
+    if let Some(ClientError::Problem(problem, hint)) = error.downcast_ref::<ClientError>() {
         text.extend(problem.errors.iter().map(|line| format!("error: {}\n", visible(line))));
+        last.extend(hint.iter().map(|hint| format!("hint: {}\n", visible(hint))));
     }
     text.push_str(&format!("tidegate: {}\n", visible(&error.to_string())));
-    text
+    text + &last
 }
 
 /// Whether the reader of standard output has gone.

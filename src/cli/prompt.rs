@@ -33,20 +33,23 @@ pub(super) fn secret(question: &str) -> anyhow::Result<String> {
     answer
 }
 
-/// Asks for something that may be seen.
+/// Asks for something that may be seen; `None`: there is nobody to ask.
 ///
 /// # Errors
-/// There is no answer.
-pub(super) fn open(question: &str) -> anyhow::Result<String> {
+/// It cannot be read.
+pub(super) fn open(question: &str) -> anyhow::Result<Option<String>> {
     if is_possible() {
         note(question);
     }
-    line()
+    read_line()
 }
 
 fn line() -> anyhow::Result<String> {
+    read_line()?.context("there is nothing on standard input")
+}
+
+fn read_line() -> anyhow::Result<Option<String>> {
     let mut text = String::new();
     let read = std::io::Read::take(std::io::stdin().lock(), LONGEST).read_line(&mut text).context("standard input")?;
-    anyhow::ensure!(read > 0, "there is nothing on standard input");
-    Ok(text.trim_end_matches(['\n', '\r']).to_owned())
+    Ok((read > 0).then(|| text.trim_end_matches(['\n', '\r']).to_owned()))
 }

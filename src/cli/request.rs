@@ -86,9 +86,9 @@ impl Request {
         let client = self.connection.client()?;
         let mut answer = client.post::<RequestView>(routes::REQUESTS, &self.body())?;
         if !self.wait {
-            let hint = self.hint(&answer.value);
-            self.output
-                .answer(&answer.json, |width| format!("{}{hint}", view::request(&answer.value, Utc::now(), width)))?;
+            self.output.answer(&answer.json, |width| {
+                format!("{}{}", view::request(&answer.value, Utc::now(), width), hint(&client, &answer.value))
+            })?;
             return Ok(Outcome::Done);
         }
         let Some(id) = answer.value.id.clone() else {
@@ -130,17 +130,18 @@ impl Request {
             dry_run: self.dry_run,
         }
     }
+}
 
-    /// What comes next.
-    fn hint(&self, made: &RequestView) -> String {
-        match &made.id {
-            None => "\nNothing was asked for: this was a dry run.\n".to_owned(),
-            Some(id) => {
-                let id = visible(id);
-                format!(
-                    "\nWho may approve it runs: tidegate approve {id}\nSee how it stands with:  tidegate show {id}\n"
-                )
-            }
+/// What comes next.
+fn hint(client: &Client, made: &RequestView) -> String {
+    match (&made.id, made.state) {
+        (None, _) => "\nNothing was asked for: this was a dry run.\n".to_owned(),
+        (Some(id), RequestState::Pending) => {
+            let id = visible(id);
+            format!("\nWho may approve it runs: tidegate approve {id}\nSee how it stands with:  tidegate show {id}\n")
+        }
+        (Some(_), RequestState::Approved | RequestState::Denied | RequestState::Cancelled | RequestState::Lapsed) => {
+            granted(client, made)
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `tidegate totp`.
 
+use super::client::Client;
 use super::connection::{Connection, name};
 use super::output::{Output, note, print};
 use super::text::visible;
@@ -11,8 +12,13 @@ use crate::engine::ldap::Dn;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   tidegate totp --control https://gate.example.com:8443
+  tidegate totp --confirm 123456
   tidegate totp --reset uid=alice,ou=people,dc=example,dc=com --reason 'lost her telephone'")]
 pub(super) struct Totp {
+    /// Confirm the authenticator that was begun a moment ago, with a code that it shows [default: you are asked]
+    #[arg(long, value_name = "CODE", conflicts_with = "reset")]
+    confirm: Option<String>,
+
     /// As an administrator: forget the second factor of this subject
     #[arg(long, value_name = "DN", value_parser = name, requires = "reason")]
     reset: Option<Dn>,
@@ -37,6 +43,9 @@ impl Totp {
             self.output.answer(&answer.json, |_| format!("{}.\n", visible(&answer.value.done)))?;
             return Ok(Outcome::Done);
         }
+        if let Some(code) = self.confirm {
+            return confirm(&client, &code, self.output);
+        }
         let begun = client.post_nothing::<TotpView>(routes::TOTP)?.value;
         let shown = format!(
             "Add this to your authenticator; it is not shown again:\n\n  {}\n  {}\n\n",
@@ -48,9 +57,19 @@ impl Totp {
         } else {
             print(&shown)?
         }
-        let code = prompt::open("The code that it shows: ")?;
-        let answer = client.post::<DoneView>(routes::TOTP_CONFIRM, &CodeBody { code: code.trim().to_owned() })?;
-        self.output.answer(&answer.json, |_| "Enrolled.\n".to_owned())?;
-        Ok(Outcome::Done)
+        match prompt::open("The code that it shows: ")? {
+            Some(code) => confirm(&client, &code, self.output),
+            // Nobody to ask: that comes later.
+            None => {
+                note("Then, with the code that it shows: tidegate totp --confirm CODE\n");
+                Ok(Outcome::Done)
+            }
+        }
     }
+}
+
+fn confirm(client: &Client, code: &str, output: Output) -> anyhow::Result<Outcome> {
+    let answer = client.post::<DoneView>(routes::TOTP_CONFIRM, &CodeBody { code: code.trim().to_owned() })?;
+    output.answer(&answer.json, |_| "Enrolled.\n".to_owned())?;
+    Ok(Outcome::Done)
 }

@@ -136,10 +136,13 @@ fn entries(line: &ScopeView) -> String {
     of + &entries
 }
 
-/// A scope in one cell of a table.
+/// A scope in one cell of a table: what of which resource, and where.
 pub(super) fn scope_cell(lines: &[ScopeView]) -> String {
-    let line = |line: &ScopeView| format!("{}: {}", line.resource, line.operations.join(" "));
-    lines.iter().map(line).collect::<Vec<_>>().join(", ")
+    let line = |line: &ScopeView| {
+        let of = line.attributes.as_ref().map(|names| format!(" of {}", names.join(" "))).unwrap_or_default();
+        format!("{}: {}{of} at {}", line.resource, line.operations.join(" "), line.base)
+    };
+    lines.iter().map(line).collect::<Vec<_>>().join("; ")
 }
 
 fn reviews(reviews: &[ReviewView], now: DateTime<Utc>, width: Option<usize>) -> String {

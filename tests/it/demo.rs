@@ -8,7 +8,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_tidegate");
 
 fn demo(arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
-    command.args(["demo", "--ldaps", "127.0.0.1:0", "--ldap", "127.0.0.1:0"]).args(arguments);
+    command.args(["demo", "--ldaps", "127.0.0.1:0", "--ldap", "127.0.0.1:0", "--https", "127.0.0.1:0"]).args(arguments);
     command
 }
 
@@ -83,9 +83,12 @@ fn what_it_prints_can_be_pasted() {
 fn says_what_is_in_its_way() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
-    let output = Command::new(PROGRAM).args(["demo", "--ldap", "127.0.0.1:0", "--ldaps", &address]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output).contains(&format!("cannot listen on {address}")), "{}", text(&output));
+    for (taken, free) in [("--ldaps", "--https"), ("--https", "--ldaps")] {
+        let addresses = [taken, &address, free, "127.0.0.1:0", "--ldap", "127.0.0.1:0"];
+        let output = Command::new(PROGRAM).arg("demo").args(addresses).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output).contains(&format!("cannot listen on {address}")), "{}", text(&output));
+    }
     let output = Command::new(PROGRAM).args(["demo", "--ldaps", "0.0.0.0:0"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output).contains("not a loopback address"), "{}", text(&output));

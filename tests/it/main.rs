@@ -17,7 +17,7 @@ mod fuzz;
 mod ldap3_proto;
 mod ldap_round_trip;
 mod memory;
-mod readme;
+mod pages;
 mod records;
 mod rfc4511;
 mod running;

@@ -152,8 +152,7 @@ fn own(door: &Door, parts: &Parts, control: &Control) -> Result<Caller, Failure>
         }
         Door::Port(remote) => {
             let certificate = remote.certificate.as_deref();
-            let certificate =
-                certificate.ok_or_else(|| unknown("log in first: `tidegate login`, or POST /v1/login"))?;
+            let certificate = certificate.ok_or_else(|| unknown("log in first (POST /v1/login)"))?;
             let subject = crate::daemon::certificate::subject(certificate);
             let subject = subject.ok_or_else(|| unknown("the certificate names nobody"))?;
             let dn = control.logins.subject_of_certificate(certificate);

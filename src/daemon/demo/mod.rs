@@ -80,7 +80,9 @@ impl Demo {
     /// # Errors
     /// When something cannot be made, or an address is taken or not this machine's alone.
     pub async fn start(given: Option<&Path>, ports: Ports) -> Result<Demo, DemoError> {
-        if let Some(outside) = [ports.ldaps, ports.ldap].into_iter().find(|address| !address.ip().is_loopback()) {
+        if let Some(outside) =
+            [ports.ldaps, ports.ldap, ports.https].into_iter().find(|address| !address.ip().is_loopback())
+        {
             return Err(DemoError::NotLoopback(outside));
         }
         let built_in = BuiltInDirectory::load(DIRECTORY)?;
@@ -92,7 +94,11 @@ impl Demo {
         let config = Config::load(&place.configuration()).map_err(DemoError::Configuration)?;
         let gate = start_gate(config, Some(place.configuration())).await?;
         let actual = |address: Option<SocketAddr>, asked| address.unwrap_or(asked);
-        place.ports = Ports { ldaps: actual(gate.ldaps(), ports.ldaps), ldap: actual(gate.ldap(), ports.ldap) };
+        place.ports = Ports {
+            ldaps: actual(gate.ldaps(), ports.ldaps),
+            ldap: actual(gate.ldap(), ports.ldap),
+            https: actual(gate.control_port(), ports.https),
+        };
         Ok(Demo { gate, place, directory })
     }
 
@@ -117,14 +123,18 @@ impl Demo {
     }
 
     fn headline(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        let Ports { ldaps, ldap } = self.place.ports;
+        let Ports { ldaps, ldap, https } = self.place.ports;
         writeln!(out, "Tidegate demo: for trying things on this machine, never for real use.\n")?;
         writeln!(
             out,
             "The gate listens on ldaps://{ldaps} and, with StartTLS, ldap://{ldap}. Behind it is a small directory in memory:"
         )?;
         writeln!(out, "made-up people with passwords that everybody knows; what is written is gone at the end.")?;
-        writeln!(out, "You may act as anybody with --as. Files: {}", self.place.directory.display())
+        writeln!(
+            out,
+            "You may act as anybody with --as; over TLS, people log in: https://{https} (docs/a-day.md). Files: {}",
+            self.place.directory.display()
+        )
     }
 
     /// Ends everything, and removes what was temporary.

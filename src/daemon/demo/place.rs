@@ -24,11 +24,14 @@ pub struct Ports {
     pub ldaps: SocketAddr,
     /// StartTLS.
     pub ldap: SocketAddr,
+    /// The control API over TLS.
+    pub https: SocketAddr,
 }
 
 impl Default for Ports {
     fn default() -> Ports {
-        Ports { ldaps: SocketAddr::from(([127, 0, 0, 1], 1636)), ldap: SocketAddr::from(([127, 0, 0, 1], 1389)) }
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Ports { ldaps: local(1636), ldap: local(1389), https: local(8443) }
     }
 }
 
@@ -117,6 +120,7 @@ fn configuration(ports: Ports, behind: SocketAddr, user: &str) -> String {
         .replace("127.0.0.1:1636", &ports.ldaps.to_string())
         .replace("127.0.0.1:1389", &ports.ldap.to_string())
         .replace("127.0.0.1:1390", &behind.to_string())
+        .replace("127.0.0.1:8443", &ports.https.to_string())
         .replace("[control]\n", &format!("[control]\nact_as = [{user}]\ntrust_act_as = true\n"))
 }
 
@@ -129,16 +133,18 @@ mod tests {
     #[test]
     fn everything_is_made_and_temporary_files_go() {
         let address = |port| SocketAddr::from(([127, 0, 0, 1], port));
-        let ports = Ports { ldaps: address(2001), ldap: address(2002) };
+        let ports = Ports { ldaps: address(2001), ldap: address(2002), https: address(2004) };
         let place = Place::prepare(None, ports, address(2003), Clock::new().now()).unwrap();
         let mode = |name: &str| std::fs::metadata(place.directory.join(name)).unwrap().permissions().mode() & 0o777;
         let modes = ["", "secrets/directory-password", "certs/server.key", "certs/ca.pem"].map(mode);
         assert_eq!(modes, [0o700, 0o600, 0o600, 0o644]);
         let text = std::fs::read_to_string(place.configuration()).unwrap();
-        for part in ["127.0.0.1:2001", "127.0.0.1:2002", "ldap://127.0.0.1:2003", "act_as = [\"local:"] {
+        for part in
+            ["127.0.0.1:2001", "127.0.0.1:2002", "127.0.0.1:2004", "ldap://127.0.0.1:2003", "act_as = [\"local:"]
+        {
             assert!(text.contains(part), "{part} is not in {text}");
         }
-        assert!(!text.contains("127.0.0.1:1"));
+        assert!(!text.contains("127.0.0.1:1") && !text.contains("127.0.0.1:8"));
         let directory = place.directory.clone();
         drop(place);
         assert!(!directory.exists());

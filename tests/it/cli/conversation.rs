@@ -103,9 +103,17 @@ fn what_the_gate_refuses_is_said_plainly_and_ends_with_1() {
         ),
     ]);
     let ran = ask(&gate, "approve req-1").expect(1);
-    assert_eq!(ran.stderr, "tidegate: nobody reviews their own\\u{1b}[1m request\n");
+    assert_eq!(
+        ran.stderr,
+        "tidegate: nobody reviews their own\\u{1b}[1m request\n\
+         hint: see who can act on it, and how it stands, with tidegate show req-1\n"
+    );
     let ran = ask(&gate, "show grant-2").expect(1);
-    assert_eq!(ran.stderr, "tidegate: there is no grant grant-2 that you may see\n");
+    assert_eq!(
+        ran.stderr,
+        "tidegate: there is no grant grant-2 that you may see\n\
+         hint: tidegate requests --all and tidegate grants --all list those that you may see\n"
+    );
     let ran = ask(&gate, "reload").expect(1);
     assert_eq!(
         ran.stderr,

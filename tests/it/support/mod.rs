@@ -13,6 +13,7 @@ pub(crate) mod gate;
 pub(crate) mod https;
 pub(crate) mod kerberos;
 pub(crate) mod ldap;
+pub(crate) mod page;
 pub(crate) mod samba;
 pub(crate) mod slapd;
 pub(crate) mod target;
