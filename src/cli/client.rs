@@ -62,7 +62,7 @@ pub(super) enum ClientError {
     Interrupted(hyper::Error),
     /// The gate says no; and what helps.
     #[error("{}", problem_text(.0))]
-    Problem(Problem, Option<String>),
+    Problem(Box<Problem>, Option<String>),
     /// Not what the API says.
     #[error("the gate on {gate} gave an answer that this version does not understand ({why})")]
     Strange { gate: String, why: String },
@@ -144,7 +144,7 @@ impl Client {
                 Ok(problem) => {
                     let problem: Problem = problem;
                     let hint = hint(problem.word(), path, &self.target);
-                    ClientError::Problem(problem, hint)
+                    ClientError::Problem(Box::new(problem), hint)
                 }
                 Err(_) => self.strange(&format_args!("HTTP {status}")),
             });
