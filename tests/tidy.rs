@@ -19,6 +19,7 @@ const MAX_CODE_LINES: usize = 450;
 /// Inside the engine: `time, ldap -> policy -> {grant, redaction} -> access -> {workflow, audit} -> session`.
 const LAYERS: &[(&str, &[&str])] = &[
     ("engine::time", &[]),
+    ("engine::text", &[]),
     ("engine::ldap", &["engine::time"]),
     ("engine::policy", &["engine::time", "engine::ldap"]),
     ("engine::grant", &["engine::time", "engine::ldap", "engine::policy"]),
@@ -50,8 +51,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("", &[]),
 ];
 
-const BRACE: &[&str] =
-    &["engine::time", "engine::ldap", "engine::policy", "engine::grant", "engine::redaction", "engine::access"];
+const BRACE: &[&str] = &[
+    "engine::time",
+    "engine::text",
+    "engine::ldap",
+    "engine::policy",
+    "engine::grant",
+    "engine::redaction",
+    "engine::access",
+];
 
 /// The crates that the pure core may use. Its tests may use any.
 const ENGINE_CRATES: &[&str] = &[

@@ -9,13 +9,17 @@ mod events;
 mod extending;
 mod live;
 mod locking;
+mod outbox;
 mod read;
+mod telling;
 #[cfg(test)]
 pub(super) mod tests;
 
 pub use error::BrokerError;
 pub use events::EventSink;
+pub use outbox::{Due, Lane, Wanted};
 pub use read::{Page, Paged, Which};
+pub use telling::Told;
 
 use super::clock::Clock;
 use super::state::Shared;
@@ -31,6 +35,7 @@ use crate::engine::workflow::ending::{self, Outcome};
 use crate::engine::workflow::review::{self, Event, Reviewing, Step};
 use crate::engine::workflow::{Authority, Context, Locks, Notice, Request, RequestState, Verdict, WorkflowError};
 use live::Live;
+use outbox::Outbox;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -52,6 +57,7 @@ pub struct Broker {
     clock: Clock,
     events: Arc<dyn EventSink>,
     live: Arc<Live>,
+    outbox: Arc<Outbox>,
     /// Held from counting somebody's requests until one more is there.
     asking: Mutex<()>,
     changed: Arc<Notify>,
@@ -101,10 +107,11 @@ impl Broker {
         clock: Clock,
         events: Arc<dyn EventSink>,
     ) -> Result<Broker, StoreError> {
-        let (live, changed) = (Arc::default(), Arc::new(Notify::new()));
-        let broker = Broker { store, shared, clock, events, live, asking: Mutex::default(), changed };
+        let (live, outbox, changed) = (Arc::default(), Arc::default(), Arc::new(Notify::new()));
+        let broker = Broker { store, shared, clock, events, live, outbox, asking: Mutex::default(), changed };
         let mut documents = Vec::new();
         broker.scan(|document| documents.push(document))?;
+        documents.iter().for_each(|document| broker.outbox.keep(document));
         broker.live.restore(documents, &broker.shared, broker.clock.now());
         broker.live.install(broker.shared.snapshot.load().policy.clone(), &broker.shared, broker.clock.now());
         Ok(broker)
@@ -266,6 +273,7 @@ impl Broker {
                 Err(error) => self.log_failure(id, Some(error)),
             }
         }
+        self.warn(now);
         let next = self.live.due(now).next.and_then(|next| (next - now).to_std().ok());
         next.map_or(LOOK_AGAIN, |next| next.min(LOOK_AGAIN))
     }
@@ -397,15 +405,16 @@ impl Broker {
         result
     }
 
-    /// Documents that belong together, and what is to be told when they are durable.
-    fn commit_and_tell(&self, documents: Vec<Document>, notices: Vec<Notice>) -> Result<(), StoreError> {
+    /// Documents that belong together, and that something is to be told of them: all of it is durable, or none.
+    fn commit_and_tell(&self, mut documents: Vec<Document>, notices: Vec<Notice>) -> Result<(), StoreError> {
+        documents.extend(self.to_be_told(&documents, notices)?);
         let records = documents.iter().map(Document::to_record).collect::<Result<_, _>>()?;
         let (shared, live, clock) = (Arc::clone(&self.shared), Arc::clone(&self.live), self.clock.clone());
-        let (sink, changed) = (Arc::clone(&self.events), Arc::clone(&self.changed));
+        let (sink, changed, outbox) = (Arc::clone(&self.events), Arc::clone(&self.changed), Arc::clone(&self.outbox));
         let publish = move || {
             live.publish(&documents, &shared, clock.now());
             documents.iter().flat_map(events::of_document).for_each(|event| sink.event(event));
-            notices.iter().for_each(|notice| sink.notice(notice));
+            documents.iter().for_each(|document| outbox.keep(document));
             changed.notify_one();
         };
         self.store.commit(records, Box::new(publish))

@@ -11,6 +11,7 @@ pub mod ldap;
 pub mod policy;
 pub mod redaction;
 pub mod session;
+pub mod text;
 pub mod time;
 pub mod workflow;
 

@@ -2,16 +2,13 @@
 
 use crate::daemon::store::record::Document;
 use crate::engine::grant::history::{Actor, Entry};
-use crate::engine::workflow::Notice;
+use crate::engine::workflow::telling::Notification;
 use serde_json::{Value, json};
 
 /// Takes the steps of the workflow, to be recorded. Must not block: it is called where commits wait.
 pub trait EventSink: Send + Sync {
     /// An object whose field `event` says what happened.
     fn event(&self, event: Value);
-
-    /// Something that somebody waits to hear, durable by now.
-    fn notice(&self, _notice: &Notice) {}
 }
 
 /// The events of a document's last transition.
@@ -46,6 +43,8 @@ pub(super) fn of_document(document: &Document) -> Vec<Value> {
             }),
         ),
         Document::Lock(lock) => (&lock.history, json!({ "lock": lock.id, "subject": lock.subject.text() })),
+        // What becomes of it is recorded where that is known (`telling`).
+        Document::Notification(_) => return Vec::new(),
     };
     let last = history.iter().filter(|entry| entry.after == document.revision());
     last.map(|entry| {
@@ -87,6 +86,19 @@ pub(super) fn of_call(event: &str, actor: &Actor) -> Value {
         "by": actor.by(),
         "acting_as": actor.acting_as(),
         "connection_from": actor.from,
+    })
+}
+
+/// What became of something that was to be told.
+pub(super) fn of_notification(event: &str, one: &Notification) -> Value {
+    json!({
+        "event": event,
+        "notification": one.id,
+        "notice": one.notice.kind().word(),
+        "about": one.notice.about(),
+        "receiver": one.to.to_string(),
+        "attempts": one.attempts,
+        "reason": one.error,
     })
 }
 

@@ -48,7 +48,7 @@ impl Broker {
         let Some(id) = id else { return Ok(None) };
         Ok(match self.load(id)? {
             Some(Document::Grant(grant)) => Some(grant),
-            Some(Document::Request(_) | Document::Lock(_)) | None => None,
+            Some(Document::Request(_) | Document::Lock(_) | Document::Notification(_)) | None => None,
         })
     }
 

@@ -11,7 +11,7 @@ use crate::engine::grant::lifecycle::{Grant, GrantState};
 use crate::engine::policy::Policy;
 use crate::engine::policy::selector::Groups;
 use crate::engine::workflow::{Authority, Context, Lock, Match, Request, RequestState, ending};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -73,7 +73,7 @@ impl Live {
                     let until_monotonic = until_monotonic(&grant, None, now);
                     inner.grants.insert(grant.id.clone(), LiveGrant { grant, until_monotonic });
                 }
-                Document::Request(_) | Document::Grant(_) => {}
+                Document::Request(_) | Document::Grant(_) | Document::Notification(_) => {}
             }
         }
     }
@@ -93,6 +93,7 @@ impl Live {
                 }
                 Document::Grant(_) => opens_or_closes = true,
                 Document::Lock(lock) => self.apply(lock, shared),
+                Document::Notification(_) => {}
             }
         }
         if !opens_or_closes {
@@ -222,6 +223,21 @@ impl Live {
             look(id, live.grant.next_deadline(), |due| &mut due.grants);
         }
         due
+    }
+
+    /// Active grants that end within `before` and whose holders have not been told so. Not those that are no
+    /// longer than that as a whole, nor those that another takes over from.
+    pub(super) fn about_to_end(&self, now: DateTime<Utc>, before: TimeDelta) -> Vec<String> {
+        let inner = self.lock();
+        let soon = |grant: &Grant| {
+            grant.state_at(now) == GrantState::Active
+                && !grant.warned
+                && grant.until.signed_duration_since(now) <= before
+                && grant.until.signed_duration_since(grant.from) > before
+        };
+        let grants = || inner.grants.values().map(|live| &live.grant);
+        let followed = |grant: &Grant| grants().any(|other| other.extends.as_deref() == Some(&grant.id));
+        grants().filter(|grant| soon(grant) && !followed(grant)).map(|grant| grant.id.clone()).collect()
     }
 
     /// How many grants have not ended.

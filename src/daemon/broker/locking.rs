@@ -47,7 +47,7 @@ impl Broker {
         self.attempt(|| {
             let before = match self.load(&Lock::id_of(subject))? {
                 Some(Document::Lock(lock)) => Some(lock),
-                Some(Document::Request(_) | Document::Grant(_)) | None => None,
+                Some(Document::Request(_) | Document::Grant(_) | Document::Notification(_)) | None => None,
             };
             let lock = decide(before.as_ref(), &self.moment().context())?;
             self.commit_and_tell(vec![Document::Lock(lock.clone())], Vec::new())?;

@@ -20,7 +20,9 @@ impl Broker {
                 self.check_seen(id, &request.role, self.sees_request(&request, actor))?;
                 Ok(request)
             }
-            Some(Document::Grant(_) | Document::Lock(_)) | None => Err(BrokerError::NotFound(id.to_owned())),
+            Some(Document::Grant(_) | Document::Lock(_) | Document::Notification(_)) | None => {
+                Err(BrokerError::NotFound(id.to_owned()))
+            }
         }
     }
 
@@ -34,7 +36,9 @@ impl Broker {
                 self.check_seen(id, &grant.role, self.sees_grant(&grant, actor))?;
                 Ok(grant)
             }
-            Some(Document::Request(_) | Document::Lock(_)) | None => Err(BrokerError::NotFound(id.to_owned())),
+            Some(Document::Request(_) | Document::Lock(_) | Document::Notification(_)) | None => {
+                Err(BrokerError::NotFound(id.to_owned()))
+            }
         }
     }
 
@@ -48,7 +52,7 @@ impl Broker {
             Document::Request(request) if self.sees_request(&request, actor) == Match::Yes && wanted(&request) => {
                 found.push(request);
             }
-            Document::Request(_) | Document::Grant(_) | Document::Lock(_) => {}
+            Document::Request(_) | Document::Grant(_) | Document::Lock(_) | Document::Notification(_) => {}
         })?;
         found.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
         Ok(found)
@@ -67,7 +71,7 @@ impl Broker {
         } else {
             self.scan(|document| match document {
                 Document::Grant(grant) if self.sees_grant(&grant, actor) == Match::Yes => found.push(grant),
-                Document::Request(_) | Document::Grant(_) | Document::Lock(_) => {}
+                Document::Request(_) | Document::Grant(_) | Document::Lock(_) | Document::Notification(_) => {}
             })?;
         }
         found.sort_by(|a, b| (a.from, &a.id).cmp(&(b.from, &b.id)));
@@ -102,7 +106,7 @@ impl Broker {
         } else {
             self.scan(|document| match document {
                 Document::Request(request) => visit(request),
-                Document::Grant(_) | Document::Lock(_) => {}
+                Document::Grant(_) | Document::Lock(_) | Document::Notification(_) => {}
             })?;
         }
         Ok(window.finish())
@@ -132,7 +136,7 @@ impl Broker {
             Which::Unsigned => self.live.unsigned().into_iter().for_each(visit),
             Which::All => self.scan(|document| match document {
                 Document::Grant(grant) => visit(grant),
-                Document::Request(_) | Document::Lock(_) => {}
+                Document::Request(_) | Document::Lock(_) | Document::Notification(_) => {}
             })?,
         }
         Ok(window.finish())
@@ -198,25 +202,25 @@ pub struct Paged<T> {
 type Key = (DateTime<Utc>, String);
 
 /// Collects one page out of everything that is shown to it, and holds no more than that.
-struct Window<T> {
+pub(super) struct Window<T> {
     limit: usize,
     after: Option<Key>,
     found: BTreeMap<Key, T>,
 }
 
 impl<T> Window<T> {
-    fn new(limit: usize, after: Option<Key>) -> Window<T> {
+    pub(super) fn new(limit: usize, after: Option<Key>) -> Window<T> {
         Window { limit, after, found: BTreeMap::new() }
     }
 
     /// Whether something with this key can be on the page.
-    fn is_for(&self, key: &Key) -> bool {
+    pub(super) fn is_for(&self, key: &Key) -> bool {
         let full = self.found.len() > self.limit;
         self.after.as_ref().is_none_or(|after| key > after)
             && (!full || self.found.last_key_value().is_some_and(|(last, _)| key < last))
     }
 
-    fn take(&mut self, key: Key, item: T) {
+    pub(super) fn take(&mut self, key: Key, item: T) {
         self.found.insert(key, item);
         // One more than fits tells that there are more.
         if self.found.len() > self.limit + 1 {
@@ -224,7 +228,7 @@ impl<T> Window<T> {
         }
     }
 
-    fn finish(self) -> Paged<T> {
+    pub(super) fn finish(self) -> Paged<T> {
         let more = self.found.len() > self.limit;
         Paged { items: self.found.into_values().take(self.limit).collect(), more }
     }

@@ -3,6 +3,7 @@
 mod more;
 mod orders;
 mod races;
+mod telling;
 
 use super::*;
 use crate::daemon::store::memory::MemoryStore;
@@ -21,23 +22,15 @@ use serde_json::Value;
 use std::sync::{Mutex, PoisonError};
 
 #[derive(Default)]
-pub(in crate::daemon) struct Sink(Mutex<Vec<Value>>, Mutex<Vec<Notice>>);
+pub(in crate::daemon) struct Sink(Mutex<Vec<Value>>);
 
 impl EventSink for Sink {
     fn event(&self, event: Value) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
-
-    fn notice(&self, notice: &Notice) {
-        self.1.lock().unwrap_or_else(PoisonError::into_inner).push(notice.clone());
-    }
 }
 
 impl Sink {
-    fn notices(&self) -> Vec<Notice> {
-        std::mem::take(&mut *self.1.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
     fn take(&self) -> Vec<Value> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -1,6 +1,6 @@
 //! What every store must pass.
 
-use super::{GrantStore, MAX_BODY, Record, StoreError};
+use super::{Change, GrantStore, MAX_BODY, Record, StoreError};
 use serde_json::json;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
@@ -24,6 +24,8 @@ pub(super) fn suite(fresh: &dyn Fn() -> Box<dyn GrantStore>) {
     reads_what_was_committed(&*fresh());
     swaps_only_the_revision_before(&*fresh());
     commits_all_or_nothing(&*fresh());
+    removes_only_the_revision_that_is_there(&*fresh());
+    puts_and_removes_all_or_nothing(&*fresh());
     refuses_what_is_too_large(&*fresh());
     publishes_before_readers_see_it(Arc::from(fresh()));
 }
@@ -65,6 +67,38 @@ fn commits_all_or_nothing(store: &dyn GrantStore) {
     assert_eq!(all(store), vec![record("b", 1, "before")]);
     commit(store, vec![record("b", 2, "after"), record("a", 1, "new")]).expect("both");
     assert_eq!(all(store), vec![record("a", 1, "new"), record("b", 2, "after")]);
+}
+
+fn remove(id: &str, revision: u64) -> Change {
+    Change::Remove { id: id.to_owned(), revision }
+}
+
+fn apply(store: &dyn GrantStore, changes: Vec<Change>) -> Result<(), StoreError> {
+    store.apply(changes, Box::new(|| {}))
+}
+
+fn removes_only_the_revision_that_is_there(store: &dyn GrantStore) {
+    let conflict = Err(StoreError::Conflict("a".to_owned()));
+    assert_eq!(apply(store, vec![remove("a", 0)]), conflict, "what is not there is not removed");
+    assert_eq!(apply(store, vec![remove("a", 1)]), conflict);
+    commit(store, vec![record("a", 1, "first")]).expect("create");
+    commit(store, vec![record("a", 2, "second")]).expect("swap");
+    assert_eq!(apply(store, vec![remove("a", 1)]), conflict);
+    assert_eq!(apply(store, vec![remove("a", 3)]), conflict);
+    assert_eq!(store.get("a"), Ok(Some(record("a", 2, "second"))));
+    apply(store, vec![remove("a", 2)]).expect("removed");
+    assert_eq!((store.get("a"), all(store)), (Ok(None), vec![]));
+    assert_eq!(commit(store, vec![record("a", 3, "as if nothing was")]), conflict);
+    commit(store, vec![record("a", 1, "anew")]).expect("from the beginning");
+}
+
+fn puts_and_removes_all_or_nothing(store: &dyn GrantStore) {
+    commit(store, vec![record("a", 1, "goes"), record("b", 1, "stays")]).expect("create");
+    let result = apply(store, vec![remove("a", 1), Change::Put(record("c", 1, "new")), remove("b", 7)]);
+    assert_eq!(result, Err(StoreError::Conflict("b".to_owned())));
+    assert_eq!(all(store), vec![record("a", 1, "goes"), record("b", 1, "stays")]);
+    apply(store, vec![remove("a", 1), Change::Put(record("c", 1, "new"))]).expect("both");
+    assert_eq!(all(store), vec![record("b", 1, "stays"), record("c", 1, "new")]);
 }
 
 fn refuses_what_is_too_large(store: &dyn GrantStore) {

@@ -1,7 +1,7 @@
 //! A store in memory, for tests and for nothing else: it keeps the contract except for outliving
 //! the process.
 
-use super::{GrantStore, MAX_BODY, Publish, Record, StoreError};
+use super::{Change, GrantStore, MAX_BODY, Publish, Record, StoreError};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -46,22 +46,27 @@ impl GrantStore for MemoryStore {
         Ok(())
     }
 
-    fn commit(&self, records: Vec<Record>, publish: Publish) -> Result<(), StoreError> {
+    fn apply(&self, changes: Vec<Change>, publish: Publish) -> Result<(), StoreError> {
         let mut inner = self.lock();
         if let Some(why) = &inner.failure {
             return Err(StoreError::Failed(why.clone()));
         }
-        for record in &records {
-            let before = inner.records.get(&record.id).map_or(0, |current| current.revision);
-            if before.checked_add(1) != Some(record.revision) {
-                return Err(StoreError::Conflict(record.id.clone()));
+        for change in &changes {
+            let has = inner.records.get(change.id()).map_or(0, |current| current.revision);
+            if change.wants() != Some(has) {
+                return Err(StoreError::Conflict(change.id().to_owned()));
             }
-            if record.body.to_string().len() > MAX_BODY {
+            if let Change::Put(record) = change
+                && record.body.to_string().len() > MAX_BODY
+            {
                 return Err(StoreError::TooLarge(record.id.clone()));
             }
         }
-        for record in records {
-            inner.records.insert(record.id.clone(), record);
+        for change in changes {
+            match change {
+                Change::Put(record) => inner.records.insert(record.id.clone(), record),
+                Change::Remove { id, .. } => inner.records.remove(&id),
+            };
         }
         publish();
         Ok(())

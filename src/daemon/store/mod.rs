@@ -28,6 +28,39 @@ pub struct Record {
     pub body: serde_json::Value,
 }
 
+/// One change of a commit.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    /// This record takes the place of the one with the revision before it (none, for revision 1).
+    Put(Record),
+    /// The record is there no more.
+    Remove {
+        /// Its key.
+        id: String,
+        /// The revision that it has.
+        revision: u64,
+    },
+}
+
+impl Change {
+    /// The key of the record that it is about.
+    pub fn id(&self) -> &str {
+        match self {
+            Change::Put(record) => &record.id,
+            Change::Remove { id, .. } => id,
+        }
+    }
+
+    /// The revision that the record must have for the change to be made; 0: there must be none. No
+    /// record ever has the revision `None`.
+    fn wants(&self) -> Option<u64> {
+        match self {
+            Change::Put(record) => record.revision.checked_sub(1),
+            Change::Remove { revision, .. } => Some(*revision).filter(|revision| *revision > 0),
+        }
+    }
+}
+
 /// What runs when a commit is durable. It must not call the store.
 pub type Publish = Box<dyn FnOnce() + Send>;
 
@@ -45,15 +78,23 @@ pub trait GrantStore: Send + Sync {
     /// The disk's, or a record that cannot be read; those after it are not shown.
     fn scan(&self, visit: &mut dyn FnMut(Record)) -> Result<(), StoreError>;
 
-    /// Replaces, for each record given, the one that has the revision before it (none, for
-    /// revision 1): all of them or none. When they are durable, runs `publish`, and only then lets
-    /// readers see them and returns. `publish` calls of different commits run one at a time, in
-    /// the order in which the commits took place. It is not run when an error is returned.
+    /// Makes the changes, each to another record: all of them or none. When they are durable, runs
+    /// `publish`, and only then lets readers see them and returns. `publish` calls of different
+    /// commits run one at a time, in the order in which the commits took place. It is not run when an
+    /// error is returned.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if a revision was not the one before. After any error of the disk
-    /// nothing is committed any more: [`StoreError::Failed`].
-    fn commit(&self, records: Vec<Record>, publish: Publish) -> Result<(), StoreError>;
+    /// [`StoreError::Conflict`] if a record did not have the revision that its change wants. After any
+    /// error of the disk nothing is committed any more: [`StoreError::Failed`].
+    fn apply(&self, changes: Vec<Change>, publish: Publish) -> Result<(), StoreError>;
+
+    /// The same, where nothing is removed.
+    ///
+    /// # Errors
+    /// As [`GrantStore::apply`].
+    fn commit(&self, records: Vec<Record>, publish: Publish) -> Result<(), StoreError> {
+        self.apply(records.into_iter().map(Change::Put).collect(), publish)
+    }
 
     /// Why nothing can be committed any more, if so.
     fn failure(&self) -> Option<String>;

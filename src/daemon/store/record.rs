@@ -1,8 +1,9 @@
-//! Requests, grants and locks as documents of a store, and back. What cannot be read is an error, never a
+//! Requests, grants, locks and what is to be told as documents of a store, and back. What cannot be read is an error, never a
 //! default.
 
 use super::{Record, StoreError};
 use crate::engine::grant::lifecycle::Grant;
+use crate::engine::workflow::telling::Notification;
 use crate::engine::workflow::{Lock, Request};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,8 @@ pub enum Document {
     Grant(Grant),
     /// A lock.
     Lock(Lock),
+    /// Something that is to be told to somebody.
+    Notification(Notification),
 }
 
 impl Document {
@@ -25,6 +28,7 @@ impl Document {
             Document::Request(request) => &request.id,
             Document::Grant(grant) => &grant.id,
             Document::Lock(lock) => &lock.id,
+            Document::Notification(notification) => &notification.id,
         }
     }
 
@@ -34,6 +38,7 @@ impl Document {
             Document::Request(request) => request.revision,
             Document::Grant(grant) => grant.revision,
             Document::Lock(lock) => lock.revision,
+            Document::Notification(notification) => notification.revision,
         }
     }
 

@@ -101,6 +101,8 @@ pub enum Happened {
     Granted,
     /// A grant began to open.
     Activated,
+    /// Its holder was told that it is about to end.
+    Warned,
     /// Its time was over.
     Expired,
     /// Its holder was done.
@@ -128,6 +130,7 @@ impl Happened {
             Happened::Escalated => "escalated",
             Happened::Granted => "granted",
             Happened::Activated => "activated",
+            Happened::Warned => "warned",
             Happened::Expired => "expired",
             Happened::Released => "released",
             Happened::Revoked => "revoked",

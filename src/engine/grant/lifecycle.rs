@@ -69,6 +69,9 @@ pub struct Grant {
     /// Whether an auditor has signed it off.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub signed_off: bool,
+    /// Whether its holder was told that it is about to end.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub warned: bool,
     /// Where it stands. Whether it opens anything is compared with the time as well.
     pub state: GrantState,
     /// Counts transitions, from 1.
@@ -94,6 +97,8 @@ pub enum Event<'a> {
     },
     /// The clock moved.
     Deadline,
+    /// It is about to end: its holder is to be told so, once.
+    Warn,
     /// Its holder is done.
     Release(&'a Actor),
     /// Somebody who may ends it.
@@ -138,6 +143,9 @@ pub enum LifecycleError {
     /// Once is enough.
     #[error("the grant is signed off already")]
     SignedOff,
+    /// Once is enough.
+    #[error("its holder was told already that it is about to end")]
+    Warned,
 }
 
 /// How long before its time a grant that takes over from another is made ready, so that there is no
@@ -211,6 +219,7 @@ impl Grant {
             approved_by: approved.approved_by,
             extends: approved.extends,
             signed_off: false,
+            warned: false,
             state: if active { GrantState::Active } else { GrantState::Scheduled },
             revision: 1,
             from,
@@ -281,10 +290,17 @@ impl Grant {
                 }
             }
             // The deadline is part of the condition: who comes after it is told that it is over.
-            (GrantState::Scheduled | GrantState::Active, Event::Release(_) | Event::Revoke(..) | Event::With(_))
-                if over =>
-            {
-                Err(LifecycleError::Ended(GrantState::Expired))
+            (
+                GrantState::Scheduled | GrantState::Active,
+                Event::Release(_) | Event::Revoke(..) | Event::With(_) | Event::Warn,
+            ) if over => Err(LifecycleError::Ended(GrantState::Expired)),
+            (GrantState::Scheduled, Event::Warn) => Err(LifecycleError::NotYet),
+            (GrantState::Active, Event::Warn) => {
+                if self.warned {
+                    return Err(LifecycleError::Warned);
+                }
+                let entry = Entry::by_itself(Happened::Warned, now, None, self.revision);
+                Ok((Grant { warned: true, ..self.moved_on(entry) }, Effect::Nothing))
             }
             (GrantState::Scheduled | GrantState::Active, Event::Release(actor)) => {
                 let entry = Entry::by(Happened::Released, actor, now, None, self.revision);
@@ -317,6 +333,7 @@ impl Grant {
                 GrantState::Expired | GrantState::Released | GrantState::Revoked,
                 Event::Activate { .. }
                 | Event::Deadline
+                | Event::Warn
                 | Event::Release(_)
                 | Event::Revoke(..)
                 | Event::Disallow(_)

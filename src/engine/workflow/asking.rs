@@ -118,7 +118,7 @@ fn approved_at_once(
     request.grant = Some(grant.id.clone());
     let notices = match basis {
         Basis::BreakGlass => vec![Notice::BreakGlass { request: request.id.clone(), grant: grant.id.clone() }],
-        Basis::Reviews | Basis::Automatic(_) => Vec::new(),
+        Basis::Reviews | Basis::Automatic(_) => vec![Notice::Approved { request: request.id.clone() }],
     };
     Step { request, grant: Some((grant, effect)), notices }
 }

@@ -147,7 +147,7 @@ impl Context<'_> {
         selector.matches(&person, self.groups, self.now)
     }
 
-    fn is_unknown(&self, selector: &Selector) -> bool {
+    pub(super) fn is_unknown(&self, selector: &Selector) -> bool {
         match selector {
             Selector::Group(group) => self
                 .groups

@@ -1,6 +1,7 @@
 //! From request to grant: who may ask (`asking`, `extending`), what a request is (`request`), who decides
 //! (`stages`, `review`, `automatic`), who ends a grant and what the configuration ends (`ending`), who
-//! is locked (`locks`), who may see (`authority`). Pure; knows no session and no store.
+//! is locked (`locks`), who may see (`authority`), what people are told (`notice`, `telling`). Pure; knows
+//! no session and no store.
 
 pub mod asking;
 pub mod authority;
@@ -12,12 +13,13 @@ pub mod notice;
 pub mod request;
 pub mod review;
 pub mod stages;
+pub mod telling;
 #[cfg(test)]
 mod tests;
 
 pub use authority::{Authority, Context, Match};
 pub use locks::{Lock, Locks};
-pub use notice::Notice;
+pub use notice::{Notice, NoticeKind};
 pub use request::{Request, RequestState, Verdict};
 
 use crate::engine::grant::lifecycle::LifecycleError;
@@ -196,6 +198,7 @@ impl WorkflowError {
             WorkflowError::Lifecycle(LifecycleError::NotEnded) => "not-ended",
             WorkflowError::Lifecycle(LifecycleError::NotBreakGlass) => "no-break-glass",
             WorkflowError::Lifecycle(LifecycleError::SignedOff) => "signed-off-already",
+            WorkflowError::Lifecycle(LifecycleError::Warned) => "warned-already",
             WorkflowError::Lifecycle(LifecycleError::NotYet) | WorkflowError::NotYet => "not-yet",
         }
     }

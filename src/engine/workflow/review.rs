@@ -68,6 +68,11 @@ impl Step {
     fn quiet(request: Request) -> Step {
         Step { request, grant: None, notices: Vec::new() }
     }
+
+    fn telling(mut self, notice: Notice) -> Step {
+        self.notices.push(notice);
+        self
+    }
 }
 
 /// The request after `event`.
@@ -82,7 +87,8 @@ pub fn step(request: &Request, event: &Event<'_>, context: &Context<'_>) -> Resu
             match position {
                 None => {
                     let entry = Entry::by_itself(Happened::Lapsed, now, None, request.revision);
-                    Ok(ended(request, RequestState::Lapsed, entry))
+                    let lapsed = ended(request, RequestState::Lapsed, entry);
+                    Ok(lapsed.telling(Notice::Lapsed { request: request.id.clone() }))
                 }
                 Some(position) if position == request.position => Err(WorkflowError::NotYet),
                 Some(position) => {
@@ -172,7 +178,8 @@ fn review(request: &Request, reviewing: &Reviewing<'_>, context: &Context<'_>) -
                 return Err(WorkflowError::ReasonMissing);
             }
             next.state = RequestState::Denied;
-            Ok(Step::quiet(next))
+            let notice = Notice::Denied { request: next.id.clone() };
+            Ok(Step::quiet(next).telling(notice))
         }
         Verdict::Approve => {
             check_still_allowed(request, role, context)?;
@@ -232,7 +239,8 @@ fn approve(
     let (grant, effect) = Grant::begin(approved(&next, reviewing.grant_id.clone(), duration, by, approved_by), now);
     next.state = RequestState::Approved;
     next.grant = Some(grant.id.clone());
-    Ok(Step { request: next, grant: Some((grant, effect)), notices: Vec::new() })
+    let notices = vec![Notice::Approved { request: next.id.clone() }];
+    Ok(Step { request: next, grant: Some((grant, effect)), notices })
 }
 
 /// Reviews count if they were valid when they were given; but who has lost the office in between has not

@@ -8,6 +8,7 @@ mod extending;
 mod locking;
 mod sequences;
 mod stages;
+mod telling;
 
 use super::asking::{Wish, ask};
 use super::ending::{Outcome, on_deadline, on_policy, release, revoke};

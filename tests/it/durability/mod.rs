@@ -69,6 +69,7 @@ fn check(path: &std::path::Path, heard: &Heard, round: usize) {
             Document::Grant(grant) if grant.state == GrantState::Active => drop(active.insert(grant.id)),
             Document::Grant(grant) => drop(ended.insert(grant.id)),
             Document::Lock(lock) => panic!("nobody locked anybody: {lock:?}"),
+            Document::Notification(one) => panic!("nobody is to be told anything: {one:?}"),
             Document::Request(request) => {
                 assert_eq!(request.state == RequestState::Approved, request.grant.is_some(), "round {round}");
                 named.extend(request.grant);

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::daemon::store::sled::SledStore;
-use crate::daemon::store::{Publish, Record};
+use crate::daemon::store::{Change, Publish, Record};
 
 type Rival = Box<dyn FnOnce() + Send>;
 
@@ -22,12 +22,12 @@ impl GrantStore for Yielding {
         self.store.scan(visit)
     }
 
-    fn commit(&self, records: Vec<Record>, publish: Publish) -> Result<(), StoreError> {
+    fn apply(&self, changes: Vec<Change>, publish: Publish) -> Result<(), StoreError> {
         let rival = self.rival.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(rival) = rival {
             rival();
         }
-        self.store.commit(records, publish)
+        self.store.apply(changes, publish)
     }
 
     fn failure(&self) -> Option<String> {

@@ -9,7 +9,7 @@ mod place;
 #[cfg(test)]
 mod tests;
 
-use super::{GrantStore, MAX_BODY, Publish, Record, StoreError};
+use super::{Change, GrantStore, MAX_BODY, Publish, Record, StoreError};
 use nix::fcntl::Flock;
 use place::{beside, check_format, lock, read_marker, refuse_foreign_files, sync_directory, write_marker};
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ pub struct SledStore {
 
 /// One commit in line.
 struct Commit {
-    records: Vec<Record>,
+    changes: Vec<Change>,
     publish: Publish,
     reply: mpsc::SyncSender<Result<(), StoreError>>,
 }
@@ -131,11 +131,11 @@ impl GrantStore for SledStore {
         }
     }
 
-    fn commit(&self, records: Vec<Record>, publish: Publish) -> Result<(), StoreError> {
+    fn apply(&self, changes: Vec<Change>, publish: Publish) -> Result<(), StoreError> {
         let gone = || StoreError::Failed("its writer has stopped".to_owned());
         let (reply, answer) = mpsc::sync_channel(1);
         let queue = self.queue.as_ref().ok_or_else(gone)?;
-        queue.send(Commit { records, publish, reply }).map_err(|_| gone())?;
+        queue.send(Commit { changes, publish, reply }).map_err(|_| gone())?;
         answer.recv().map_err(|_| gone())?
     }
 
@@ -182,7 +182,7 @@ impl Writer {
         let guard = self.durable.write().unwrap_or_else(PoisonError::into_inner);
         let mut results: Vec<Result<(), StoreError>> = Vec::with_capacity(batch.len());
         for commit in &batch {
-            results.push(self.apply(&commit.records));
+            results.push(self.apply(&commit.changes));
         }
         if results.iter().any(Result::is_ok)
             && let Err(error) = self.make_durable()
@@ -206,28 +206,30 @@ impl Writer {
         }
     }
 
-    fn apply(&self, records: &[Record]) -> Result<(), StoreError> {
+    fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
         self.still_works()?;
-        let mut writes = Vec::with_capacity(records.len());
-        for record in records {
-            let stored = Stored { version: FORMAT, revision: record.revision, body: record.body.clone() };
-            let octets = serde_json::to_vec(&stored)
-                .map_err(|error| StoreError::Corrupt { id: record.id.clone(), why: error.to_string() })?;
-            if octets.len() > MAX_BODY {
-                return Err(StoreError::TooLarge(record.id.clone()));
-            }
-            writes.push((record, octets));
+        let mut writes = Vec::with_capacity(changes.len());
+        for change in changes {
+            let octets = match change {
+                Change::Put(record) => Some(written(record)?),
+                Change::Remove { .. } => None,
+            };
+            writes.push((change, octets));
         }
         let swapped = self.records.transaction(|tree| {
-            for (record, octets) in &writes {
-                let before = match tree.get(record.id.as_bytes())? {
+            for (change, octets) in &writes {
+                let id = change.id();
+                let has = match tree.get(id.as_bytes())? {
                     None => 0,
-                    Some(current) => read(&record.id, &current).map_err(ConflictableTransactionError::Abort)?.revision,
+                    Some(current) => read(id, &current).map_err(ConflictableTransactionError::Abort)?.revision,
                 };
-                if before.checked_add(1) != Some(record.revision) {
-                    return Err(ConflictableTransactionError::Abort(StoreError::Conflict(record.id.clone())));
+                if change.wants() != Some(has) {
+                    return Err(ConflictableTransactionError::Abort(StoreError::Conflict(id.to_owned())));
                 }
-                tree.insert(record.id.as_bytes(), octets.as_slice())?;
+                match octets {
+                    Some(octets) => tree.insert(id.as_bytes(), octets.as_slice())?,
+                    None => tree.remove(id.as_bytes())?,
+                };
             }
             Ok(())
         });
@@ -257,6 +259,17 @@ impl Writer {
             Some(why) => Err(StoreError::Failed(why.clone())),
         }
     }
+}
+
+/// The octets that are kept of a record.
+fn written(record: &Record) -> Result<Vec<u8>, StoreError> {
+    let stored = Stored { version: FORMAT, revision: record.revision, body: record.body.clone() };
+    let octets = serde_json::to_vec(&stored)
+        .map_err(|error| StoreError::Corrupt { id: record.id.clone(), why: error.to_string() })?;
+    if octets.len() > MAX_BODY {
+        return Err(StoreError::TooLarge(record.id.clone()));
+    }
+    Ok(octets)
 }
 
 fn read(id: &str, octets: &[u8]) -> Result<Record, StoreError> {

@@ -33,6 +33,17 @@ fn comes_back_as_it_was() {
 }
 
 #[test]
+fn what_was_removed_does_not_come_back() {
+    let (_directory, path) = place();
+    let store = SledStore::open(&path).expect("create");
+    commit(&store, vec![record("a", 1, "one"), record("b", 1, "two")]).expect("commit");
+    let changes = vec![Change::Remove { id: "a".to_owned(), revision: 1 }];
+    store.apply(changes, Box::new(|| {})).expect("removed");
+    drop(store);
+    assert_eq!(all(&SledStore::open(&path).expect("open again")), vec![record("b", 1, "two")]);
+}
+
+#[test]
 fn nobody_else_reads_it_even_where_others_may_look() {
     use std::os::unix::fs::PermissionsExt as _;
     let (_directory, path) = place();

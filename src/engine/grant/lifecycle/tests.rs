@@ -46,6 +46,13 @@ fn every_pair_of_state_and_event() {
         (Scheduled, capped, 3_700, Ok((Expired, Effect::Close))),
         (Scheduled, Event::Deadline, 7_299, Err(NotYet)),
         (Scheduled, Event::Deadline, 7_300, Ok((Expired, Effect::Close))),
+        (Scheduled, Event::Warn, 200, Err(NotYet)),
+        (Scheduled, Event::Warn, 7_300, Err(LifecycleError::Ended(Expired))),
+        (Active, Event::Warn, 7_299, Ok((Active, Effect::Nothing))),
+        (Active, Event::Warn, 7_300, Err(LifecycleError::Ended(Expired))),
+        (Expired, Event::Warn, 7_300, Err(LifecycleError::Ended(Expired))),
+        (Released, Event::Warn, 200, Err(LifecycleError::Ended(Released))),
+        (Revoked, Event::Warn, 200, Err(LifecycleError::Ended(Revoked))),
         (Scheduled, release, 0, Ok((Released, Effect::Close))),
         (Scheduled, revoke, 0, Ok((Revoked, Effect::Close))),
         (Scheduled, disallow, 0, Ok((Revoked, Effect::Close))),
@@ -106,4 +113,13 @@ fn what_is_over_by_the_clock_is_over() {
 fn the_end_of_the_calendar_is_no_trap() {
     assert_eq!(after(at(0).wall, Duration::MAX), DateTime::<Utc>::MAX_UTC);
     assert_eq!(after(DateTime::<Utc>::MAX_UTC, HOUR), DateTime::<Utc>::MAX_UTC);
+}
+
+#[test]
+fn a_warning_is_given_once_and_moves_nothing_else() {
+    let active = grant(GrantState::Active);
+    let (warned, effect) = active.step(Event::Warn, at(200).wall).unwrap();
+    assert_eq!((warned.warned, warned.until, effect), (true, active.until, Effect::Nothing));
+    assert_eq!(warned.history.last().map(|entry| entry.what), Some(Happened::Warned));
+    assert_eq!(warned.step(Event::Warn, at(201).wall), Err(LifecycleError::Warned));
 }
