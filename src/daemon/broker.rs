@@ -33,7 +33,7 @@ use crate::engine::policy::Policy;
 use crate::engine::workflow::asking::{Wish, ask, check_pending};
 use crate::engine::workflow::ending::{self, Outcome};
 use crate::engine::workflow::review::{self, Event, Reviewing, Step};
-use crate::engine::workflow::{Authority, Context, Locks, Notice, Request, RequestState, Verdict, WorkflowError};
+use crate::engine::workflow::{Authority, Context, Locks, Request, RequestState, Verdict, WorkflowError};
 use live::Live;
 use outbox::Outbox;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -403,21 +403,6 @@ impl Broker {
             }
         }
         result
-    }
-
-    /// Documents that belong together, and that something is to be told of them: all of it is durable, or none.
-    fn commit_and_tell(&self, mut documents: Vec<Document>, notices: Vec<Notice>) -> Result<(), StoreError> {
-        documents.extend(self.to_be_told(&documents, notices)?);
-        let records = documents.iter().map(Document::to_record).collect::<Result<_, _>>()?;
-        let (shared, live, clock) = (Arc::clone(&self.shared), Arc::clone(&self.live), self.clock.clone());
-        let (sink, changed, outbox) = (Arc::clone(&self.events), Arc::clone(&self.changed), Arc::clone(&self.outbox));
-        let publish = move || {
-            live.publish(&documents, &shared, clock.now());
-            documents.iter().flat_map(events::of_document).for_each(|event| sink.event(event));
-            documents.iter().for_each(|document| outbox.keep(document));
-            changed.notify_one();
-        };
-        self.store.commit(records, Box::new(publish))
     }
 
     /// What could not be done when it was due is due again next time.

@@ -157,12 +157,23 @@ impl Broker {
         })
     }
 
+    /// Documents that belong together, and that something is to be told of them: all of it is durable, or none.
+    pub(super) fn commit_and_tell(&self, mut documents: Vec<Document>, notices: Vec<Notice>) -> Result<(), StoreError> {
+        documents.extend(self.to_be_told(&documents, notices)?);
+        let records = documents.iter().map(Document::to_record).collect::<Result<_, _>>()?;
+        let (shared, live, clock) = (Arc::clone(&self.shared), Arc::clone(&self.live), self.clock.clone());
+        let (sink, changed, outbox) = (Arc::clone(&self.events), Arc::clone(&self.changed), Arc::clone(&self.outbox));
+        let publish = move || {
+            live.publish(&documents, &shared, clock.now());
+            documents.iter().flat_map(events::of_document).for_each(|event| sink.event(event));
+            documents.iter().for_each(|document| outbox.keep(document));
+            changed.notify_one();
+        };
+        self.store.commit(records, Box::new(publish))
+    }
+
     /// What is to be told of a commit, as documents of the same commit.
-    pub(super) fn to_be_told(
-        &self,
-        documents: &[Document],
-        mut notices: Vec<Notice>,
-    ) -> Result<Vec<Document>, StoreError> {
+    fn to_be_told(&self, documents: &[Document], mut notices: Vec<Notice>) -> Result<Vec<Document>, StoreError> {
         notices.extend(documents.iter().filter_map(|document| match document {
             Document::Grant(grant) => Notice::of_grant(grant),
             Document::Lock(lock) => Notice::of_lock(lock),
