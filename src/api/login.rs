@@ -78,6 +78,11 @@ pub struct ResetBody {
     pub reason: String,
 }
 
+/// Body of what has nothing more to say: none, or an object with nothing in it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NothingBody {}
+
 /// Answer to what has nothing more to say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct DoneView {

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod grant;
 pub mod lock;
 pub mod login;
+mod object;
 pub mod problem;
 pub mod request;
 pub mod role;
@@ -22,7 +23,8 @@ pub use duration::DurationText;
 pub use explain::{ExplainBody, ExplainDecision, ExplainView, HeldBy};
 pub use grant::{ExtendBody, GrantQuery, GrantView, RevokeBody, SignOffBody};
 pub use lock::{LockBody, LockView};
-pub use login::{CodeBody, DoneView, LoginBody, ResetBody, TokenView, TotpView};
+pub use login::{CodeBody, DoneView, LoginBody, NothingBody, ResetBody, TokenView, TotpView};
+pub use object::Object;
 pub use problem::Problem;
 pub use request::{
     CancelBody, Decision, HistoryView, NarrowBody, RequestBody, RequestQuery, RequestView, ReviewBody, ReviewView,

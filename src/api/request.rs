@@ -28,7 +28,7 @@ pub struct RequestBody {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<DateTime<Utc>>,
     /// What to ask for less of.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "super::object::optional")]
     pub narrow: Option<NarrowBody>,
     /// At once, without review, to be signed off later; for those whom the role lets.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -45,6 +45,8 @@ pub struct ControlPort {
     pub private_key: PathBuf,
     /// Who signs certificates of people and machines that call, PEM; `None`: none is asked for.
     pub client_ca: Option<PathBuf>,
+    /// Whose certificates are revoked, PEM: as in `[tls]`. Only with `client_ca`.
+    pub client_crl: Option<PathBuf>,
     /// Which subject a certificate leads to; `None`: certificates lead to no DN.
     pub certificate_subject: Option<CertificateSubject>,
     /// Which subject a login name is; `None`: people log in with their DN.
@@ -71,8 +73,16 @@ const TOKEN_TTL: Duration = Duration::from_secs(60 * 60);
 const LONGEST_TOKEN_TTL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Keys that say something only beside `listen`.
-const PORT_KEYS: [&str; 7] =
-    ["certificate", "private_key", "client_ca", "certificate_subject", "login_subject", "token_ttl", "hosts"];
+const PORT_KEYS: [&str; 8] = [
+    "certificate",
+    "private_key",
+    "client_ca",
+    "client_crl",
+    "certificate_subject",
+    "login_subject",
+    "token_ttl",
+    "hosts",
+];
 
 pub(super) fn control(root: &Section<'_>, tls: Option<&Tls>) -> Option<Control> {
     let section = root.section("control");
@@ -114,10 +124,14 @@ fn port(section: &Section<'_>, tls: Option<&Tls>, local: Option<&LocalSubject>) 
         tls.map(|tls| (tls.certificate.clone(), tls.private_key.clone()))
     };
     let client_ca = file::optional_certificates(section, "client_ca");
+    let client_crl = file::optional_revocation_lists(section, "client_crl");
     let certificate_subject = section.optional::<CertificateSubject>("certificate_subject");
+    let needs_authority = "needs client_ca = \"certs/people.pem\": who signs the certificates";
     if let Some(found) = certificate_subject.as_ref().filter(|_| !section.has("client_ca")) {
-        let message = "needs client_ca = \"certs/people.pem\": who signs the certificates";
-        section.problem(found.at, format!("certificate_subject: {message}"));
+        section.problem(found.at, format!("certificate_subject: {needs_authority}"));
+    }
+    if section.has("client_crl") && !section.has("client_ca") {
+        section.problem(section.at(), format!("client_crl: {needs_authority}"));
     }
     let login_subject = section.optional::<LocalSubject>("login_subject");
     let token_ttl = section.optional::<Duration>("token_ttl");
@@ -137,6 +151,7 @@ fn port(section: &Section<'_>, tls: Option<&Tls>, local: Option<&LocalSubject>) 
         certificate,
         private_key,
         client_ca: client_ca?,
+        client_crl: client_crl?,
         certificate_subject: certificate_subject.map(|found| found.value),
         login_subject: login_subject.map(|found| found.value).or_else(|| local.cloned()),
         token_ttl: token_ttl.map_or(TOKEN_TTL, |found| found.value),

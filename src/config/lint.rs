@@ -44,6 +44,11 @@ pub fn lint(config: &Config) -> Vec<Warning> {
         approval(&mut found, role);
         opens(&mut found, role);
         asked_by_doing(&mut found, role);
+        let demanded = role.second_factor.requester || role.second_factor.approver;
+        if demanded && config.control.port.is_none() {
+            let message = "second_factor is demanded, and nobody can enrol one: that takes [control] listen";
+            found.role(role, message);
+        }
         if role.max_duration > LONG {
             let longest = crate::engine::time::format_duration(role.max_duration);
             found.role(role, format!("max_duration is {longest}: more than a day is close to standing access"));

@@ -48,7 +48,8 @@ pub(super) fn certificate_subject(config: &config::Tls) -> Option<String> {
 
 /// What callers of the control port see.
 pub(super) fn port_tls(config: &config::ControlPort) -> Result<PortTls, TlsError> {
-    let clients = config.client_ca.as_deref().map(|ca| tls::Clients { ca, crl: None, require: false });
+    let crl = config.client_crl.as_deref();
+    let clients = config.client_ca.as_deref().map(|ca| tls::Clients { ca, crl, require: false });
     let tls = tls::server_config(&config.certificate, &config.private_key, clients)?;
     let names = Names::new(tls::leaf(&config.certificate)?, config.hosts.clone());
     Ok(PortTls { config: Arc::new(tls), names: Arc::new(names) })

@@ -22,6 +22,7 @@ fn folder() -> tempfile::TempDir {
         ("certs/other.key", &other),
         ("certs/clients.pem", &certificate),
         ("certs/clients.crl", "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"),
+        ("certs/people.crl", "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n"),
         ("secrets/proxy-password", "act for others\n"),
         ("certs/control.pem", &certificate),
         ("certs/control.key", &key),

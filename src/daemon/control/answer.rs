@@ -1,15 +1,15 @@
 //! Answers: JSON, or problem details (RFC 9457) with a status that says what kind of no it is.
 
 use crate::api::routes::PAGE;
-use crate::api::{Problem, problem};
+use crate::api::{Object, Problem, problem};
 use crate::daemon::broker::BrokerError;
 pub(super) use crate::daemon::broker::Page;
 use crate::daemon::store::StoreError;
 use crate::engine::workflow::WorkflowError;
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::Request;
+use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{FromRequest as _, Request};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -168,9 +168,10 @@ pub(super) fn page_of<const N: usize>(
     Ok(response)
 }
 
-/// Reads a JSON body; unknown fields are the type's to refuse.
+/// Reads a JSON body, an object; unknown fields are the type's to refuse.
 pub(super) fn read<T: DeserializeOwned>(body: Result<Bytes, BytesRejection>) -> Result<T, Failure> {
-    serde_json::from_slice(&body?).map_err(|error| Failure::bad_request(format!("the body does not fit: {error}")))
+    let read: Result<Object<T>, _> = serde_json::from_slice(&body?);
+    read.map(|body| body.0).map_err(|error| Failure::bad_request(format!("the body does not fit: {error}")))
 }
 
 /// Reads a JSON body that may be left out.
@@ -190,6 +191,24 @@ pub(super) async fn blocking<T: Send + 'static>(
         Ok(result) => result.map_err(Failure::from),
         Err(_) => Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the call was broken off")),
     }
+}
+
+/// Says of an answer that the request was read to its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ReadToItsEnd;
+
+/// Reads all of a request before anybody looks at it: what is left unread when it is answered takes
+/// the connection with it, and the call that comes behind.
+pub(super) async fn read_all(request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    // With the bound on bodies, which stands among the extensions.
+    let whole = Request::from_parts(parts.clone(), body);
+    let mut response = match Bytes::from_request(whole, &()).await {
+        Ok(body) => next.run(Request::from_parts(parts, Body::from(body))).await,
+        Err(rejection) => return Failure::from(rejection).into_response(),
+    };
+    response.extensions_mut().insert(ReadToItsEnd);
+    response
 }
 
 /// Bounds the time that one call may take.

@@ -3,7 +3,7 @@
 use super::Control;
 use super::answer::{Answer, Page, blocking, json, page_of, read, read_or_default};
 use super::identity::Caller;
-use crate::api::{ExtendBody, GrantQuery, GrantView, RevokeBody, SignOffBody, routes};
+use crate::api::{ExtendBody, GrantQuery, GrantView, NothingBody, RevokeBody, SignOffBody, routes};
 use crate::daemon::broker::Which;
 use crate::engine::grant::lifecycle::Grant;
 use axum::body::Bytes;
@@ -38,7 +38,13 @@ pub(super) async fn show(State(control): State<Arc<Control>>, caller: Caller, Pa
     json(StatusCode::OK, &view(&control, &grant))
 }
 
-pub(super) async fn release(State(control): State<Arc<Control>>, caller: Caller, Path(id): Path<String>) -> Answer {
+pub(super) async fn release(
+    State(control): State<Arc<Control>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let NothingBody {} = read_or_default(body)?;
     let broker = Arc::clone(&control.broker);
     let grant = blocking(move || broker.release(&id, &caller.actor)).await?;
     json(StatusCode::OK, &view(&control, &grant))

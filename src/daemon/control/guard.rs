@@ -2,13 +2,15 @@
 //! A foreign page can send nothing that changes anything: not to another name, not from another
 //! origin, and not as a form.
 
-use super::answer::Failure;
+use super::answer::{Failure, ReadToItsEnd};
 use super::identity::Remote;
 use crate::api::problem;
+use axum::body::HttpBody as _;
 use axum::extract::Request;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
-    RETRY_AFTER, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, HeaderValue,
+    ORIGIN, REFERRER_POLICY, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
@@ -17,6 +19,13 @@ use rustls::client::verify_server_name;
 use rustls::server::ParsedCertificate;
 use rustls_pki_types::{CertificateDer, ServerName};
 use std::sync::Arc;
+
+/// The longest path with its query, in octets.
+const MAX_TARGET: usize = 8 * 1024;
+/// Header fields of a request; real ones have a dozen.
+const MAX_FIELDS: usize = 64;
+/// Octets of them.
+const MAX_FIELD_OCTETS: usize = 32 * 1024;
 
 /// The names under which the port may be called: those in its certificate, and those configured.
 pub struct Names {
@@ -68,6 +77,12 @@ fn check_remote(request: &Request) -> Result<(), Failure> {
         }
     }
     let headers = request.headers();
+    check_size(request)?;
+    // RFC 9112 6.1: two lengths are one request to one reader and two to another. (Where the
+    // encoding stands before the length, the length is gone by here.)
+    if headers.contains_key(TRANSFER_ENCODING) && headers.contains_key(CONTENT_LENGTH) {
+        return Err(Failure::bad_request("a request has a Content-Length or a Transfer-Encoding"));
+    }
     let foreign = || Failure::forbidden("foreign-origin", "pages of other sites may not call this");
     if headers.contains_key(ORIGIN) {
         let mut origins = headers.get_all(ORIGIN).iter();
@@ -82,12 +97,40 @@ fn check_remote(request: &Request) -> Result<(), Failure> {
     if !probe && site.is_some_and(|site| site != b"same-origin" && site != b"none") {
         return Err(foreign());
     }
-    if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) && !is_json(headers) {
-        // A form cannot be of this type, and a page that is to send it has to ask first, in vain.
-        let why = "what changes something is sent with Content-Type: application/json, even without a body";
-        return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", why));
+    Ok(())
+}
+
+fn check_size(request: &Request) -> Result<(), Failure> {
+    let uri = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if uri > MAX_TARGET {
+        let why = format!("a path with its query has {MAX_TARGET} octets at most");
+        return Err(Failure::new(StatusCode::URI_TOO_LONG, "too-long", why));
+    }
+    let octets: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if request.headers().len() > MAX_FIELDS || octets > MAX_FIELD_OCTETS {
+        let why = format!("a request has {MAX_FIELDS} header fields at most, of {MAX_FIELD_OCTETS} octets together");
+        return Err(Failure::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too-long", why));
     }
     Ok(())
+}
+
+/// Refuses what a page of another site could send: what changes something is of a type that a form
+/// cannot have, and a page that is to send it has to ask first, in vain. At the socket there are no
+/// browsers.
+pub(super) async fn check_type(request: Request, next: Next) -> Response {
+    match check_remote_type(&request) {
+        Ok(()) => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+fn check_remote_type(request: &Request) -> Result<(), Failure> {
+    let remote = request.extensions().get::<Remote>().is_some();
+    if !remote || matches!(*request.method(), Method::GET | Method::HEAD) || is_json(request.headers()) {
+        return Ok(());
+    }
+    let why = "what changes something is sent with Content-Type: application/json, even without a body";
+    Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not-json", why))
 }
 
 /// The one host that a request names: two that differ are none.
@@ -115,8 +158,12 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// Makes a problem of every error, and tells browsers to keep, show and guess nothing.
 pub(super) async fn finish(request: Request, next: Next) -> Response {
     let remote = request.extensions().get::<Remote>().is_some();
+    // Another reader on the way here may take another end for the end of such a body.
+    let chunked = request.headers().contains_key(TRANSFER_ENCODING);
+    let has_body = !request.body().is_end_stream();
     let mut response = next.run(request).await;
     let status = response.status();
+    let read = response.extensions().get::<ReadToItsEnd>().is_some();
     let is_error = status.is_client_error() || status.is_server_error();
     let kind = response.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     if is_error && kind != Some(problem::MEDIA_TYPE.as_bytes()) {
@@ -141,6 +188,9 @@ pub(super) async fn finish(request: Request, next: Next) -> Response {
     say(REFERRER_POLICY, "no-referrer");
     say(CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'");
     say(HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
+    if has_body && !read || remote && (chunked || status == StatusCode::MISDIRECTED_REQUEST) {
+        say(CONNECTION, "close");
+    }
     if remote {
         say(STRICT_TRANSPORT_SECURITY, "max-age=31536000");
     }
@@ -177,7 +227,27 @@ mod tests {
         }
         let mut request = request.body(Body::empty()).expect("a request");
         request.extensions_mut().insert(remote());
-        check_remote(&request).err().map(|failure| failure.0.word().to_owned())
+        let checked = check_remote(&request).and_then(|()| check_remote_type(&request));
+        checked.err().map(|failure| failure.0.word().to_owned())
+    }
+
+    #[test]
+    fn what_is_too_large_or_has_two_ends_is_no_request() {
+        let names = names();
+        let host = ("host", "gate.example.com");
+        let long = "x".repeat(MAX_FIELD_OCTETS);
+        let many: Vec<String> = (0..MAX_FIELDS).map(|n| format!("x-{n}")).collect();
+        let many = many.iter().map(|name| (name.as_str(), "1"));
+        for (headers, expected) in [
+            (vec![host, ("x-long", long.as_str())], Some("too-long")),
+            (many.chain([host]).collect(), Some("too-long")),
+            (vec![host, ("content-length", "5"), ("transfer-encoding", "chunked")], Some("bad-request")),
+            (vec![host, ("transfer-encoding", "chunked")], None),
+        ] {
+            assert_eq!(verdict(&names, "GET", "/v1/requests", &headers).as_deref(), expected);
+        }
+        let path = format!("/v1/requests/{}", "x".repeat(MAX_TARGET));
+        assert_eq!(verdict(&names, "GET", &path, &[host]).as_deref(), Some("too-long"));
     }
 
     #[test]

@@ -2,12 +2,13 @@
 //! subject that it leads to, and whom the caller may act as. Who somebody is does not depend on
 //! anything in the body.
 
-use super::Control;
 use super::answer::Failure;
 use super::login::{Found, Place, TokenHash, wrong_code};
+use super::{Control, PortTls};
 use crate::api::routes::{AS_HEADER, CODE_HEADER};
 use crate::engine::grant::history::{Actor, Identity};
 use crate::engine::ldap::Dn;
+use arc_swap::ArcSwap;
 use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -42,8 +43,34 @@ impl Peer {
 pub struct Remote {
     /// From where.
     pub address: SocketAddr,
-    /// The certificate that it showed, which was signed by one of those that `client_ca` names.
-    pub certificate: Option<Arc<CertificateDer<'static>>>,
+    /// The certificate that it showed.
+    pub certificate: Option<Shown>,
+}
+
+/// A client certificate, good by what the port went by when it was shown.
+#[derive(Clone)]
+pub struct Shown {
+    certificate: Arc<CertificateDer<'static>>,
+    by: Arc<PortTls>,
+    current: Arc<ArcSwap<PortTls>>,
+}
+
+impl Shown {
+    /// A certificate that was looked at `by` what was `current`.
+    pub fn new(certificate: CertificateDer<'static>, by: Arc<PortTls>, current: Arc<ArcSwap<PortTls>>) -> Shown {
+        Shown { certificate: Arc::new(certificate), by, current }
+    }
+
+    /// Whether nothing was read again since: another authority, or another revocation list.
+    fn is_current(&self) -> bool {
+        Arc::ptr_eq(&self.by, &self.current.load())
+    }
+}
+
+impl std::fmt::Debug for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shown").finish_non_exhaustive()
+    }
 }
 
 /// The door that a call came through.
@@ -151,8 +178,14 @@ fn own(door: &Door, parts: &Parts, control: &Control) -> Result<Caller, Failure>
             Ok(Caller { owns_process, ..caller(identity) })
         }
         Door::Port(remote) => {
-            let certificate = remote.certificate.as_deref();
-            let certificate = certificate.ok_or_else(|| unknown("log in first (POST /v1/login)"))?;
+            let shown = remote.certificate.as_ref();
+            let shown = shown.ok_or_else(|| unknown("log in first (POST /v1/login)"))?;
+            if !shown.is_current() {
+                // RFC 9110 15.5.20: for another connection, which callers may make by themselves.
+                let why = "the gate was reloaded since the certificate was shown: connect again";
+                return Err(Failure::new(StatusCode::MISDIRECTED_REQUEST, "show-again", why));
+            }
+            let certificate = &*shown.certificate;
             let subject = crate::daemon::certificate::subject(certificate);
             let subject = subject.ok_or_else(|| unknown("the certificate names nobody"))?;
             let dn = control.logins.subject_of_certificate(certificate);

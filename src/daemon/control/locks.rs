@@ -1,10 +1,10 @@
 //! Locks: list, set, lift.
 
 use super::Control;
-use super::answer::{Answer, blocking, json, read};
+use super::answer::{Answer, blocking, json, read, read_or_default};
 use super::identity::Caller;
 use super::requests::name;
-use crate::api::{LockBody, LockView};
+use crate::api::{LockBody, LockView, NothingBody};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
@@ -31,7 +31,13 @@ pub(super) async fn lock(
     json(StatusCode::CREATED, &LockView::new(&lock))
 }
 
-pub(super) async fn unlock(State(control): State<Arc<Control>>, caller: Caller, Path(id): Path<String>) -> Answer {
+pub(super) async fn unlock(
+    State(control): State<Arc<Control>>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let NothingBody {} = read_or_default(body)?;
     let subject = name(&id)?;
     let broker = Arc::clone(&control.broker);
     let lock = blocking(move || broker.unlock(&subject, &caller.actor)).await?;

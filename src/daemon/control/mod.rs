@@ -17,7 +17,7 @@ mod service;
 mod tests;
 
 pub use guard::Names;
-pub use identity::{Peer, Remote};
+pub use identity::{Peer, Remote, Shown};
 pub use login::{LoginSettings, Logins};
 pub use port::{ControlPort, PortTls};
 pub use server::{ControlError, ControlSocket};
@@ -109,8 +109,11 @@ pub fn router(control: Arc<Control>) -> Router {
         .route(routes::OPENAPI, get(openapi::serve))
         .route(routes::HEALTHZ, get(service::healthz))
         .route(routes::READYZ, get(service::readyz))
+        // Before the answer to other methods, which is not to wait for a type.
+        .route_layer(from_fn(guard::check_type))
         .fallback(answer::no_such_call)
         .method_not_allowed_fallback(answer::no_such_method)
+        .layer(from_fn(answer::read_all))
         .layer(from_fn(answer::in_time))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn(guard::check))

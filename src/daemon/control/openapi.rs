@@ -4,8 +4,8 @@
 use super::answer::{Answer, json};
 use crate::api::{
     CancelBody, CodeBody, DoneView, ExplainBody, ExplainView, ExtendBody, GrantView, KillBody, KillView, LockBody,
-    LockView, LoginBody, MeView, Problem, ReloadView, RequestBody, RequestView, ResetBody, ReviewBody, RevokeBody,
-    RoleView, SessionView, SignOffBody, TokenView, TotpView, problem, request_state, routes,
+    LockView, LoginBody, MeView, NothingBody, Problem, ReloadView, RequestBody, RequestView, ResetBody, ReviewBody,
+    RevokeBody, RoleView, SessionView, SignOffBody, TokenView, TotpView, problem, request_state, routes,
 };
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json as object};
@@ -14,11 +14,11 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 /// Statuses that any call over TLS may have, besides its own: each with a problem.
-const ANY: [u16; 7] = [400, 408, 421, 429, 431, 500, 503];
+const ANY: [u16; 7] = [400, 408, 414, 421, 431, 500, 503];
 /// Those of calls that need to know who calls.
 const CALLER: [u16; 2] = [401, 403];
 /// Those of calls that change something.
-const CHANGE: [u16; 2] = [413, 415];
+const CHANGE: [u16; 3] = [413, 415, 429];
 
 /// The document, as it is served.
 pub(super) fn document() -> &'static Value {
@@ -78,7 +78,7 @@ fn build() -> Value {
 
 fn logins(b: &mut Builder) {
     let call = b.post::<LoginBody, TokenView>(routes::LOGIN, "Log in with name and password", 200);
-    b.open(call, &[401, 403, 413, 415]);
+    b.open(call, &[401, 403, 413, 415, 429]);
     let call = b.post_nothing::<DoneView>(routes::LOGOUT, "Log out: the token is good for nothing from here on");
     b.known(call, &[409]);
     let call = b.get::<MeView>(routes::ME, "Who the caller is");
@@ -99,10 +99,10 @@ fn workflow(b: &mut Builder) {
     let call = b.list::<RequestView>(routes::REQUESTS, "Requests that the caller may see");
     let call = call.query("state", "Only in this state", object!(request_state()));
     let call = call.flag("mine", "Only those made by or for the caller").flag("to_review", "Only those to be reviewed");
-    b.known(call.paged(), &[]);
+    b.known(call.paged(), &[404]);
     let call = b.post::<RequestBody, RequestView>(routes::REQUESTS, "Ask for a role", 201);
     let call = call.also::<RequestView>(200, "What the request would be (`dry_run`); nothing is kept.");
-    b.known(call, &[409, 422]);
+    b.known(call.leads_to(201, "id", &[("get", routes::REQUEST), ("post", routes::CANCEL)]), &[409, 422]);
     let call = b.get::<RequestView>(routes::REQUEST, "One request with its history");
     b.known(call, &[404]);
     let call = b.post::<ReviewBody, RequestView>(routes::REVIEWS, "Approve or deny what was seen", 200);
@@ -111,7 +111,7 @@ fn workflow(b: &mut Builder) {
     b.known(call, &[404, 409, 422]);
     let call = b.list::<GrantView>(routes::GRANTS, "Grants that the caller may see");
     let call = call.flag("active", "Only those that have not ended");
-    b.known(call.flag("unsigned", "Only break-glass grants that wait to be signed off").paged(), &[]);
+    b.known(call.flag("unsigned", "Only break-glass grants that wait to be signed off").paged(), &[404]);
     let call = b.get::<GrantView>(routes::GRANT, "One grant with its history");
     b.known(call, &[404]);
     let call = b.post_nothing::<GrantView>(routes::RELEASE, "End one's own grant");
@@ -157,9 +157,8 @@ impl Builder {
     }
 
     fn call(&mut self, method: &'static str, path: &'static str, summary: &str, status: u16, answer: &Value) -> Call {
-        let words = path.trim_start_matches('/').replace(['/', '-'], "_").replace(['{', '}'], "");
         let mut value = object!({
-            "operationId": format!("{method}_{words}"),
+            "operationId": operation_id(method, path),
             "summary": summary,
             "responses": { status.to_string(): {
                 "description": "Done.",
@@ -200,8 +199,7 @@ impl Builder {
     }
 
     fn post_nothing<V: ToSchema>(&mut self, path: &'static str, summary: &str) -> Call {
-        let answer = self.schema::<V>();
-        self.call("post", path, summary, 200, &answer)
+        self.post::<NothingBody, V>(path, summary, 200).body_is_optional()
     }
 
     fn delete<V: ToSchema>(&mut self, path: &'static str, summary: &str) -> Call {
@@ -268,10 +266,26 @@ impl Call {
         self
     }
 
+    /// Calls about what the answer names in a field.
+    fn leads_to(mut self, status: u16, field: &str, calls: &[(&str, &str)]) -> Call {
+        let links = calls.iter().map(|(method, path)| {
+            let id = operation_id(method, path);
+            let parameters = object!({ "id": format!("$response.body#/{field}") });
+            (id.clone(), object!({ "operationId": id, "parameters": parameters }))
+        });
+        self.value["responses"][status.to_string()]["links"] = Value::Object(links.collect());
+        self
+    }
+
     fn body_is_optional(mut self) -> Call {
         self.value["requestBody"]["required"] = Value::Bool(false);
         self
     }
+}
+
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.trim_start_matches('/').replace(['/', '-'], "_").replace(['{', '}'], "");
+    format!("{method}_{words}")
 }
 
 fn header(name: &str, description: &str) -> Value {

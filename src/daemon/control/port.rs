@@ -2,7 +2,7 @@
 //! one address may take. Certificates may change while it runs.
 
 use super::guard::Names;
-use super::{Control, ControlError, Remote, router};
+use super::{Control, ControlError, Remote, Shown, router};
 use axum::Extension;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,9 +22,10 @@ use super::login::Place;
 use arc_swap::ArcSwap;
 
 /// Connections served at a time; more are closed at once.
-const MAX_CONNECTIONS: usize = 512;
-/// Of those, from one address (or one IPv6 network).
-const MAX_FROM_ONE: usize = 32;
+const MAX_CONNECTIONS: usize = 1024;
+/// Of those, from one address (or one IPv6 network); a browser takes half a dozen, and there may be
+/// many people behind one address.
+const MAX_FROM_ONE: usize = 128;
 /// How long a handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request's head may take to arrive, and a connection may idle.
@@ -35,8 +36,10 @@ const MAX_AGE: Duration = Duration::from_secs(5 * 60);
 const LAST_ANSWER: Duration = Duration::from_secs(60);
 /// How long calls that are under way have to finish when the process stops.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
-/// Header fields of a request; real ones have a dozen.
-const MAX_HEADERS: usize = 64;
+/// Header fields and octets of a request's head that are read at all. What is less and still too
+/// much (see `guard`) gets a proper answer; what is more a bare status.
+const MAX_HEADERS: usize = 128;
+const MAX_HEAD: usize = 64 * 1024;
 
 /// What the port shows, and the names under which it may be called.
 pub struct PortTls {
@@ -86,9 +89,9 @@ impl ControlPort {
                             tracing::warn!(%address, "turned away from the control port: too many connections");
                             continue;
                         };
-                        let (control, tls, stopping) = (Arc::clone(&control), tls.load_full(), stopping.clone());
+                        let (control, tls, stopping) = (Arc::clone(&control), Arc::clone(&tls), stopping.clone());
                         connections.spawn(async move {
-                            serve_connection(tcp, address, control, &tls, stopping).await;
+                            serve_connection(tcp, address, control, tls, stopping).await;
                             drop(place);
                         });
                     }
@@ -112,9 +115,10 @@ async fn serve_connection(
     tcp: TcpStream,
     address: SocketAddr,
     control: Arc<Control>,
-    tls: &PortTls,
+    current: Arc<ArcSwap<PortTls>>,
     stopping: CancellationToken,
 ) {
+    let tls = current.load_full();
     let handshake = TlsAcceptor::from(Arc::clone(&tls.config)).accept(tcp);
     let stream = match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
         Ok(Ok(stream)) => stream,
@@ -122,14 +126,14 @@ async fn serve_connection(
         Err(_) => return tracing::debug!(%address, "TLS handshake took too long"),
     };
     let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    let certificate = shown.map(|certificate| Arc::new(certificate.clone().into_owned()));
+    let certificate = shown.map(|shown| Shown::new(shown.clone().into_owned(), Arc::clone(&tls), current));
     let remote = Remote { address, certificate };
     let router = router(control).layer(Extension(remote)).layer(Extension(Arc::clone(&tls.names)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_headers(MAX_HEADERS)
-        .max_buf_size(64 * 1024)
+        .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     tokio::pin!(connection);
     tokio::select! {

@@ -3,7 +3,7 @@
 use super::Control;
 use super::answer::{Answer, Failure, json, read_or_default};
 use super::identity::Caller;
-use crate::api::{KillBody, KillView, MeView, RoleView};
+use crate::api::{KillBody, KillView, MeView, NothingBody, RoleView};
 use crate::daemon::broker::BrokerError;
 use crate::engine::ldap::Dn;
 use crate::engine::workflow::asking::check_text;
@@ -78,11 +78,18 @@ pub(super) async fn kill(
     json(StatusCode::OK, &KillView { killed: id })
 }
 
-pub(super) async fn reload(State(control): State<Arc<Control>>, caller: Caller) -> Answer {
-    let administers = control.broker.with_context(|context| context.is_administrator(&caller.actor));
+pub(super) async fn reload(
+    State(control): State<Arc<Control>>,
+    caller: Caller,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let NothingBody {} = read_or_default(body)?;
+    let administers = control.broker.with_context(|context| locks::check_administers(&caller.actor, context));
     // Who runs the process could restart it as well.
-    if !administers && !caller.owns_process {
-        return Err(caller.refused(&control, "reload", "", "not-administrator", "only an administrator can reload"));
+    if let Err(error) = administers
+        && !caller.owns_process
+    {
+        return Err(caller.refused(&control, "reload", "", error.word(), &error.to_string()));
     }
     control.broker.record_call("reload", &caller.actor);
     match control.hooks.reload().await {

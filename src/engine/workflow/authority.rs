@@ -95,16 +95,20 @@ impl Context<'_> {
         self.is(&self.authority.administrators, &actor.acts)
     }
 
-    /// Whether the actor (under the name acted as) may see everything.
+    /// Whether the actor (under the name acted as) may see everything: who is locked may not.
     pub fn sees_everything(&self, actor: &Actor) -> bool {
-        self.is_administrator(actor) || self.is(&self.authority.auditors, &actor.acts)
+        let may = self.is_administrator(actor) || self.is(&self.authority.auditors, &actor.acts);
+        may && self.check_unlocked(actor).is_ok()
     }
 
     /// Whether the actor may see what `requested_by` asked of `role` for `subject`: those who
-    /// asked, hold, may review or administer, and auditors.
+    /// asked, hold, may review or administer, and auditors. Who is locked sees their own.
     pub fn may_see(&self, actor: &Actor, requested_by: &Identity, subject: &Dn, role: &str) -> Match {
         if self.is_party(actor, requested_by, subject) {
             return Match::Yes;
+        }
+        if self.check_unlocked(actor).is_err() {
+            return Match::No;
         }
         let approvers = self.policy.role(role).map_or(&[][..], |role| &role.approvers);
         let lists = [approvers, &self.authority.administrators, &self.authority.auditors];

@@ -3,6 +3,7 @@
 mod command_line;
 mod doors;
 mod guarding;
+mod schemathesis;
 mod second_factor;
 
 use crate::support::gate::{Gate, Setup};

@@ -76,6 +76,12 @@ impl Https {
         Https { token: Some(token.to_owned()), ..self }
     }
 
+    /// The token that is sent.
+    #[track_caller]
+    pub(crate) fn token(&self) -> &str {
+        self.token.as_deref().expect("somebody who is logged in")
+    }
+
     /// Logs in; what comes back sends the token.
     #[track_caller]
     pub(crate) fn logged_in(self, name: &str, password: &str) -> Https {

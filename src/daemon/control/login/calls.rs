@@ -1,15 +1,17 @@
 //! The calls: log in and out; enrol, confirm, show and reset a second factor.
 
 use super::super::Control;
-use super::super::answer::{Answer, Failure, json, read};
+use super::super::answer::{Answer, Failure, json, read, read_or_default};
 use super::super::identity::{Caller, Door};
 use super::super::requests::name;
 use super::secrets::CodeError;
+use super::tokens::Enrolment;
 use super::totp::{SECRET, base32};
 use super::{Place, TokenHash, check, on_disk};
-use crate::api::{CodeBody, DoneView, LoginBody, ResetBody, TokenView, TotpView};
+use crate::api::{CodeBody, DoneView, LoginBody, NothingBody, ResetBody, TokenView, TotpView};
 use crate::engine::grant::history::{Actor, Identity};
 use crate::engine::ldap::Dn;
+use crate::engine::workflow::locks;
 use aws_lc_rs::digest::{SHA256, digest};
 use axum::body::Bytes;
 use axum::extract::State;
@@ -37,12 +39,10 @@ pub(in crate::daemon::control) async fn login(
         Some(subject) => check::is_right(&control, subject, &body.password).await,
         None => Ok(false),
     };
-    let forgive = || {
-        control.logins.of_name.forgive(&(place, key));
-        control.logins.of_place.take_back(&place);
-    };
     let Ok(right) = right else {
-        forgive();
+        // Those before it were wrong all the same.
+        control.logins.of_name.take_back(&(place, key));
+        control.logins.of_place.take_back(&place);
         let why = "the directory cannot be asked at the moment; try again";
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "directory-away", why));
     };
@@ -60,7 +60,9 @@ pub(in crate::daemon::control) async fn login(
         let why = "the name, the password or the code is wrong";
         return Err(Failure::new(StatusCode::UNAUTHORIZED, "login-failed", why));
     };
-    forgive();
+    control.logins.of_name.forgive(&(place, key));
+    control.logins.of_place.take_back(&place);
+    control.logins.regulars.add((place, key), now.monotonic);
     let ttl = control.logins.settings.load().token_ttl;
     let issued = control.logins.tokens.issue(subject.clone(), ttl, code.is_some(), now);
     let (token, expires) = issued.map_err(|error| internal(&error))?;
@@ -71,12 +73,22 @@ pub(in crate::daemon::control) async fn login(
 /// Whether somebody may try now.
 fn admit(control: &Control, place: Place, key: [u8; 32], nobody: &Actor, about: &str) -> Result<(), Failure> {
     let now = control.clock.now().monotonic;
-    let admitted = control.logins.of_place.admit(place, now).and_then(|()| {
-        control.logins.of_name.admit((place, key), now).inspect_err(|_| control.logins.of_place.take_back(&place))
+    let logins = &control.logins;
+    // Whoever is behind the same address and guesses holds up nobody who logged in from there before.
+    let counted = !logins.regulars.contain(&(place, key));
+    let by_place = if counted { logins.of_place.admit(place, now) } else { Ok(()) };
+    let admitted = by_place.and_then(|()| {
+        logins.of_name.admit((place, key), now).inspect_err(|_| {
+            if counted {
+                logins.of_place.take_back(&place);
+            }
+        })
     });
-    admitted.map_err(|wait| {
-        control.broker.record_refusal("log in", about, nobody, "too-many-attempts", "too many attempts from there");
-        too_many(wait)
+    admitted.map_err(|held| {
+        if held.is_news {
+            control.broker.record_refusal("log in", about, nobody, "too-many-attempts", "too many attempts from there");
+        }
+        too_many(held.wait)
     })
 }
 
@@ -94,14 +106,24 @@ fn name_key(subject: Option<&Dn>, name: &str) -> [u8; 32] {
     key
 }
 
-pub(in crate::daemon::control) async fn logout(State(control): State<Arc<Control>>, caller: Caller) -> Answer {
+pub(in crate::daemon::control) async fn logout(
+    State(control): State<Arc<Control>>,
+    caller: Caller,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let NothingBody {} = read_or_default(body)?;
     let token = logged_in(&caller)?;
     control.logins.tokens.end(token);
     control.broker.record_call("logged out", &caller.actor);
     done("logged out")
 }
 
-pub(in crate::daemon::control) async fn enrol_totp(State(control): State<Arc<Control>>, caller: Caller) -> Answer {
+pub(in crate::daemon::control) async fn enrol_totp(
+    State(control): State<Arc<Control>>,
+    caller: Caller,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let NothingBody {} = read_or_default(body)?;
     let token = logged_in(&caller)?;
     if !caller.fresh {
         let why = "a second factor is enrolled soon after logging in: log in again first";
@@ -109,14 +131,14 @@ pub(in crate::daemon::control) async fn enrol_totp(State(control): State<Arc<Con
     }
     let subject = own_subject(&caller)?;
     let (secrets, of) = (Arc::clone(&control.logins.secrets), subject.clone());
-    let enrolled = on_disk(move || secrets.is_enrolled(&of)).await.map_err(|error| kept(&error.into()))?;
-    if enrolled && !caller.actor.second_factor {
+    let replaces = on_disk(move || secrets.enrolled(&of)).await.map_err(|error| kept(&error.into()))?;
+    if replaces.is_some() && !caller.actor.second_factor {
         let why = "there is one already: show its code (Tidegate-Code), or have an administrator reset it";
         return Err(caller.refused(&control, "enrol a second factor", "", "second-factor-needed", why));
     }
     let mut secret = [0; SECRET];
     getrandom::fill(&mut secret).map_err(|error| internal(&error))?;
-    control.logins.tokens.begin_enrolment(token, secret);
+    control.logins.tokens.begin_enrolment(token, Enrolment { secret, replaces }, control.clock.now());
     let secret = base32(&secret);
     let label: String = subject.text().bytes().map(percent).collect();
     let uri = format!("otpauth://totp/Tidegate:{label}?secret={secret}&issuer=Tidegate");
@@ -138,14 +160,13 @@ pub(in crate::daemon::control) async fn confirm_totp(
 ) -> Answer {
     let body: CodeBody = read(body)?;
     let token = logged_in(&caller)?;
-    let Some(secret) = control.logins.tokens.enrolling(token) else {
-        let why = "nothing is being enrolled in this login: begin with POST /v1/totp";
-        return Err(Failure::new(StatusCode::CONFLICT, "not-enrolling", why));
-    };
-    let (secrets, subject, now) = (Arc::clone(&control.logins.secrets), own_subject(&caller)?, control.clock.now());
-    let enrolled = on_disk(move || secrets.enrol(&subject, secret, &body.code, now)).await;
+    let now = control.clock.now();
+    let Some(begun) = control.logins.tokens.enrolling(token, now) else { return Err(not_enrolling()) };
+    let (secrets, subject) = (Arc::clone(&control.logins.secrets), own_subject(&caller)?);
+    let of = subject.clone();
+    let enrolled = on_disk(move || secrets.enrol(&of, &begun, &body.code, now)).await;
     enrolled.map_err(|error| wrong_code(&control, &caller, &error))?;
-    control.logins.tokens.end_enrolment(token);
+    control.logins.forget_second_factor(&subject);
     control.logins.tokens.step_up(token, now);
     control.broker.record_call("second factor enrolled", &caller.actor);
     done("second factor enrolled")
@@ -172,9 +193,8 @@ pub(in crate::daemon::control) async fn reset_totp(
     let body: ResetBody = read(body)?;
     let subject = name(&body.subject)?;
     let attempt = "reset a second factor";
-    if !control.broker.with_context(|context| context.is_administrator(&caller.actor)) {
-        let why = "only an administrator can reset a second factor";
-        return Err(caller.refused(&control, attempt, subject.text(), "not-administrator", why));
+    if let Err(error) = control.broker.with_context(|context| locks::check_administers(&caller.actor, context)) {
+        return Err(caller.refused(&control, attempt, subject.text(), error.word(), &error.to_string()));
     }
     // Or a stolen login of an administrator's would be rid of its second factor.
     if caller.actor.acts.may_be(&subject) || caller.actor.really.as_ref().is_some_and(|really| really.may_be(&subject))
@@ -187,6 +207,7 @@ pub(in crate::daemon::control) async fn reset_totp(
     }
     let (secrets, of) = (Arc::clone(&control.logins.secrets), subject.clone());
     let there_was = on_disk(move || secrets.reset(&of)).await.map_err(|error| kept(&error.into()))?;
+    control.logins.forget_second_factor(&subject);
     control.broker.record_done("second factor reset", subject.text(), &body.reason, &caller.actor);
     done(if there_was { "second factor reset" } else { "there was no second factor" })
 }
@@ -210,13 +231,21 @@ pub(in crate::daemon::control) fn wrong_code(control: &Control, caller: &Caller,
             let why = "the code is wrong, or was used before: wait for the next one";
             caller.refused(control, "show a second factor", "", "wrong-code", why)
         }
-        CodeError::Wait(wait) => {
-            let why = "too many wrong codes";
-            control.broker.record_refusal("show a second factor", "", &caller.actor, "too-many-attempts", why);
-            too_many(*wait)
+        CodeError::Wait(held) => {
+            if held.is_news {
+                let why = "too many wrong codes";
+                control.broker.record_refusal("show a second factor", "", &caller.actor, "too-many-attempts", why);
+            }
+            too_many(held.wait)
         }
+        CodeError::Changed => not_enrolling(),
         CodeError::Io(_) => kept(error),
     }
+}
+
+fn not_enrolling() -> Failure {
+    let why = "nothing is being enrolled in this login, or it took too long: begin with POST /v1/totp";
+    Failure::new(StatusCode::CONFLICT, "not-enrolling", why)
 }
 
 /// What the disk says is for the log.

@@ -24,14 +24,16 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use throttle::{Allowance, Throttle};
+use throttle::{Allowance, Regulars, Throttle};
 use tokens::Tokens;
 use tokio::sync::Semaphore;
 
+const MINUTE: Duration = Duration::from_secs(60);
 /// Wrong passwords of one name from one place.
-const OF_NAME: Allowance = Allowance { free: 5, longest: Duration::from_secs(5 * 60) };
+const OF_NAME: Allowance =
+    Allowance { free: 5, longest: MINUTE.saturating_mul(5), forgotten: MINUTE.saturating_mul(10) };
 /// Wrong passwords from one place; there may be many people behind one address.
-const OF_PLACE: Allowance = Allowance { free: 30, longest: Duration::from_secs(60) };
+const OF_PLACE: Allowance = Allowance { free: 30, longest: MINUTE, forgotten: MINUTE };
 /// Passwords that are being checked at the directory at once.
 const CHECKS_AT_ONCE: usize = 16;
 
@@ -65,6 +67,7 @@ pub struct Logins {
     secrets: Arc<Secrets>,
     of_name: Throttle<(Place, [u8; 32])>,
     of_place: Throttle<Place>,
+    regulars: Regulars<(Place, [u8; 32])>,
     checks: Semaphore,
 }
 
@@ -77,6 +80,7 @@ impl Logins {
             secrets: Arc::new(Secrets::new(folder)),
             of_name: Throttle::new(OF_NAME),
             of_place: Throttle::new(OF_PLACE),
+            regulars: Regulars::default(),
             checks: Semaphore::new(CHECKS_AT_ONCE),
         }
     }
@@ -101,6 +105,12 @@ impl Logins {
         let settings = self.settings.load();
         let pattern = settings.certificate_subject.as_ref()?;
         crate::daemon::certificate::name_by(pattern, certificate)
+    }
+
+    /// What was shown with a secret that is no longer the subject's counts no more, in no login of
+    /// theirs, and nothing that was begun can be confirmed.
+    fn forget_second_factor(&self, subject: &Dn) {
+        self.tokens.forget_second_factor(subject);
     }
 
     /// Takes a code of the subject's second factor; a login that it came with is stepped up.

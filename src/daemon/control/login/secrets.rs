@@ -3,7 +3,8 @@
 //!
 //! They are not encrypted: a key would lie beside them, for the gate must read both.
 
-use super::throttle::{Allowance, Throttle};
+use super::throttle::{Allowance, Held, Throttle};
+use super::tokens::Enrolment;
 use super::totp::{SECRET, matching_step};
 use crate::engine::Now;
 use crate::engine::ldap::Dn;
@@ -18,7 +19,8 @@ use std::time::Duration;
 
 /// Wrong codes of one subject. Who gets here has given the password or stands at the socket, so
 /// that this locks out nobody for strangers.
-const WRONG_CODES: Allowance = Allowance { free: 5, longest: Duration::from_secs(15 * 60) };
+const WRONG_CODES: Allowance =
+    Allowance { free: 5, longest: Duration::from_secs(15 * 60), forgotten: Duration::from_secs(60 * 60) };
 
 /// Why a code was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +30,10 @@ pub(in crate::daemon::control) enum CodeError {
     Wrong,
     /// Too many wrong ones.
     #[error("too many wrong codes: wait")]
-    Wait(Duration),
+    Wait(Held),
+    /// Another was enrolled, or this one was reset, since the enrolment began.
+    #[error("there is another second factor by now")]
+    Changed,
     /// The file.
     #[error("second factors cannot be read or written: {0}")]
     Io(#[from] io::Error),
@@ -42,6 +47,10 @@ struct Enrolled {
     /// The step of the last code that was taken.
     last_step: i64,
 }
+
+/// What tells one secret from another, and nothing else of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fingerprint([u8; 32]);
 
 /// Everybody's second factor.
 #[derive(Debug)]
@@ -58,9 +67,9 @@ impl Secrets {
         Secrets { folder, one_at_a_time: Mutex::default(), wrong: Throttle::new(WRONG_CODES) }
     }
 
-    /// Whether the subject has a second factor. Reads a file.
-    pub(in crate::daemon::control) fn is_enrolled(&self, subject: &Dn) -> io::Result<bool> {
-        self.read(subject).map(|found| found.is_some())
+    /// The subject's second factor, if there is one. Reads a file.
+    pub(super) fn enrolled(&self, subject: &Dn) -> io::Result<Option<Fingerprint>> {
+        Ok(self.read(subject)?.map(|found| fingerprint(&found.secret)))
     }
 
     /// Takes a code of the subject's, so that it is not taken again. Writes a file.
@@ -76,16 +85,14 @@ impl Secrets {
         Ok(())
     }
 
-    /// Keeps a secret whose owner shows a code of it. Writes a file.
-    pub(in crate::daemon::control) fn enrol(
-        &self,
-        subject: &Dn,
-        secret: [u8; SECRET],
-        code: &str,
-        now: Now,
-    ) -> Result<(), CodeError> {
+    /// Keeps a secret whose owner shows a code of it, if what it replaces is still there. Writes a file.
+    pub(super) fn enrol(&self, subject: &Dn, begun: &Enrolment, code: &str, now: Now) -> Result<(), CodeError> {
         let _one = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.enrolled(subject)? != begun.replaces {
+            return Err(CodeError::Changed);
+        }
         self.wrong.admit(key(subject), now.monotonic).map_err(CodeError::Wait)?;
+        let secret = begun.secret;
         let last_step = matching_step(&secret, code, now.wall.timestamp(), 0).ok_or(CodeError::Wrong)?;
         self.write(subject, &Enrolled { subject: subject.text().to_owned(), secret, last_step })?;
         self.wrong.forgive(&key(subject));
@@ -142,9 +149,17 @@ impl Secrets {
 }
 
 fn key(subject: &Dn) -> [u8; 32] {
-    let mut key = [0; 32];
-    key.copy_from_slice(digest(&SHA256, subject.key()).as_ref());
-    key
+    hash(subject.key())
+}
+
+fn fingerprint(secret: &[u8; SECRET]) -> Fingerprint {
+    Fingerprint(hash(secret))
+}
+
+fn hash(octets: &[u8]) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, octets).as_ref());
+    hash
 }
 
 /// What was renamed or removed is so after a crash, too.
@@ -168,6 +183,10 @@ mod tests {
         code_at(secret, (2_000_000_000 + seconds) / 30)
     }
 
+    fn new(secret: [u8; SECRET]) -> Enrolment {
+        Enrolment { secret, replaces: None }
+    }
+
     fn dn(text: &str) -> Dn {
         Dn::parse(text.as_bytes()).expect("a name")
     }
@@ -179,16 +198,47 @@ mod tests {
         let (anna, secret) = (dn("uid=anna,dc=x"), [9; SECRET]);
         let secrets = Secrets::new(folder.clone());
         assert!(matches!(secrets.take(&anna, &code(&secret, 0), at(0)), Err(CodeError::Wrong)));
-        assert!(matches!(secrets.enrol(&anna, secret, "000000", at(0)), Err(CodeError::Wrong)));
-        assert!(!secrets.is_enrolled(&anna).expect("read"));
-        secrets.enrol(&anna, secret, &code(&secret, 0), at(0)).expect("the right code");
+        assert!(matches!(secrets.enrol(&anna, &new(secret), "000000", at(0)), Err(CodeError::Wrong)));
+        assert!(secrets.enrolled(&anna).expect("read").is_none());
+        secrets.enrol(&anna, &new(secret), &code(&secret, 0), at(0)).expect("the right code");
         assert!(matches!(secrets.take(&anna, &code(&secret, 0), at(1)), Err(CodeError::Wrong)), "it was used");
         secrets.take(&anna, &code(&secret, 30), at(30)).expect("the next one");
         let again = Secrets::new(folder.clone());
         assert!(matches!(again.take(&anna, &code(&secret, 30), at(31)), Err(CodeError::Wrong)));
         again.take(&anna, &code(&secret, 60), at(60)).expect("the one after");
         assert!(again.reset(&anna).expect("removed") && !again.reset(&anna).expect("nothing there"));
-        assert!(!again.is_enrolled(&anna).expect("read"));
+        assert!(again.enrolled(&anna).expect("read").is_none());
+    }
+
+    #[test]
+    fn of_many_who_show_one_code_at_once_one_has_shown_it() {
+        let place = tempfile::tempdir().expect("a folder");
+        let secrets = Secrets::new(place.path().join("second-factors"));
+        let (anna, secret) = (dn("uid=anna,dc=x"), [9; SECRET]);
+        secrets.enrol(&anna, &new(secret), &code(&secret, 0), at(0)).expect("the right code");
+        for round in 1..20_u64 {
+            let (now, code) = (at(round * 30), code(&secret, round as i64 * 30));
+            let taken = std::thread::scope(|scope| {
+                let tries: Vec<_> = (0..4).map(|_| scope.spawn(|| secrets.take(&anna, &code, now).is_ok())).collect();
+                tries.into_iter().filter_map(|one| one.join().ok()).filter(|taken| *taken).count()
+            });
+            assert_eq!(taken, 1);
+            secrets.wrong.forgive(&key(&anna));
+        }
+    }
+
+    #[test]
+    fn what_was_begun_before_another_was_enrolled_replaces_it_not() {
+        let place = tempfile::tempdir().expect("a folder");
+        let secrets = Secrets::new(place.path().join("second-factors"));
+        let (anna, own, thief) = (dn("uid=anna,dc=x"), [9; SECRET], [6; SECRET]);
+        secrets.enrol(&anna, &new(own), &code(&own, 0), at(0)).expect("the right code");
+        let late = secrets.enrol(&anna, &new(thief), &code(&thief, 0), at(0));
+        assert!(matches!(late, Err(CodeError::Changed)), "begun when there was none");
+        let stale = Enrolment { secret: thief, replaces: Some(fingerprint(&[1; SECRET])) };
+        assert!(matches!(secrets.enrol(&anna, &stale, &code(&thief, 0), at(0)), Err(CodeError::Changed)));
+        let next = Enrolment { secret: [7; SECRET], replaces: secrets.enrolled(&anna).expect("read") };
+        secrets.enrol(&anna, &next, &code(&[7; SECRET], 0), at(0)).expect("it was there when this was begun");
     }
 
     #[test]
@@ -197,11 +247,11 @@ mod tests {
         let folder = place.path().join("second-factors");
         let secrets = Secrets::new(folder.clone());
         let (anna, secret) = (dn("uid=anna,dc=x"), [9; SECRET]);
-        secrets.enrol(&anna, secret, &code(&secret, 0), at(0)).expect("the right code");
+        secrets.enrol(&anna, &new(secret), &code(&secret, 0), at(0)).expect("the right code");
         let mode = |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&secrets.path(&anna))), (0o700, 0o600));
-        assert!(secrets.is_enrolled(&dn("uid=ANNA,dc=x")).expect("one name"));
-        assert!(secrets.is_enrolled(&dn("uid=änna,dc=x")).is_err(), "a look-alike");
+        assert!(secrets.enrolled(&dn("uid=ANNA,dc=x")).expect("one name").is_some());
+        assert!(secrets.enrolled(&dn("uid=änna,dc=x")).is_err(), "a look-alike");
     }
 
     #[test]
@@ -209,11 +259,16 @@ mod tests {
         let place = tempfile::tempdir().expect("a folder");
         let secrets = Secrets::new(place.path().join("second-factors"));
         let (anna, secret) = (dn("uid=anna,dc=x"), [9; SECRET]);
-        secrets.enrol(&anna, secret, &code(&secret, 0), at(0)).expect("the right code");
+        secrets.enrol(&anna, &new(secret), &code(&secret, 0), at(0)).expect("the right code");
         for _ in 0..WRONG_CODES.free {
             assert!(matches!(secrets.take(&anna, "000000", at(30)), Err(CodeError::Wrong)));
         }
         assert!(matches!(secrets.take(&anna, &code(&secret, 30), at(30)), Err(CodeError::Wait(_))), "even a right one");
-        secrets.take(&anna, &code(&secret, 34), at(34)).expect("a while later");
+        assert!(matches!(secrets.take(&anna, "000000", at(34)), Err(CodeError::Wrong)), "a while later");
+        // Even a quarter of an hour without a try brings back no more than the next one.
+        let late = 34 + 15 * 60;
+        assert!(matches!(secrets.take(&anna, "000000", at(late)), Err(CodeError::Wrong)));
+        assert!(matches!(secrets.take(&anna, "000000", at(late)), Err(CodeError::Wait(_))));
+        secrets.take(&anna, &code(&secret, late as i64 + 30), at(late + 30)).expect("the right one");
     }
 }

@@ -1,5 +1,6 @@
 //! How often may be tried: back-off for each name from each address, and for each address. Never
-//! for a name as such: strangers elsewhere do not lock anybody out. Pure: time is an argument.
+//! for a name as such: strangers elsewhere do not lock anybody out; and who logged in from an address
+//! before is not held up there by what others try. Pure: time is an argument.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,8 +8,6 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// What is forgotten when nothing was tried for so long.
-const MEMORY: Duration = Duration::from_secs(15 * 60);
 /// Keys that are remembered at once; the one that was idle longest makes room.
 const MAX_KEYS: usize = 10_000;
 
@@ -39,6 +38,18 @@ pub(in crate::daemon::control) struct Allowance {
     pub(in crate::daemon::control) free: u32,
     /// After them the wait doubles from four seconds up to this.
     pub(in crate::daemon::control) longest: Duration,
+    /// One failure is forgotten each time that so long has passed: not all of them at once, or
+    /// waiting for that would be the faster way to guess.
+    pub(in crate::daemon::control) forgotten: Duration,
+}
+
+/// The answer to who may not try now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::daemon::control) struct Held {
+    /// For so long.
+    pub(in crate::daemon::control) wait: Duration,
+    /// Nobody of that key was told since the last try: so that whoever does not listen fills no log.
+    pub(in crate::daemon::control) is_news: bool,
 }
 
 /// Failures by key, and how long each key has to wait.
@@ -52,6 +63,10 @@ pub(in crate::daemon::control) struct Throttle<K> {
 struct Failures {
     count: u32,
     last: Duration,
+    /// Up to when failures have been forgotten.
+    forgotten: Duration,
+    /// Somebody was told to wait since the last try.
+    told: bool,
 }
 
 impl<K: Copy + Eq + Hash> Throttle<K> {
@@ -61,26 +76,27 @@ impl<K: Copy + Eq + Hash> Throttle<K> {
 
     /// Lets somebody try, and counts it as a failure until [`Throttle::forgive`] says otherwise, so
     /// that tries at the same time count as well. An error is how long to wait; that is not counted.
-    pub(in crate::daemon::control) fn admit(&self, key: K, now: Duration) -> Result<(), Duration> {
+    pub(in crate::daemon::control) fn admit(&self, key: K, now: Duration) -> Result<(), Held> {
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if !keys.contains_key(&key) && keys.len() >= MAX_KEYS {
-            keys.retain(|_, failures| now.saturating_sub(failures.last) < MEMORY);
+            keys.retain(|_, failures| {
+                failures.forget(self.allowance.forgotten, now);
+                failures.count > 0
+            });
             if keys.len() >= MAX_KEYS
                 && let Some(idle) = keys.iter().min_by_key(|(_, failures)| failures.last).map(|(key, _)| *key)
             {
                 keys.remove(&idle);
             }
         }
-        let failures = keys.entry(key).or_insert(Failures { count: 0, last: now });
-        let since = now.saturating_sub(failures.last);
-        if since >= MEMORY {
-            failures.count = 0;
-        }
-        let wait = self.wait(failures.count);
+        let failures = keys.entry(key).or_insert(Failures { count: 0, last: now, forgotten: now, told: false });
+        failures.forget(self.allowance.forgotten, now);
+        let (since, wait) = (now.saturating_sub(failures.last), self.wait(failures.count));
         if since < wait {
-            return Err(wait.saturating_sub(since));
+            let is_news = !std::mem::replace(&mut failures.told, true);
+            return Err(Held { wait: wait.saturating_sub(since), is_news });
         }
-        *failures = Failures { count: failures.count.saturating_add(1), last: now };
+        *failures = Failures { count: failures.count.saturating_add(1), last: now, told: false, ..*failures };
         Ok(())
     }
 
@@ -105,6 +121,46 @@ impl<K: Copy + Eq + Hash> Throttle<K> {
     }
 }
 
+impl Failures {
+    /// Forgets one for each `every` that has passed.
+    fn forget(&mut self, every: Duration, now: Duration) {
+        let passed = now.saturating_sub(self.forgotten).as_nanos() / every.as_nanos().max(1);
+        let passed = u32::try_from(passed).unwrap_or(u32::MAX);
+        self.count = self.count.saturating_sub(passed);
+        // Time in which there was nothing to forget is not saved up.
+        self.forgotten = if self.count == 0 { now } else { self.forgotten + every * passed };
+    }
+}
+
+/// Who has shown the right password where: the oldest makes room.
+#[derive(Debug)]
+pub(in crate::daemon::control) struct Regulars<K>(Mutex<HashMap<K, Duration>>);
+
+impl<K> Default for Regulars<K> {
+    fn default() -> Regulars<K> {
+        Regulars(Mutex::default())
+    }
+}
+
+impl<K: Copy + Eq + Hash> Regulars<K> {
+    /// Takes down that somebody did.
+    pub(in crate::daemon::control) fn add(&self, key: K, now: Duration) {
+        let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !keys.contains_key(&key)
+            && keys.len() >= MAX_KEYS
+            && let Some(oldest) = keys.iter().min_by_key(|(_, at)| **at).map(|(key, _)| *key)
+        {
+            keys.remove(&oldest);
+        }
+        keys.insert(key, now);
+    }
+
+    /// Whether somebody did.
+    pub(in crate::daemon::control) fn contain(&self, key: &K) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(key)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,25 +170,51 @@ mod tests {
     }
 
     fn throttle() -> Throttle<u32> {
-        Throttle::new(Allowance { free: 3, longest: seconds(60) })
+        Throttle::new(Allowance { free: 3, longest: seconds(60), forgotten: seconds(100) })
+    }
+
+    fn held(wait: u64, is_news: bool) -> Result<(), Held> {
+        Err(Held { wait: seconds(wait), is_news })
     }
 
     #[test]
     fn failures_cost_more_and_more_time() {
-        let throttle = throttle();
+        let throttle = Throttle::new(Allowance { free: 3, longest: seconds(60), forgotten: seconds(100_000) });
         for _ in 0..3 {
             assert_eq!(throttle.admit(1, seconds(0)), Ok(()));
         }
-        assert_eq!(throttle.admit(1, seconds(0)), Err(seconds(4)));
+        assert_eq!(throttle.admit(1, seconds(0)), held(4, true));
         assert_eq!(throttle.admit(2, seconds(0)), Ok(()), "somebody else is not held up");
         let mut now = 0;
-        for wait in [4, 8, 16, 32, 60, 60] {
-            assert_eq!(throttle.admit(1, seconds(now + wait - 1)), Err(seconds(1)), "{wait}");
+        for (number, wait) in [4, 8, 16, 32, 60, 60].into_iter().enumerate() {
+            assert_eq!(throttle.admit(1, seconds(now + wait - 1)), held(1, number > 0), "{wait}");
+            assert_eq!(throttle.admit(1, seconds(now + wait - 1)), held(1, false), "told once for each try");
             now += wait;
             assert_eq!(throttle.admit(1, seconds(now)), Ok(()), "{wait}");
         }
-        assert_eq!(throttle.admit(1, seconds(now) + MEMORY), Ok(()));
-        assert_eq!(throttle.admit(1, seconds(now) + MEMORY), Ok(()), "all is forgotten by then");
+    }
+
+    #[test]
+    fn failures_are_forgotten_one_by_one() {
+        let throttle = throttle();
+        let tries = |at: u64| (0..10).take_while(|_| throttle.admit(1, seconds(at)).is_ok()).count();
+        assert_eq!(tries(0), 3);
+        assert_eq!(tries(99), 1, "the wait is over");
+        assert_eq!(tries(100), 0, "one is forgotten, and three are left");
+        assert_eq!(tries(100 + 2 * 100), 2);
+        assert_eq!(tries(100_000), 3, "not more than are free, however long it was");
+    }
+
+    #[test]
+    fn who_was_there_before_is_remembered_and_not_for_ever() {
+        let regulars = Regulars::default();
+        regulars.add(1, seconds(1));
+        regulars.add(2, seconds(0));
+        assert!(regulars.contain(&1) && regulars.contain(&2) && !regulars.contain(&3));
+        for key in 3..=MAX_KEYS as u32 + 1 {
+            regulars.add(key, seconds(2));
+        }
+        assert!(regulars.contain(&1) && !regulars.contain(&2), "the oldest makes room");
     }
 
     #[test]
@@ -156,7 +238,7 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let throttle = throttle();
         for key in 0..MAX_KEYS as u32 + 10 {
-            assert_eq!(throttle.admit(key, seconds(u64::from(key) / 100)), Ok(()));
+            assert_eq!(throttle.admit(key, seconds(u64::from(key) / 200)), Ok(()));
         }
         assert_eq!(throttle.keys.lock().expect("no panic").len(), MAX_KEYS);
     }

@@ -1,6 +1,8 @@
 //! Tokens of those who logged in: random, short-lived, of which only a hash is kept, in memory:
 //! a restart ends them. Knows no names but the subject's, and no clock.
 
+use super::secrets::Fingerprint;
+use super::totp::SECRET;
 use crate::engine::Now;
 use crate::engine::ldap::Dn;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -36,8 +38,24 @@ struct Login {
     /// By either clock, whichever is there first.
     ends: (DateTime<Utc>, Duration),
     stepped_up: Option<Duration>,
-    /// A second factor that is being enrolled, until it is confirmed.
-    enrolling: Option<[u8; 20]>,
+    /// A second factor that is being enrolled, and since when, until it is confirmed.
+    enrolling: Option<(Enrolment, Duration)>,
+}
+
+/// A second factor that is being enrolled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Enrolment {
+    /// The new secret.
+    pub(super) secret: [u8; SECRET],
+    /// The one that it takes the place of: another may have come to be there by the time that it is
+    /// confirmed, and that one's owner was not asked.
+    pub(super) replaces: Option<Fingerprint>,
+}
+
+impl std::fmt::Debug for Enrolment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Enrolment(..)")
+    }
 }
 
 /// A login as a call finds it.
@@ -127,21 +145,23 @@ impl Tokens {
     }
 
     /// Takes down a secret that is to be confirmed in the same login.
-    pub(in crate::daemon::control) fn begin_enrolment(&self, hash: TokenHash, secret: [u8; 20]) {
+    pub(super) fn begin_enrolment(&self, hash: TokenHash, enrolment: Enrolment, now: Now) {
         if let Some(login) = self.lock().get_mut(&hash) {
-            login.enrolling = Some(secret);
+            login.enrolling = Some((enrolment, now.monotonic));
         }
     }
 
-    /// The secret that is to be confirmed.
-    pub(in crate::daemon::control) fn enrolling(&self, hash: TokenHash) -> Option<[u8; 20]> {
-        self.lock().get(&hash).and_then(|login| login.enrolling)
+    /// The secret that is to be confirmed, for a while.
+    pub(super) fn enrolling(&self, hash: TokenHash, now: Now) -> Option<Enrolment> {
+        let logins = self.lock();
+        let (enrolment, since) = logins.get(&hash)?.enrolling?;
+        (now.monotonic.saturating_sub(since) < FRESH).then_some(enrolment)
     }
 
-    /// The secret was confirmed, or is no longer to be.
-    pub(in crate::daemon::control) fn end_enrolment(&self, hash: TokenHash) {
-        if let Some(login) = self.lock().get_mut(&hash) {
-            login.enrolling = None;
+    /// What any login of the subject has shown, or is enrolling, counts no more.
+    pub(super) fn forget_second_factor(&self, subject: &Dn) {
+        for login in self.lock().values_mut().filter(|login| login.subject == *subject) {
+            (login.stepped_up, login.enrolling) = (None, None);
         }
     }
 
@@ -208,6 +228,23 @@ mod tests {
         tokens.step_up(hash, at(700));
         assert_eq!(state(1299), Some((false, true)));
         assert_eq!(state(1300), Some((false, false)));
+    }
+
+    #[test]
+    fn what_was_shown_or_begun_with_an_old_secret_counts_no_more() {
+        let tokens = Tokens::default();
+        let issue = |name: &str| TokenHash::of(&tokens.issue(dn(name), TTL, true, at(0)).expect("random numbers").0);
+        let (one, other, bert) = (issue("anna"), issue("ANNA"), issue("bert"));
+        let begun = Enrolment { secret: [1; SECRET], replaces: None };
+        for token in [one, other, bert] {
+            tokens.begin_enrolment(token, begun, at(1));
+        }
+        assert_eq!((tokens.enrolling(one, at(600)), tokens.enrolling(one, at(601))), (Some(begun), None));
+        tokens.forget_second_factor(&dn("anna"));
+        let shown = |token| tokens.find(token, at(2)).is_some_and(|found| found.second_factor);
+        assert_eq!([one, other, bert].map(shown), [false, false, true]);
+        assert_eq!([one, other, bert].map(|token| tokens.enrolling(token, at(2))), [None, None, Some(begun)]);
+        assert!(!format!("{begun:?}").contains('1'));
     }
 
     #[test]
