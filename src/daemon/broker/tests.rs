@@ -2,6 +2,7 @@
 
 mod more;
 mod orders;
+mod pairs;
 mod races;
 mod telling;
 

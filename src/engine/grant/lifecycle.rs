@@ -261,7 +261,7 @@ impl Grant {
     /// When the clock next does something to it.
     pub fn next_deadline(&self) -> Option<DateTime<Utc>> {
         match self.state {
-            GrantState::Scheduled => Some(self.ready().min(self.until)),
+            GrantState::Scheduled => Some(self.ready()),
             GrantState::Active => Some(self.until),
             GrantState::Expired | GrantState::Released | GrantState::Revoked => None,
         }

@@ -309,6 +309,11 @@ fn the_digest_covers_all_that_is_decided_upon() {
         |r| r.scope.0[2].reach = crate::engine::policy::resource::ResourceScope::Subtree,
         |r| r.scope.0[0].operations.push(OperationKind::Delete),
         |r| drop(r.scope.0.pop()),
+        |r| r.scope.0[0].attributes = crate::engine::policy::attributes::AttributeNames::new(["cn"]).ok(),
+        |r| r.extends = Some("grant-1".to_owned()),
+        // The same letters on another side of a border.
+        |r| (r.reason, r.ticket) = ("pay".to_owned(), Some("slips".to_owned())),
+        |r| (r.id, r.role) = (format!("{}{}", r.id, r.role), String::new()),
     ];
     for (number, change) in changes.into_iter().enumerate() {
         let mut changed = request.clone();

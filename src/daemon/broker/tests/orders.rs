@@ -35,19 +35,23 @@ impl GrantStore for Yielding {
     }
 }
 
-struct Ring {
-    house: House,
+pub(super) struct Ring {
+    pub(super) house: House,
     store: Arc<Yielding>,
 }
 
 impl Ring {
-    fn on(store: Arc<dyn GrantStore>) -> Ring {
+    pub(super) fn on(store: Arc<dyn GrantStore>) -> Ring {
         let store = Arc::new(Yielding { store, rival: Mutex::default() });
         Ring { house: House::on(Arc::clone(&store) as Arc<dyn GrantStore>), store }
     }
 
     /// Runs `late` so that `early` comes between its decision and its commit.
-    fn overtaken<T>(&self, early: impl FnOnce(&Broker) + Send + 'static, late: impl FnOnce(&Broker) -> T) -> T {
+    pub(super) fn overtaken<T>(
+        &self,
+        early: impl FnOnce(&Broker) + Send + 'static,
+        late: impl FnOnce(&Broker) -> T,
+    ) -> T {
         let broker = Arc::clone(&self.house.broker);
         *self.store.rival.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(move || early(&broker)));
         let result = late(&self.house.broker);

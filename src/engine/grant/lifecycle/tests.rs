@@ -110,6 +110,28 @@ fn what_is_over_by_the_clock_is_over() {
 }
 
 #[test]
+fn what_is_scheduled_has_not_been_activated() {
+    let scheduled = grant(GrantState::Scheduled);
+    assert_eq!(scheduled.history.iter().map(|entry| entry.what).collect::<Vec<_>>(), [Happened::Granted]);
+    assert_eq!(scheduled.next_deadline(), Some(at(100).wall));
+    assert_eq!(grant(GrantState::Active).next_deadline(), Some(at(7_300).wall));
+    let ends = [GrantState::Expired, GrantState::Released, GrantState::Revoked];
+    assert_eq!(ends.map(|state| grant(state).next_deadline()), [None; 3]);
+}
+
+#[test]
+fn only_broken_glass_waits_to_be_signed_off_and_once() {
+    for (basis, signed_off, unsigned) in [
+        (Basis::BreakGlass, false, true),
+        (Basis::BreakGlass, true, false),
+        (Basis::Reviews, false, false),
+        (Basis::Automatic(1), false, false),
+    ] {
+        assert_eq!(Grant { basis, signed_off, ..grant(GrantState::Expired) }.is_unsigned(), unsigned, "{basis:?}");
+    }
+}
+
+#[test]
 fn the_end_of_the_calendar_is_no_trap() {
     assert_eq!(after(at(0).wall, Duration::MAX), DateTime::<Utc>::MAX_UTC);
     assert_eq!(after(DateTime::<Utc>::MAX_UTC, HOUR), DateTime::<Utc>::MAX_UTC);

@@ -261,6 +261,17 @@ fn a_request_is_over_at_the_first_of_its_ends() {
 }
 
 #[test]
+fn what_is_decided_does_not_lapse() {
+    let (world, request) = (World::new(), asked_by("anna", "editor"));
+    let approved = world.review(&request, &person("lars"), Verdict::Approve).unwrap();
+    let denied = world.review(&request, &person("lars"), Verdict::Deny).unwrap();
+    let late = request.lapses + chrono::TimeDelta::days(1);
+    let states = [&request, &approved, &denied].map(|request| request.state_at(late));
+    assert_eq!(states, [RequestState::Lapsed, RequestState::Approved, RequestState::Denied]);
+    assert_eq!((approved.next_deadline(), denied.next_deadline()), (None, None));
+}
+
+#[test]
 fn who_may_not_ask_any_more_begins_nothing_though_approvers_are_not_known() {
     let request = World::new().ask(&person("anna"), Wish { start: Some(at(100).wall), ..wish("editor") }).unwrap();
     let grant = World::new().grant(&request, &person("lars"));
