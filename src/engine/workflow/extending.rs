@@ -46,6 +46,7 @@ pub fn extend(
     }
     let duration = check_duration(role, Some(duration))?;
     grant.scope.check_within(role, context.policy)?;
+    grant.scope.openings(context.policy)?;
     Ok(Request {
         id,
         state: RequestState::Pending,

@@ -260,6 +260,7 @@ fn check_reviewers(request: &Request, role: &Role, context: &Context<'_>) -> Res
 /// What was asked for may have stopped being possible while it waited.
 fn check_still_allowed(request: &Request, role: &Role, context: &Context<'_>) -> Result<(), WorkflowError> {
     request.scope.check_within(role, context.policy)?;
+    request.scope.openings(context.policy)?;
     check_holder_unlocked(&request.subject, context)?;
     match eligible(role, &request.requested_by, &request.subject, context) {
         Match::Yes => Ok(()),

@@ -243,6 +243,7 @@ fn truth(house: &House, label: &str) -> usize {
                 assert_eq!(grants.insert(grant.id, grant.request), None, "{label}");
             }
             Document::Lock(lock) => assert_eq!(lock.revision % 2 == 1, lock.locked, "{label}: {lock:?}"),
+            Document::Notification(_) => {}
         })
         .expect("it can be read");
     assert_eq!(granted, grants, "{label}: a grant a request");

@@ -303,6 +303,20 @@ fn a_resource_that_is_gone_is_named_as_the_reason() {
     assert_eq!(word(more(&granted(), &person("anna"), "more", &world)), Err("not-narrower"));
 }
 
+/// The role opens more than was asked for, and the resource can no longer be opened so little.
+#[test]
+fn a_resource_that_reaches_further_than_was_approved_is_asked_for_again() {
+    let mut wider = resources();
+    wider[1].scope = crate::engine::policy::resource::ResourceScope::Subtree;
+    let world = World { policy: policy_of(wider, vec![editor()]), ..World::new() };
+    let role = world.policy.role("editor").unwrap();
+    assert_eq!(granted().scope.check_within(role, &world.policy), Ok(()));
+    let again = world.review(&asked_by("anna", "editor"), &person("lars"), Verdict::Approve);
+    assert_eq!(word(again), Err("not-narrower"));
+    assert_eq!(word(more(&granted(), &person("anna"), "more", &world)), Err("not-narrower"));
+    assert_eq!(on_policy(&granted(), &world.context()).unwrap().map(|one| one.0.state), Some(GrantState::Revoked));
+}
+
 #[test]
 fn a_subject_can_be_locked_any_number_of_times() {
     let (world, root) = (World::new(), person("root"));
