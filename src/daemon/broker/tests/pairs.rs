@@ -306,6 +306,10 @@ fn free(fresh: &dyn Fn() -> Arc<dyn GrantStore>, rounds: usize) {
             known.push(if late == 0 { (told, early) } else { (early, told) });
             tidy(&house);
         }
+        if row.acts.contains(&Act::Reload) {
+            // Between the look at who may see it and the look at what it is.
+            known.push(("role-gone", "done"));
+        }
         for round in 0..rounds {
             let met = Met::at(&house, row.scene);
             let told = both(|| met.act(row.acts[0]), || met.act(row.acts[1]));
