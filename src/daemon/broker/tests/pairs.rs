@@ -226,7 +226,8 @@ fn truth(house: &House, label: &str) -> usize {
                 assert_eq!(ended, over, "{label}: {request:?}");
                 assert_eq!(request.grant.is_some(), request.state == RequestState::Approved, "{label}: {request:?}");
                 let mut who: Vec<_> = request.reviews.iter().map(|review| review.who.to_string()).collect();
-                (who.sort(), who.dedup());
+                who.sort();
+                who.dedup();
                 assert_eq!(who.len(), request.reviews.len(), "{label}: one person twice {request:?}");
                 if let Some(grant) = request.grant {
                     assert_eq!(granted.insert(grant, request.id), None, "{label}");
