@@ -1,11 +1,12 @@
 //! The operation log: JSON lines in a directory, appended to by one thread, rotated by size.
 //!
 //! Workers put finished lines into buffers of their own; nothing there waits for the disk. The writer
-//! numbers the lines. When they cannot be written it says so ([`AuditLog::recording`]) and goes on
+//! numbers the lines and chains them. When they cannot be written it says so ([`AuditLog::recording`]) and goes on
 //! trying; nothing is lost before a buffer is full, and what is lost is counted and recorded.
 //! Knows nothing of what the lines say, but for `seq`.
 
 mod file;
+mod head;
 mod writer;
 
 use super::broker::EventSink;
@@ -22,6 +23,9 @@ use std::time::{Duration, Instant};
 pub struct Options {
     /// The directory; made (mode 0700) when it is not there.
     pub directory: PathBuf,
+    /// Where the end of the log is noted, so that it shows when somebody cuts something off it: not in the
+    /// directory, which others may be given. Nowhere if absent.
+    pub head: Option<PathBuf>,
     /// A new file is begun before one grows beyond this many octets.
     pub max_file_bytes: u64,
     /// How many octets one worker's buffer holds while the disk does not take them.
@@ -39,6 +43,7 @@ impl Options {
     pub fn new(directory: PathBuf) -> Options {
         Options {
             directory,
+            head: None,
             max_file_bytes: 64 << 20,
             max_buffer_bytes: 8 << 20,
             batch_delay: Duration::from_millis(5),

@@ -103,7 +103,8 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         (Some(port), Some(tls)) => Some((ControlPort::bind(port.listen).await?, Arc::new(ArcSwap::from_pointee(tls)))),
         (_, _) => None,
     };
-    let logins = Logins::new(LoginSettings::new(config.control.port.as_ref()), second_factors(&config.store.path));
+    let logins =
+        Logins::new(LoginSettings::new(config.control.port.as_ref()), beside(&config.store.path, ".second-factors"));
     let logins = Arc::new(logins);
     let gate = Arc::new(Gate {
         shared,
@@ -223,10 +224,10 @@ pub fn raise_file_limit() {
     }
 }
 
-/// Where second factors are kept: beside the store, whose folder is its own.
-fn second_factors(store: &Path) -> PathBuf {
+/// Where other things are kept: beside the store, whose folder is its own.
+fn beside(store: &Path, what: &str) -> PathBuf {
     let mut name = store.file_name().unwrap_or_default().to_owned();
-    name.push(".second-factors");
+    name.push(what);
     store.with_file_name(name)
 }
 
@@ -243,6 +244,7 @@ fn first_snapshot(config: &Config) -> Snapshot {
 fn open_audit(config: &Config, clock: &Clock, shared: &Arc<Shared>) -> Result<AuditLog, AuditLogError> {
     let options = audit_log::Options {
         max_file_bytes: config.audit.rotate_bytes,
+        head: Some(beside(&config.store.path, ".audit-head")),
         ..audit_log::Options::new(config.audit.path.clone())
     };
     // The log must not keep alive what keeps the log alive.

@@ -1,11 +1,14 @@
 //! That lines arrive whole, numbered without gaps, over rotation, restart, crash and a full disk.
 
 use super::*;
+use crate::engine::audit::chain::{Verified, Verifier, file_name};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
+
+mod chaining;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -31,6 +34,25 @@ fn text_lines(directory: &Path) -> Vec<String> {
 
 fn records(directory: &Path) -> Vec<Value> {
     text_lines(directory).iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// What verifying says, with what is kept in `head`.
+fn verified(directory: &Path, head: Option<&Path>) -> Verified {
+    let mut verifier = Verifier::new(head.and_then(|head| head::read(head).unwrap()), None);
+    for path in files(directory) {
+        verifier.begin_file(path.file_name().unwrap().to_str().unwrap());
+        let content = std::fs::read(&path).unwrap();
+        content
+            .split_inclusive(|octet| *octet == b'\n')
+            .for_each(|line| verifier.line(line.strip_suffix(b"\n").unwrap()));
+    }
+    verifier.finish()
+}
+
+fn assert_sound(directory: &Path) -> Verified {
+    let verified = verified(directory, None);
+    assert_eq!(verified.found, 0, "{verified:#?}");
+    verified
 }
 
 fn assert_gapless(records: &[Value]) {
@@ -59,6 +81,7 @@ fn appenders_side_by_side_keep_lines_whole_and_in_order() {
     let records = records(directory.path());
     assert_eq!(records.len(), 8000);
     assert_gapless(&records);
+    assert_eq!(assert_sound(directory.path()).lines, 8000);
     let mut next: HashMap<u64, u64> = HashMap::new();
     for record in &records {
         let expected = next.entry(record["w"].as_u64().unwrap()).or_default();
@@ -79,13 +102,14 @@ fn rotates_by_size_and_names_sort_as_lines_do() {
     let records = records(directory.path());
     assert_eq!(records.len(), 50);
     assert_gapless(&records);
+    assert_eq!(assert_sound(directory.path()).lines, 50);
     let files = files(directory.path());
     assert!(files.len() > 2, "{files:?}");
     for path in &files {
         assert!(std::fs::metadata(path).unwrap().len() <= 1000);
         let first: Value =
             serde_json::from_str(std::fs::read_to_string(path).unwrap().lines().next().unwrap()).unwrap();
-        let name = file::name(first["seq"].as_u64().unwrap());
+        let name = file_name(first["seq"].as_u64().unwrap());
         assert_eq!(path.file_name().unwrap().to_str(), Some(name.as_str()));
     }
 }
@@ -101,6 +125,7 @@ fn goes_on_after_a_restart_and_what_is_buffered_is_written_at_the_end() {
     let records = records(directory.path());
     assert_eq!(records.len(), 6);
     assert_gapless(&records);
+    assert_sound(directory.path());
     assert_eq!(files(directory.path()).len(), 1);
 }
 
@@ -117,7 +142,7 @@ fn a_torn_last_line_is_kept_and_ended() {
         (torn_long.as_str(), 2),
     ] {
         let directory = tempfile::tempdir().unwrap();
-        std::fs::write(directory.path().join(file::name(1)), left).unwrap();
+        std::fs::write(directory.path().join(file_name(1)), left).unwrap();
         drop(open(options(directory.path())));
         let lines = text_lines(directory.path());
         let before: Vec<&str> = left.lines().collect();
@@ -126,19 +151,21 @@ fn a_torn_last_line_is_kept_and_ended() {
         assert_eq!(repaired["seq"], json!(next_seq));
         assert_eq!(repaired["event"], "audit.repaired");
         assert_eq!(repaired["torn_bytes"], json!(before.last().unwrap().len()));
+        assert_eq!(assert_sound(directory.path()).unchained, before.len() as u64);
     }
 }
 
 #[test]
 fn numbering_goes_on_from_an_empty_last_file() {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join(file::name(1)), "{\"seq\":1}\n").unwrap();
-    std::fs::write(directory.path().join(file::name(2)), "").unwrap();
+    std::fs::write(directory.path().join(file_name(1)), "{\"seq\":1}\n").unwrap();
+    std::fs::write(directory.path().join(file_name(2)), "").unwrap();
     let log = open(options(directory.path()));
     log.event(json!("test"));
     drop(log);
     assert_gapless(&records(directory.path()));
     assert_eq!(records(directory.path()).len(), 2);
+    assert_eq!(assert_sound(directory.path()).first, Some(2));
 }
 
 #[test]
@@ -198,6 +225,7 @@ fn a_full_disk_stops_recording_and_loses_nothing_that_has_room() {
 
     let records = records(directory.path());
     assert_gapless(&records);
+    assert_sound(directory.path());
     let told: u64 = records.iter().filter_map(|record| record["lost"].as_u64()).sum();
     let kept = records.iter().filter(|record| record["event"] == "test").count() as u64;
     assert_eq!((kept, told), (4000 - told, told));

@@ -1,7 +1,9 @@
-//! The one thread that writes: gathers lines, numbers them, writes, forces to disk, rotates, retries.
+//! The one thread that writes: gathers lines, numbers and chains them, writes, forces to disk, rotates, retries.
 
 use super::file::{self, Resumed};
+use super::head::{self, Keeper};
 use super::{AuditLogError, Buffer, Lines, Options, Shared, locked};
+use crate::engine::audit::chain::{self, Head, Kept, Link};
 use crate::engine::audit::record;
 use nix::fcntl::Flock;
 use serde_json::json;
@@ -16,6 +18,9 @@ use std::time::{Duration, Instant};
 /// How long the end of the process waits for a disk that does not take what is left.
 const PATIENCE_AT_THE_END: Duration = Duration::from_secs(2);
 
+/// Octets of a line of the writer's own, about.
+const OWN_LINE: usize = 256;
+
 pub(super) struct Writer {
     options: Options,
     shared: Arc<Shared>,
@@ -23,11 +28,19 @@ pub(super) struct Writer {
     /// Octets in `file`.
     length: u64,
     next_seq: u64,
+    /// The chain value of the line before.
+    chain: Link,
+    /// The first line of the chain.
+    chained_from: u64,
+    /// Whether the next line says what the chain value before it is.
+    first: bool,
+    /// Where the end of what is on disk is noted.
+    keeper: Option<Keeper>,
     /// Numbered lines; `written` octets of them are in the file already.
     batch: Vec<u8>,
     written: usize,
-    /// Changes places with a worker's buffer, so that both keep their memory.
-    spare: Lines,
+    /// Change places with the workers' buffers, so that all keep their memory.
+    taken: Vec<Lines>,
     /// Since when something is written and not forced to disk.
     unsynced_since: Option<Instant>,
     /// Lines lost that no line tells of yet.
@@ -52,26 +65,50 @@ impl Drop for Ended {
 impl Writer {
     pub(super) fn open(options: Options, shared: Arc<Shared>) -> Result<Writer, AuditLogError> {
         let lock = file::claim(&options.directory)?;
-        let resumed = file::resume(&options.directory);
-        let Resumed { file, length, next_seq, torn } =
-            resumed.map_err(|source| AuditLogError::Io { path: options.directory.clone(), source })?;
+        let directory = options.directory.clone();
+        let io = |source| AuditLogError::Io { path: directory.clone(), source };
+        let resumed = file::resume(&options.directory).map_err(io)?;
+        let (mut kept, mut keeper) = (None, None);
+        if let Some(path) = &options.head {
+            let io = |source| AuditLogError::Io { path: path.clone(), source };
+            kept = head::read(path).map_err(io)?;
+            keeper = Some(Keeper::open(path).map_err(io)?);
+        }
+        let goes_on =
+            GoesOn::after(&resumed, kept, keeper.is_some()).map_err(|error| io(std::io::Error::other(error)))?;
+        let file = match resumed.file {
+            Some(file) => file,
+            None => file::create(&options.directory, goes_on.seq).map_err(io)?,
+        };
         let mut writer = Writer {
             options,
             shared,
             file,
-            length,
-            next_seq,
+            length: resumed.length,
+            next_seq: goes_on.seq,
+            chain: goes_on.chain,
+            chained_from: goes_on.from,
+            first: goes_on.first || resumed.length == 0,
+            keeper,
             batch: Vec::new(),
             written: 0,
-            spare: Lines::default(),
+            taken: Vec::new(),
             unsynced_since: None,
             untold: 0,
             failing: false,
             interrupted: false,
             _lock: lock,
         };
-        if torn > 0 {
-            writer.number_event(&json!({"event": "audit.repaired", "torn_bytes": torn}));
+        if goes_on.begins {
+            writer.keep_head();
+        }
+        if let Some((bytes, digest)) = resumed.torn {
+            let digest = digest.to_string();
+            writer.number_event(&json!({"event": "audit.repaired", "torn_bytes": bytes, "torn_digest": digest}));
+        }
+        if let Some(event) = goes_on.event {
+            tracing::error!(%event, "the audit log is not as it was left");
+            writer.number_event(&event);
         }
         Ok(writer)
     }
@@ -125,8 +162,9 @@ impl Writer {
     /// Writes what an error left over, then what has gathered; forces it to disk when that is due.
     fn write_all(&mut self, flush: u64, stopping: bool) -> std::io::Result<()> {
         self.write_batch()?;
-        self.gather();
+        self.take();
         self.rotate_if_full()?;
+        self.number_all();
         self.write_batch()?;
         let due = self.unsynced_since.is_some_and(|since| since.elapsed() >= self.options.sync_interval);
         let asked = locked(&self.shared.flushes).done < flush;
@@ -140,8 +178,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes every buffer's lines into the batch. Lines of one worker keep their order.
-    fn gather(&mut self) {
+    /// Takes every buffer's lines.
+    fn take(&mut self) {
         // Before the buffers are emptied: who appends after that says so anew.
         self.shared.wanted.store(false, Ordering::Release);
         let buffers: Vec<Arc<Buffer>> = {
@@ -150,9 +188,17 @@ impl Writer {
             buffers.retain(|buffer| Arc::strong_count(buffer) > 1 || !locked(&buffer.lines).ends.is_empty());
             buffers.clone()
         };
-        for buffer in buffers {
-            std::mem::swap(&mut *locked(&buffer.lines), &mut self.spare);
-            let mut lines = std::mem::take(&mut self.spare);
+        // All of these are empty.
+        self.taken.resize_with(buffers.len(), Lines::default);
+        for (buffer, taken) in buffers.iter().zip(&mut self.taken) {
+            std::mem::swap(&mut *locked(&buffer.lines), taken);
+        }
+    }
+
+    /// Puts what was taken into the batch. Lines of one worker keep their order.
+    fn number_all(&mut self) {
+        let mut taken = std::mem::take(&mut self.taken);
+        for lines in &mut taken {
             self.untold += lines.lost;
             let mut start = 0;
             for end in &lines.ends {
@@ -164,8 +210,8 @@ impl Writer {
             lines.bytes.clear();
             lines.ends.clear();
             lines.lost = 0;
-            self.spare = lines;
         }
+        self.taken = taken;
         if self.interrupted || self.untold > 0 {
             let lost = std::mem::take(&mut self.untold);
             self.interrupted = false;
@@ -174,10 +220,12 @@ impl Writer {
     }
 
     fn number(&mut self, line: &[u8]) {
+        let start = self.batch.len();
         self.batch.extend_from_slice(b"{\"seq\":");
         record::number(&mut self.batch, self.next_seq);
         self.batch.push(b',');
-        self.batch.extend_from_slice(line);
+        self.batch.extend_from_slice(line.strip_suffix(b"}\n").unwrap_or(line));
+        self.chain = chain::close(&mut self.batch, start, self.chain, std::mem::take(&mut self.first));
         self.next_seq += 1;
     }
 
@@ -212,32 +260,47 @@ impl Writer {
         if self.unsynced_since.is_some() {
             self.file.sync_data()?;
             self.unsynced_since = None;
+            // Everything that is numbered is in the file when this is called.
+            self.keep_head();
             if self.file.metadata()?.nlink() == 0 {
                 tracing::error!("somebody removed the audit log's file; it goes on in a new one");
-                self.file = file::create(&self.options.directory, self.next_seq)?;
-                self.length = 0;
+                self.begin(file::create(&self.options.directory, self.next_seq)?);
             }
         }
         Ok(())
     }
 
-    /// Begins a new file when the batch would make this one too long. The batch holds whole lines only here.
+    fn keep_head(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            let head = Head { seq: self.next_seq - 1, chain: self.chain };
+            keeper.keep(Kept { from: self.chained_from, head });
+        }
+    }
+
+    /// Begins a new file when what was taken would make this one too long. Everything before is written.
     fn rotate_if_full(&mut self) -> std::io::Result<()> {
-        let full = self.length + self.batch.len() as u64 > self.options.max_file_bytes;
-        if self.batch.is_empty() || self.length == 0 || !full {
+        let lines: usize = self.taken.iter().map(|taken| taken.ends.len()).sum();
+        let octets: usize = self.taken.iter().map(|taken| taken.bytes.len()).sum();
+        let own = if self.interrupted || self.untold > 0 { OWN_LINE } else { 0 };
+        // Of each line also its number, with what stands around it, and its chain value.
+        let coming = octets + own + lines * (chain::CLOSING + self.next_seq.ilog10() as usize + 10);
+        if coming == 0 || self.length == 0 || self.length + coming as u64 <= self.options.max_file_bytes {
             return Ok(());
         }
         self.sync()?;
-        let lines = self.batch.iter().filter(|byte| **byte == b'\n').count() as u64;
-        match file::create(&self.options.directory, self.next_seq - lines) {
-            Ok(file) => {
-                self.file = file;
-                self.length = 0;
-            }
+        match file::create(&self.options.directory, self.next_seq) {
+            Ok(file) => self.begin(file),
             // The old one still takes lines: better than none.
             Err(error) => tracing::warn!(%error, "the audit log cannot begin a new file; it goes on with the old one"),
         }
         Ok(())
+    }
+
+    fn begin(&mut self, file: File) {
+        self.file = file;
+        self.length = 0;
+        // So that each file can be verified without the one before.
+        self.first = true;
     }
 
     fn succeeded(&mut self) {
@@ -269,5 +332,48 @@ impl Writer {
             }
             std::thread::sleep(self.options.retry_delay);
         }
+    }
+}
+
+/// Where a log that was opened goes on.
+struct GoesOn {
+    seq: u64,
+    chain: Link,
+    from: u64,
+    first: bool,
+    /// Whether a chain begins here.
+    begins: bool,
+    /// What has to be said of it.
+    event: Option<serde_json::Value>,
+}
+
+impl GoesOn {
+    /// No number is given twice, whatever became of the files, and the chain goes on from the last line that the
+    /// gate knows of. `keeps`: whether it should have kept one.
+    fn after(resumed: &Resumed, kept: Option<Kept>, keeps: bool) -> Result<GoesOn, getrandom::Error> {
+        let next = resumed.last.map_or(resumed.first_seq, |(last, _)| last + 1).max(resumed.first_seq);
+        let chain = resumed.last.and_then(|(_, chain)| chain);
+        let (Some(kept), last) = (kept, resumed.last.map(|(last, _)| last)) else {
+            let Some(chain) = chain else {
+                let mut random = [0; 32];
+                getrandom::fill(&mut random)?;
+                let chain = Link::new(random);
+                return Ok(GoesOn { seq: next, chain, from: next, first: true, begins: true, event: None });
+            };
+            let event = keeps.then(|| json!({"event": "audit.headless"}));
+            return Ok(GoesOn { seq: next, chain, from: next, first: false, begins: false, event });
+        };
+        let Kept { from, head } = kept;
+        let as_left = match last.unwrap_or_default() {
+            last if last == head.seq => chain.is_none_or(|chain| chain == head.chain),
+            last => last > head.seq,
+        };
+        if as_left {
+            let (first, chain) = (chain.is_none(), chain.unwrap_or(head.chain));
+            return Ok(GoesOn { seq: next, chain, from, first, begins: false, event: None });
+        }
+        let event = json!({"event": "audit.broken", "head": head.to_string(), "last": last});
+        let seq = next.max(head.seq.saturating_add(1));
+        Ok(GoesOn { seq, chain: head.chain, from, first: true, begins: false, event: Some(event) })
     }
 }

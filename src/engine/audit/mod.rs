@@ -3,6 +3,7 @@
 //! Never holds what must not be recorded: passwords, values that are written or compared, control
 //! values, and the values of sensitive attributes in filters and names.
 
+pub mod chain;
 mod json;
 mod ldap_text;
 pub mod query;
