@@ -4,6 +4,7 @@
 //! Bodies that come in refuse unknown fields; views that go out may gain fields, so readers of
 //! views must not refuse them.
 
+pub mod audit;
 mod convert;
 pub mod duration;
 pub mod explain;
@@ -19,6 +20,7 @@ pub mod scope;
 pub mod session;
 mod words;
 
+pub use audit::{FindingView, VerifyQuery, VerifyView};
 pub use duration::DurationText;
 pub use explain::{ExplainBody, ExplainDecision, ExplainView, HeldBy};
 pub use grant::{ExtendBody, GrantQuery, GrantView, RevokeBody, SignOffBody};

@@ -58,6 +58,8 @@ pub const KILL: &str = "/v1/sessions/{id}/kill";
 pub const EXPLAIN: &str = "/v1/explain";
 /// `POST`.
 pub const RELOAD: &str = "/v1/reload";
+/// `GET`: whether the log is as it was written.
+pub const AUDIT_VERIFY: &str = "/v1/audit/verify";
 /// `GET`: the document that describes all this.
 pub const OPENAPI: &str = "/v1/openapi.json";
 /// `GET`: the process lives.

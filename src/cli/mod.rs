@@ -4,6 +4,7 @@
 //! Exit codes: 0 done, 1 refused or failed, 2 wrong use.
 
 mod approve;
+mod audit;
 mod cancel;
 mod check;
 mod client;
@@ -78,6 +79,7 @@ enum Command {
     Locks(locks::Locks),
     Sessions(sessions::Sessions),
     Kill(kill::Kill),
+    Audit(audit::Audit),
     Reload(reload::Reload),
     Login(login::Login),
     Logout(login::Logout),
@@ -149,6 +151,7 @@ impl Command {
             Command::Locks(command) => command.run(),
             Command::Sessions(command) => command.run(),
             Command::Kill(command) => command.run(),
+            Command::Audit(command) => command.run(),
             Command::Reload(command) => command.run(),
             Command::Login(command) => command.run(),
             Command::Logout(command) => command.run(),

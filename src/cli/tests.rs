@@ -20,14 +20,20 @@ fn help_is_as_it_was_written() {
     let mut command = Cli::command().term_width(100);
     command.build();
     let mut text = command.render_help().to_string();
-    for subcommand in command.get_subcommands_mut() {
-        let help = subcommand.render_help().to_string();
-        assert!(help.contains("Example"), "{} shows no example", subcommand.get_name());
-        text.push_str(&format!("\n--- {} ---\n{help}", subcommand.get_name()));
-    }
+    helps(&mut command, "", &mut text);
     let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
     let written: Vec<&str> = include_str!("help.txt").lines().collect();
     assert!(lines == written, "{}", lines.join("\n"));
+}
+
+fn helps(command: &mut clap::Command, above: &str, text: &mut String) {
+    for subcommand in command.get_subcommands_mut() {
+        let name = format!("{above}{}", subcommand.get_name());
+        let help = subcommand.render_help().to_string();
+        assert!(help.contains("Example"), "{name} shows no example");
+        text.push_str(&format!("\n--- {name} ---\n{help}"));
+        helps(subcommand, &format!("{name} "), text);
+    }
 }
 
 #[test]
@@ -55,6 +61,8 @@ fn wrong_use_is_told_apart() {
         ("tidegate request r --subject ", ErrorKind::ValueValidation),
         ("tidegate deny req-1", ErrorKind::MissingRequiredArgument),
         ("tidegate revoke grant-1", ErrorKind::MissingRequiredArgument),
+        ("tidegate audit", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
+        ("tidegate audit verify --head 7", ErrorKind::ValueValidation),
         ("tidegate check", ErrorKind::MissingRequiredArgument),
         ("tidegate totp --reset uid=a,dc=x", ErrorKind::MissingRequiredArgument),
         ("tidegate me --client-certificate a.pem", ErrorKind::MissingRequiredArgument),
@@ -95,6 +103,8 @@ fn what_the_product_promises_is_understood() {
         "tidegate release grant-1",
         "tidegate revoke grant-1 --reason x",
         "tidegate sessions --config gate.toml",
+        "tidegate audit verify --head 7:nxhuQgL7Kz9gyq8gwOq1Z6ZIoL9jthBeJ5T6YkwN0R0",
+        "tidegate audit verify --files data/audit",
         "tidegate reload",
         "tidegate reload --control https://gate.example.com:8443 --ca ca.pem --code 123456",
         "tidegate login https://gate.example.com:8443 --name alice --password-file secret",

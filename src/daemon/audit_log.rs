@@ -7,7 +7,10 @@
 
 mod file;
 mod head;
+mod read;
 mod writer;
+
+pub use read::{LogReader, Verification};
 
 use super::broker::EventSink;
 use super::clock::Clock;
@@ -17,6 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
 /// Where and how to keep the log.
 #[derive(Debug, Clone)]
@@ -79,6 +83,9 @@ pub type OnStateChange = Box<dyn Fn(bool) + Send + Sync>;
 pub struct AuditLog {
     shared: Arc<Shared>,
     own: AuditHandle,
+    directory: PathBuf,
+    head: Option<PathBuf>,
+    turns: Arc<Semaphore>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -105,16 +112,17 @@ impl AuditLog {
             clock,
         });
         let own = shared.handle();
+        let (directory, head) = (options.directory.clone(), options.head.clone());
         let writer = writer::Writer::open(options, Arc::clone(&shared))?;
-        let directory = writer.directory();
         let thread = std::thread::Builder::new()
             .name("audit-log".to_owned())
             .spawn(move || writer.run())
-            .map_err(|source| AuditLogError::Io { path: directory, source })?;
+            .map_err(|source| AuditLogError::Io { path: directory.clone(), source })?;
         *locked(&shared.writer) = Some(thread.thread().clone());
         // Nobody could wake it before.
         shared.wake(true);
-        Ok(AuditLog { shared, own, thread: Some(thread) })
+        let turns = Arc::new(Semaphore::new(read::TURNS));
+        Ok(AuditLog { shared, own, directory, head, turns, thread: Some(thread) })
     }
 
     /// A buffer of its own for one worker.
@@ -134,19 +142,7 @@ impl AuditLog {
 
     /// Waits until everything that was appended before is on disk; `false` when that took longer than `timeout`.
     pub fn flush(&self, timeout: Duration) -> bool {
-        let deadline = Instant::now() + timeout;
-        let mut flushes = locked(&self.shared.flushes);
-        flushes.wanted += 1;
-        let mine = flushes.wanted;
-        self.shared.wake(true);
-        while flushes.done < mine {
-            let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
-                return false;
-            };
-            let waited = self.shared.flushed.wait_timeout(flushes, left);
-            (flushes, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        }
-        true
+        self.shared.flush(timeout)
     }
 }
 
@@ -289,6 +285,21 @@ impl Shared {
         }
     }
 
+    fn flush(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let mut flushes = locked(&self.flushes);
+        flushes.wanted += 1;
+        let mine = flushes.wanted;
+        self.wake(true);
+        while flushes.done < mine {
+            let Some(left) = deadline.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
+                return false;
+            };
+            let waited = self.flushed.wait_timeout(flushes, left);
+            (flushes, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        true
+    }
     fn set_recording(&self, recording: bool) {
         let guard = locked(&self.state_change);
         if self.recording.swap(recording, Ordering::AcqRel) != recording {

@@ -305,6 +305,14 @@ impl Broker {
         self.events.event(events::of_call(event, actor));
     }
 
+    /// Records that somebody read the log: what of it, and by what query.
+    pub fn record_read(&self, what: &str, query: serde_json::Value, actor: &Actor) {
+        let mut read = events::of_call("audit.read", actor);
+        read["what"] = what.into();
+        read["query"] = query;
+        self.events.event(read);
+    }
+
     /// The same, with what it was about and why.
     pub fn record_done(&self, event: &str, about: &str, reason: &str, actor: &Actor) {
         let mut done = events::of_call(event, actor);

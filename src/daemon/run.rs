@@ -145,6 +145,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         clock: gate.clock.clone(),
         hooks: reloader.clone(),
         logins,
+        audit: gate.audit.reader(),
     });
     let control_port = port.as_ref().map(|(port, _)| port.address());
     if let Some((port, tls)) = port {

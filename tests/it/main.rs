@@ -5,6 +5,7 @@
 
 mod applications;
 mod arbitrary;
+mod audit;
 mod bypass;
 mod cli;
 mod configuration;

@@ -10,7 +10,6 @@ use serde_json::json;
 use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -111,10 +110,6 @@ impl Writer {
             writer.number_event(&event);
         }
         Ok(writer)
-    }
-
-    pub(super) fn directory(&self) -> PathBuf {
-        self.options.directory.clone()
     }
 
     pub(super) fn run(mut self) {

@@ -32,7 +32,7 @@ impl EventSink for Sink {
 }
 
 impl Sink {
-    fn take(&self) -> Vec<Value> {
+    pub(in crate::daemon) fn take(&self) -> Vec<Value> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 

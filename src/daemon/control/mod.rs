@@ -2,6 +2,7 @@
 //! the broker make of it; decides nothing.
 
 mod answer;
+mod audit;
 mod explain;
 mod grants;
 mod guard;
@@ -22,6 +23,7 @@ pub use login::{LoginSettings, Logins};
 pub use port::{ControlPort, PortTls};
 pub use server::{ControlError, ControlSocket};
 
+use super::audit_log::LogReader;
 use super::broker::Broker;
 use super::clock::Clock;
 use super::state::Shared;
@@ -76,6 +78,8 @@ pub struct Control {
     pub hooks: Arc<dyn ControlHooks>,
     /// Who is logged in.
     pub logins: Arc<Logins>,
+    /// What was recorded.
+    pub audit: LogReader,
 }
 
 /// Every call of the control API. Requests must carry a [`Peer`] or a [`Remote`] in their
@@ -106,6 +110,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .route(routes::KILL, post(service::kill))
         .route(routes::EXPLAIN, post(explain::explain))
         .route(routes::RELOAD, post(service::reload))
+        .route(routes::AUDIT_VERIFY, get(audit::verify))
         .route(routes::OPENAPI, get(openapi::serve))
         .route(routes::HEALTHZ, get(service::healthz))
         .route(routes::READYZ, get(service::readyz))

@@ -5,7 +5,7 @@ use super::answer::{Answer, json};
 use crate::api::{
     CancelBody, CodeBody, DoneView, ExplainBody, ExplainView, ExtendBody, GrantView, KillBody, KillView, LockBody,
     LockView, LoginBody, MeView, NothingBody, Problem, ReloadView, RequestBody, RequestView, ResetBody, ReviewBody,
-    RevokeBody, RoleView, SessionView, SignOffBody, TokenView, TotpView, problem, request_state, routes,
+    RevokeBody, RoleView, SessionView, SignOffBody, TokenView, TotpView, VerifyView, problem, request_state, routes,
 };
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json as object};
@@ -50,6 +50,7 @@ fn build() -> Value {
     logins(b);
     workflow(b);
     gate(b);
+    audit(b);
     let problem = b.schema::<Problem>();
     let schemas: Map<String, Value> =
         std::mem::take(&mut b.schemas).into_iter().map(|(name, schema)| (name, object!(schema))).collect();
@@ -146,6 +147,13 @@ fn gate(b: &mut Builder) {
     b.open(call, &[403]);
     let call = b.plain(routes::READYZ, "It serves", "application/json", object!({ "type": "string" }));
     b.open(call, &[403]);
+}
+
+fn audit(b: &mut Builder) {
+    let call = b.get::<VerifyView>(routes::AUDIT_VERIFY, "Whether the log is complete and unaltered");
+    let head = object!({ "type": "string" });
+    let call = call.query("head", "A head (SEQ:CHAIN) that was noted elsewhere, to compare with", head);
+    b.known(call, &[]);
 }
 
 impl Builder {

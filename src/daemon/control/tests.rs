@@ -1,11 +1,13 @@
 //! The control port over a real Unix socket.
 
+mod audit;
 mod conformance;
 mod locks;
 mod socket;
 
 use super::*;
 use crate::api::problem;
+use crate::daemon::audit_log::{self, AuditLog};
 use crate::daemon::broker::tests::House;
 use crate::daemon::store::memory::MemoryStore;
 use crate::engine::access::{DirectoryFacts, Snapshot};
@@ -62,6 +64,7 @@ struct Door {
     house: House,
     hooks: Arc<Hooks>,
     logins: Arc<Logins>,
+    audit: AuditLog,
     path: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     served: tokio::task::JoinHandle<Result<(), ControlError>>,
@@ -102,12 +105,16 @@ impl Door {
             certificate_subject: Some("uid={cn},ou=people,dc=x".to_owned()),
         };
         let logins = Arc::new(Logins::new(settings, directory.path().join("second-factors")));
+        let head = Some(directory.path().join("head"));
+        let options = audit_log::Options { head, ..audit_log::Options::new(directory.path().join("audit")) };
+        let audit = AuditLog::open(options, house.clock.clone(), Box::new(|_| {})).expect("a log");
         let control = Arc::new(Control {
             broker: Arc::clone(&house.broker),
             shared: Arc::clone(&house.shared),
             clock: house.clock.clone(),
             hooks: Arc::clone(&hooks) as Arc<dyn ControlHooks>,
             logins: Arc::clone(&logins),
+            audit: audit.reader(),
         });
         let path = directory.path().join("run").join("control.sock");
         let socket = ControlSocket::bind(&path).expect("a socket");
@@ -115,7 +122,7 @@ impl Door {
         let served = tokio::spawn(socket.serve(control, async {
             let _ = stopped.await;
         }));
-        Door { house, hooks, logins, path, stop: Some(stop), served, _directory: directory }
+        Door { house, hooks, logins, audit, path, stop: Some(stop), served, _directory: directory }
     }
 
     async fn get(&self, who: &str, path: &str) -> (u16, Value) {
@@ -155,6 +162,7 @@ async fn as_peer(door: &Door, peer: Peer, request: Request<Full<Bytes>>) -> (u16
         clock: door.house.clock.clone(),
         hooks: Arc::clone(&door.hooks) as Arc<dyn ControlHooks>,
         logins: Arc::clone(&door.logins),
+        audit: door.audit.reader(),
     };
     let service = hyper_util::service::TowerToHyperService::new(router(Arc::new(control)).layer(axum::Extension(peer)));
     tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(far), service));

@@ -6,6 +6,7 @@
 pub mod chain;
 mod json;
 mod ldap_text;
+pub mod lines;
 pub mod query;
 pub mod record;
 mod sensitive;

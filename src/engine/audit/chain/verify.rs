@@ -3,7 +3,9 @@
 //! every line after it. Knows nothing of files but their names.
 
 use super::{Chained, Head, Link, seq_of};
+use crate::engine::audit::lines::{Line, Lines};
 use serde::Deserialize;
+use std::io::BufRead;
 
 /// So many findings, and notes, are kept; the others are counted.
 const KEPT_AT_MOST: usize = 100;
@@ -56,6 +58,12 @@ pub enum What {
     /// Anything.
     #[error("it is no line of the log: it was inserted, altered or cut short")]
     NoLine,
+    /// Lines without a digest where all have one.
+    #[error("the {count} lines before it carry no chain: they were inserted or altered")]
+    Inserted {
+        /// How many.
+        count: u64,
+    },
     /// The first of a file that is not.
     #[error("it does not say what came before it, as the first line of a file does: lines before it were taken out")]
     NoBeginning,
@@ -196,6 +204,42 @@ impl Verifier {
         }
     }
 
+    /// All lines of a file. `last`: whether no file follows; `live`: whether the gate is writing it at this moment;
+    /// `go_on` is asked now and then. Whether it came to the end.
+    ///
+    /// # Errors
+    /// Those of the reader.
+    pub fn file(
+        &mut self,
+        name: &str,
+        from: impl BufRead,
+        (last, live): (bool, bool),
+        go_on: &mut dyn FnMut() -> bool,
+    ) -> std::io::Result<bool> {
+        self.begin_file(name);
+        let mut lines = Lines::new(from);
+        while let Some(line) = lines.next_line()? {
+            match line {
+                Line::Whole(line) => self.line(line),
+                Line::Unended(_) => {
+                    self.unended(last && live);
+                    break;
+                }
+            }
+            if self.line.is_multiple_of(1024) && !go_on() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Nothing more is read although there is more: what is missing at the end is not told.
+    pub fn break_off(mut self) -> Verified {
+        let read = self.last_seq.unwrap_or_default();
+        self.wanted.retain(|wanted| wanted.head.seq <= read);
+        self.finish()
+    }
+
     /// There are no more lines.
     pub fn finish(mut self) -> Verified {
         self.settle(None);
@@ -257,7 +301,11 @@ impl Verifier {
     fn begins(&mut self, seq: u64) {
         self.out.first = Some(seq);
         let unchained = self.out.unchained;
-        if unchained > 0 {
+        if unchained > 0 && self.from.is_some_and(|from| from < seq) {
+            // The chain had begun by then.
+            let finding = self.finding(Some(seq), What::Inserted { count: unchained });
+            self.tell(finding);
+        } else if unchained > 0 {
             self.note(format!("the chain begins at line {seq}: nothing vouches for the {unchained} before it"));
         } else if seq > 1 && self.from != Some(seq) {
             self.note(format!("verified from line {seq} on: the files with those before it are not here"));
@@ -282,7 +330,8 @@ impl Verifier {
     /// the next line tells.
     fn unchained(&mut self, seq: Option<u64>, line: &[u8]) {
         self.settle(None);
-        let due = self.from.zip(seq.or(self.last_seq)).is_some_and(|(from, seq)| from <= seq);
+        let number = seq.or(self.last_seq).unwrap_or(1);
+        let due = self.from.is_some_and(|from| from <= number);
         if self.last_chain.is_none() && !due {
             self.out.unchained += 1;
             // What a crash left of a line has not used up its number.

@@ -253,6 +253,16 @@ fn lines_of_before_the_chain_are_counted() {
     // Who takes the chain from the first lines makes them look like that; the gate knows better.
     let earlier = Kept { from: 1, ..kept };
     assert!(verify_with(&[("a".to_owned(), content.clone())], Some(earlier), None).found >= 2);
+    let front = [b"x\n".to_vec(), lines(&chained).concat()].concat();
+    let of_chained = Kept { from: 1, head: chained.head };
+    assert_eq!(verify_with(&[("a".to_owned(), front)], Some(of_chained), None).found, 1);
+    let later = log(9, 3);
+    let front = [b"x\n".to_vec(), later.files[2].1.clone()].concat();
+    let of_later = Kept { from: 2, head: later.head };
+    assert_eq!(
+        told(&verify_with(&[("a".to_owned(), front)], Some(of_later), None)),
+        [(2, What::Inserted { count: 1 })]
+    );
     content.extend_from_slice(b"{\"seq\":6,\"time\":\"x\"}\n");
     assert_eq!(verify_with(&[("a".to_owned(), content)], Some(kept), None).found, 1);
     assert!(text.starts_with("{\"seq\":1"));
