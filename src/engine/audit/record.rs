@@ -2,7 +2,7 @@
 //!
 //! A record is written in two parts, so that nothing of the request need be kept until it ends:
 //! [`begin`] when it is decided, [`finish`] when it is answered. The log's writer puts `{"seq":N,` in
-//! front. Names and order of the fields are a contract:
+//! front and `,"chain":…` at the end. Names and order of the fields are a contract:
 //! `seq time session connection_from tls subject authentication certificate message_id operation target scope filter
 //! attributes controls changes decision reason resources role grant request upstream result entries withheld cut
 //! bytes duration_us`; what does not apply is `null`.
