@@ -30,6 +30,7 @@ impl RequestView {
             revision: request.revision,
             scope_digest: request.digest(),
             requested_by: request.requested_by.to_string(),
+            by_doing: request.by_doing,
             really_by: request.really.as_ref().map(ToString::to_string),
             subject: request.subject.text().to_owned(),
             role: request.role.clone(),

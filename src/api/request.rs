@@ -128,6 +128,9 @@ pub struct RequestView {
     pub ticket: Option<String>,
     /// What it would open.
     pub scope: Vec<ScopeView>,
+    /// Whether nobody typed it: an operation was done without the role (`on_missing`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_doing: bool,
     /// For how long.
     pub duration: DurationText,
     /// From when, if not at once.

@@ -15,6 +15,10 @@ pub(super) fn request(view: &RequestView, now: DateTime<Utc>, width: Option<usiz
     details.line("state", state_line(view, now));
     details.line("role", &view.role);
     details.line("asked by", by(&view.requested_by, view.really_by.as_deref()));
+    details.line(
+        "how",
+        if view.by_doing { "by doing: nobody typed it, an operation was done without the role" } else { "" },
+    );
     details.line("for", &view.subject);
     details.line("reason", &view.reason);
     details.line("ticket", view.ticket.as_deref().unwrap_or_default());

@@ -4,6 +4,7 @@
 //! takes effect as soon as that is. Calls may block on the disk: async code makes them from a
 //! blocking thread (see [`Broker::run`] for the one exception).
 
+mod doing;
 mod error;
 mod events;
 mod extending;
@@ -16,6 +17,7 @@ mod telling;
 #[cfg(test)]
 pub(super) mod tests;
 
+pub use doing::{Doing, Done, End, Waiting};
 pub use error::BrokerError;
 pub use events::EventSink;
 pub use outbox::{Due, Lane, Wanted};
@@ -35,6 +37,7 @@ use crate::engine::workflow::asking::{Wish, ask, check_pending};
 use crate::engine::workflow::ending::{self, Outcome};
 use crate::engine::workflow::review::{self, Event, Reviewing, Step};
 use crate::engine::workflow::{Authority, Context, Locks, Request, RequestState, Verdict, WorkflowError};
+use doing::Waiters;
 use live::Live;
 use outbox::Outbox;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -61,6 +64,8 @@ pub struct Broker {
     outbox: Arc<Outbox>,
     /// Held from counting somebody's requests until one more is there.
     asking: Mutex<()>,
+    /// Who waits for what becomes of a request.
+    waiters: Arc<Waiters>,
     changed: Arc<Notify>,
 }
 
@@ -109,10 +114,15 @@ impl Broker {
         events: Arc<dyn EventSink>,
     ) -> Result<Broker, StoreError> {
         let (live, outbox, changed) = (Arc::default(), Arc::default(), Arc::new(Notify::new()));
-        let broker = Broker { store, shared, clock, events, live, outbox, asking: Mutex::default(), changed };
+        let (asking, waiters) = (Mutex::default(), Arc::<Waiters>::default());
+        let broker = Broker { store, shared, clock, events, live, outbox, asking, waiters, changed };
         let mut documents = Vec::new();
         broker.scan(|document| documents.push(document))?;
-        documents.iter().for_each(|document| broker.outbox.keep(document));
+        let now = broker.clock.now();
+        documents.iter().for_each(|document| {
+            broker.outbox.keep(document);
+            broker.waiters.remember_document(document, now);
+        });
         broker.live.restore(documents, &broker.shared, broker.clock.now());
         broker.live.install(broker.shared.snapshot.load().policy.clone(), &broker.shared, broker.clock.now());
         Ok(broker)
@@ -128,12 +138,14 @@ impl Broker {
     /// # Errors
     /// It may not be made, or cannot be kept.
     pub fn ask(&self, wish: &Wish, actor: &Actor, dry_run: bool) -> Result<Request, BrokerError> {
+        let one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         let result = self.try_ask(wish, actor, dry_run);
+        drop(one);
         self.note("request", &wish.role, actor, result)
     }
 
+    /// Under the lock on asking.
     fn try_ask(&self, wish: &Wish, actor: &Actor, dry_run: bool) -> Result<Request, BrokerError> {
-        let _one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         self.attempt(|| {
             let moment = self.moment();
             let id = |kind| if dry_run { Ok(String::new()) } else { new_id(kind) };

@@ -25,6 +25,7 @@ pub(super) fn of_document(document: &Document) -> Vec<Value> {
                 "break_glass": request.basis.is_break_glass(),
                 "automatic": request.basis.rule(),
                 "extends": request.extends,
+                "by_doing": request.by_doing,
             }),
         ),
         Document::Grant(grant) => (

@@ -8,6 +8,7 @@ use crate::engine::access::Snapshot;
 use crate::engine::grant::history::Identity;
 use crate::engine::grant::index::{ActiveGrant, ActiveGrants};
 use crate::engine::grant::lifecycle::{Grant, GrantState};
+use crate::engine::ldap::Dn;
 use crate::engine::policy::Policy;
 use crate::engine::policy::selector::Groups;
 use crate::engine::workflow::{Authority, Context, Lock, Match, Request, RequestState, ending};
@@ -267,6 +268,25 @@ impl Live {
     /// The requests that wait, as last written down.
     pub(super) fn pending(&self) -> Vec<Request> {
         self.lock().pending.values().cloned().collect()
+    }
+
+    /// Whether the request waits, as last written down.
+    pub(super) fn is_pending(&self, id: &str) -> bool {
+        self.lock().pending.contains_key(id)
+    }
+
+    /// A request that waits and would open the role for the subject once it is approved; the oldest.
+    pub(super) fn waiting_for(&self, subject: &Dn, role: &str, now: DateTime<Utc>) -> Option<String> {
+        let fits = |request: &&Request| {
+            request.role == role
+                && request.subject.is_surely(subject)
+                && request.extends.is_none()
+                && request.start.is_none_or(|start| start <= now)
+                && request.state_at(now) == RequestState::Pending
+        };
+        let inner = self.lock();
+        let oldest = inner.pending.values().filter(fits).min_by_key(|request| (request.created, &request.id));
+        oldest.map(|request| request.id.clone())
     }
 
     /// How many of the requests that wait this person made.

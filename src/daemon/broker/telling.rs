@@ -163,10 +163,12 @@ impl Broker {
         let records = documents.iter().map(Document::to_record).collect::<Result<_, _>>()?;
         let (shared, live, clock) = (Arc::clone(&self.shared), Arc::clone(&self.live), self.clock.clone());
         let (sink, changed, outbox) = (Arc::clone(&self.events), Arc::clone(&self.changed), Arc::clone(&self.outbox));
+        let waiters = Arc::clone(&self.waiters);
         let publish = move || {
             live.publish(&documents, &shared, clock.now());
             documents.iter().flat_map(events::of_document).for_each(|event| sink.event(event));
             documents.iter().for_each(|document| outbox.keep(document));
+            waiters.publish(&documents, clock.now());
             changed.notify_one();
         };
         self.store.commit(records, Box::new(publish))

@@ -1,5 +1,6 @@
 //! The broker: what opens when, what is told to whom, and what a restart finds.
 
+mod doing;
 mod more;
 mod orders;
 mod pairs;
@@ -12,6 +13,7 @@ use crate::engine::access::DirectoryFacts;
 use crate::engine::grant::fixture::{
     HOUR, editor, groups, person, person_as, policy, policy_of, resources, selectors, uid,
 };
+use crate::engine::grant::history::Identity;
 use crate::engine::grant::index::ActiveGrants;
 use crate::engine::grant::lifecycle::GrantState;
 use crate::engine::ldap::Dn;

@@ -117,6 +117,7 @@ fn wish(body: RequestBody) -> Result<Wish, Failure> {
         duration: body.duration.map(|duration| duration.0),
         start: body.start,
         break_glass: body.break_glass,
+        by_doing: false,
         narrowing: Narrowing {
             base: narrow.base.as_deref().map(name).transpose()?,
             operations: operations.transpose()?,

@@ -35,6 +35,8 @@ pub struct Wish {
     pub narrowing: Narrowing,
     /// At once, without review, to be signed off later.
     pub break_glass: bool,
+    /// Not typed by a person: an operation was done without the role.
+    pub by_doing: bool,
 }
 
 /// Makes a request of a wish. Where a rule of the role approves it, or the glass is broken, there is a
@@ -88,6 +90,7 @@ pub fn ask(
         position: Position { stage: 0, since: now, owed: 0 },
         basis: Basis::Reviews,
         extends: None,
+        by_doing: wish.by_doing,
         reviews: Vec::new(),
         grant: None,
     };
@@ -166,7 +169,11 @@ pub(super) fn check_second_factor(role: &Role, actor: &Actor) -> Result<(), Work
     Ok(())
 }
 
-pub(super) fn check_holder_unlocked(subject: &Dn, context: &Context<'_>) -> Result<(), WorkflowError> {
+/// Whether the one whose grant it would be is not locked.
+///
+/// # Errors
+/// They are.
+pub fn check_holder_unlocked(subject: &Dn, context: &Context<'_>) -> Result<(), WorkflowError> {
     let lock = context.locks.of(subject);
     lock.map_or(Ok(()), |lock| Err(WorkflowError::Locked(lock.subject.text().to_owned())))
 }

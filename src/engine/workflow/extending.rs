@@ -69,6 +69,7 @@ pub fn extend(
         position: Position { stage: 0, since: now, owed: 0 },
         basis: Basis::Reviews,
         extends: Some(grant.id.clone()),
+        by_doing: false,
         reviews: Vec::new(),
         grant: None,
     })

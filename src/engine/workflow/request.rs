@@ -118,6 +118,9 @@ pub struct Request {
     /// The grant that it is to take over from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extends: Option<String>,
+    /// Nobody typed it: an operation was done without the role.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_doing: bool,
     /// Those given so far.
     pub reviews: Vec<Review>,
     /// The grant that came of it.

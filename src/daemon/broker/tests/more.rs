@@ -168,10 +168,7 @@ fn nobody_fills_the_list_of_those_who_decide() {
     let (house, _) = House::new();
     let asked: Vec<Request> = (0..20).map(|_| house.ask()).collect();
     let refused = |who: &Actor| house.broker.ask(&wish(), who, false).map(|_| ()).map_err(|error| error.word());
-    let otherwise = Actor::own(
-        crate::engine::grant::history::Identity::of_dn("UID=ANNA,ou=people,dc=x".parse().expect("a name")),
-        "x",
-    );
+    let otherwise = Actor::own(Identity::of_dn("UID=ANNA,ou=people,dc=x".parse().expect("a name")), "x");
     assert_eq!([refused(&person("anna")), refused(&otherwise)], [Err("too-many-pending"); 2]);
     assert_eq!(refused(&person("bert")), Ok(()));
     house.broker.cancel(&asked[0].id, None, &person("anna")).expect("cancelled");
