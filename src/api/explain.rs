@@ -1,5 +1,6 @@
 //! What would happen to an operation now, and why.
 
+use super::DurationText;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,16 @@ pub enum ExplainDecision {
     Refused,
 }
 
+/// A role that an operation asks for when it is done without it (`on_missing`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AsksView {
+    /// Which.
+    pub role: String,
+    /// How long the operation waits for it; absent: it is refused at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold_for: Option<DurationText>,
+}
+
 /// A grant that the permit would rest on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct HeldBy {
@@ -75,6 +86,9 @@ pub struct ExplainView {
     /// The roles that open what is missing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
+    /// The role that the operation would ask for, and whether it would wait for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<AsksView>,
     /// The grants it would rest on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rests_on: Vec<HeldBy>,

@@ -22,7 +22,7 @@ mod words;
 
 pub use audit::{FindingView, VerifyQuery, VerifyView};
 pub use duration::DurationText;
-pub use explain::{ExplainBody, ExplainDecision, ExplainView, HeldBy};
+pub use explain::{AsksView, ExplainBody, ExplainDecision, ExplainView, HeldBy};
 pub use grant::{ExtendBody, GrantQuery, GrantView, RevokeBody, SignOffBody};
 pub use lock::{LockBody, LockView};
 pub use login::{CodeBody, DoneView, LoginBody, NothingBody, ResetBody, TokenView, TotpView};

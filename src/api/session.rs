@@ -34,6 +34,12 @@ pub struct OutstandingView {
     pub target: String,
     /// The grants it rests on.
     pub grants: Vec<String>,
+    /// Whether it waits for a role that it asked for (`on_missing`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
+    /// The request that it waits for, once that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
 }
 
 /// Answer of `GET /v1/me`.

@@ -124,6 +124,15 @@ fn text(view: &ExplainView, asked: &ExplainBody, now: DateTime<Utc>, width: Opti
         let until = view::moment(held.until, now);
         details.line("rests on", format!("{} ({}, {}) until {until}", held.grant, held.role, held.request));
     }
+    if let Some(asks) = &view.asks {
+        details.line(
+            "asks for",
+            match &asks.hold_for {
+                Some(length) => format!("{}, and waits for it for {length} at most", asks.role),
+                None => format!("{}, and is refused", asks.role),
+            },
+        );
+    }
     for role in &view.roles {
         details.line("opened by", format!("tidegate request {role} --reason TEXT"));
     }

@@ -41,8 +41,10 @@ fn table(sessions: &[SessionView], now: DateTime<Utc>, width: Option<usize>) -> 
 
 fn doing(outstanding: &OutstandingView) -> String {
     let what = format!("{} {}", outstanding.operation, outstanding.target);
-    match outstanding.grants.is_empty() {
-        true => what,
-        false => format!("{what} (rests on {})", outstanding.grants.join(", ")),
+    match (outstanding.held, &outstanding.request) {
+        (true, Some(request)) => format!("{what} (waits for {request})"),
+        (true, None) => format!("{what} (asks for a role)"),
+        (false, _) if outstanding.grants.is_empty() => what,
+        (false, _) => format!("{what} (rests on {})", outstanding.grants.join(", ")),
     }
 }

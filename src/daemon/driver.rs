@@ -3,6 +3,7 @@
 //! One task and one loop for both directions, so that nothing is handed between tasks. Reads go
 //! through a buffer of the thread; a session keeps octets only while a message is incomplete.
 
+mod asking;
 mod idling;
 mod reading;
 mod viewing;
@@ -13,6 +14,7 @@ use super::gate::Gate;
 use super::registry::SessionCommand;
 use super::upstream::{ConnectError, UpstreamStream};
 use crate::engine::session::{Effects, Session};
+use asking::Asked;
 use chrono::{DateTime, Utc};
 use idling::Idle;
 use std::future::{Future, poll_fn};
@@ -92,6 +94,7 @@ pub(super) struct Driver {
     news: News,
     deadline: Option<Deadline>,
     idle: Option<Idle>,
+    asked: Option<Box<Asked>>,
 }
 
 fn next_news(mut receiver: watch::Receiver<u64>) -> News {
@@ -134,6 +137,7 @@ impl Driver {
             news,
             deadline: None,
             idle: idle.map(Idle::new),
+            asked: None,
         }
     }
 
@@ -232,6 +236,7 @@ impl Driver {
             heard = true;
             self.session.on_kill("idle for too long", self.gate.clock.now(), &mut self.fx);
         }
+        heard |= self.hear_asked(cx);
         if !self.session.rests_on_grants() {
             self.deadline = None;
             return heard;
@@ -255,6 +260,7 @@ impl Driver {
             let now = self.gate.clock.now();
             self.fx.client_written = self.client_sent.written;
             self.session.on_change(&self.gate.shared.snapshot.load(), now, &mut self.fx);
+            self.perform();
         }
         heard || look
     }
@@ -302,6 +308,9 @@ impl Driver {
                 true => Box::pin(async move { directory.connect_as_proxy().await }),
                 false => Box::pin(async move { directory.connect().await }),
             });
+        }
+        if !self.fx.asks.is_empty() {
+            self.ask();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What every session of a running gate shares.
 
+use super::asking::Asker;
 use super::audit_log::AuditLog;
 use super::clock::Clock;
 use super::registry::Registry;
@@ -39,6 +40,8 @@ pub struct Gate {
     pub certificate_subject: ArcSwap<Option<String>>,
     /// Bounds.
     pub limits: Limits,
+    /// Where operations ask for roles.
+    pub asker: Asker,
     /// Who is connected.
     pub registry: Arc<Registry>,
     /// Where operations are recorded.

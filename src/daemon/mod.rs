@@ -1,5 +1,6 @@
 //! I/O only: performs what the engine says.
 
+pub mod asking;
 mod assemble;
 pub mod audit_log;
 pub mod broker;

@@ -1,5 +1,6 @@
 //! A gate from start to end: puts the parts together, drains them on shutdown.
 
+use super::asking::Asker;
 use super::assemble::{self, OwnQuestions};
 use super::audit_log::{self, AuditLog, AuditLogError};
 use super::broker::{Broker, EventSink};
@@ -106,6 +107,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     let logins =
         Logins::new(LoginSettings::new(config.control.port.as_ref()), beside(&config.store.path, ".second-factors"));
     let logins = Arc::new(logins);
+    let (asker, jobs) = Asker::new();
     let gate = Arc::new(Gate {
         shared,
         clock,
@@ -113,6 +115,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         tls: ArcSwap::from_pointee(tls),
         certificate_subject: ArcSwap::from_pointee(assemble::certificate_subject(&config.tls)),
         limits: assemble::limits(&config.listen),
+        asker,
         registry: Arc::default(),
         audit,
         run: format!("{:x}", std::process::id()),
@@ -130,6 +133,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         OwnQuestions { gate: gate.clone(), config: config.clone(), reloads, unheard: None, read, fingerprint: None };
     background.spawn(directory::keep_reading(questions));
     background.spawn(broker.clone().run());
+    background.spawn(jobs.serve(broker.clone()));
     background.spawn(watch_clock(gate.clone()));
     let first = tokio::time::timeout(FIRST_READING, was_read.wait_for(|read| *read)).await;
     if !matches!(first, Ok(Ok(_))) {

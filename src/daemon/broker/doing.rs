@@ -83,7 +83,7 @@ impl Drop for Waiting {
     }
 }
 
-type Tell = Box<dyn FnOnce(End) + Send>;
+type Tell = Box<dyn FnOnce(&str, End) + Send>;
 
 struct Waiter {
     number: u64,
@@ -134,19 +134,25 @@ impl Waiters {
                 Document::Request(request) if request.state != RequestState::Pending => {
                     self.remember(request, now.wall, now);
                     let list = self.lock().waiting.remove(&request.id).unwrap_or_default();
-                    list.into_iter().map(|waiter| (waiter, End::Decided(request.state))).collect()
+                    let end = End::Decided(request.state);
+                    list.into_iter().map(|waiter| (request.id.clone(), waiter, end)).collect()
                 }
                 Document::Lock(lock) if lock.locked => self.of(&lock.subject),
                 Document::Request(_) | Document::Grant(_) | Document::Lock(_) | Document::Notification(_) => Vec::new(),
             };
-            told.into_iter().for_each(|(waiter, end)| (waiter.tell)(end));
+            told.into_iter().for_each(|(request, waiter, end)| (waiter.tell)(&request, end));
         }
     }
 
-    fn of(&self, subject: &Dn) -> Vec<(Waiter, End)> {
+    /// Takes those out who wait for this subject's requests.
+    fn of(&self, subject: &Dn) -> Vec<(String, Waiter, End)> {
         let mut inner = self.lock();
-        let taken = inner.waiting.values_mut().flat_map(|list| list.extract_if(.., |one| one.subject == *subject));
-        taken.map(|waiter| (waiter, End::Locked)).collect()
+        let mut taken = Vec::new();
+        for (request, list) in &mut inner.waiting {
+            let theirs = list.extract_if(.., |one| one.subject == *subject);
+            taken.extend(theirs.map(|waiter| (request.clone(), waiter, End::Locked)));
+        }
+        taken
     }
 
     /// The same of what a store held when the process began.
@@ -189,7 +195,7 @@ impl Broker {
     pub fn ask_by_doing(
         &self,
         doing: &Doing<'_>,
-        tell: impl FnOnce(End) + Send + 'static,
+        tell: impl FnOnce(&str, End) + Send + 'static,
     ) -> Result<Done, BrokerError> {
         // One at a time: what two operations ask for at once is one request.
         let _one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,7 +6,7 @@ use super::answer::{Answer, Failure, json, read};
 use super::identity::Caller;
 use super::requests::name;
 use super::service::sees_everything;
-use crate::api::{ExplainBody, ExplainDecision, ExplainView, HeldBy};
+use crate::api::{AsksView, DurationText, ExplainBody, ExplainDecision, ExplainView, HeldBy};
 use crate::engine::access::{Asked, Decision, Explanation, Snapshot, explain as engine};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::attribute::AttributeDescription;
@@ -15,6 +15,7 @@ use crate::engine::ldap::request::{
     AddRequest, Attribute, Authentication, BindName, BindRequest, Change, ChangeKind, CompareRequest, DerefAliases,
     ExtendedRequest, ModifyRequest, RenameRequest, Request, SearchRequest, SearchScope,
 };
+use crate::engine::policy::asking::OnMissing;
 use crate::engine::policy::resource::ResourceIndex;
 use crate::engine::policy::{OperationKind, Subject};
 use axum::body::Bytes;
@@ -74,6 +75,7 @@ fn view(snapshot: &Snapshot, explanation: Explanation, is_search: bool) -> Expla
         resources: names(&touched),
         missing: Vec::new(),
         roles,
+        asks: None,
         rests_on: Vec::new(),
         redacted: Vec::new(),
         monitored: false,
@@ -106,6 +108,13 @@ fn view(snapshot: &Snapshot, explanation: Explanation, is_search: bool) -> Expla
             view.reason = refusal.reason.to_owned();
             view.missing = names(&refusal.missing);
             view.message = refusal.message;
+            view.asks = refusal.asks.map(|asks| AsksView {
+                role: asks.role.to_string(),
+                hold_for: match asks.then {
+                    OnMissing::Hold(length) => Some(DurationText(length)),
+                    OnMissing::Refuse | OnMissing::Request => None,
+                },
+            });
         }
     }
     view

@@ -31,7 +31,10 @@ fn outstanding_view(begun: &[u8]) -> Option<OutstandingView> {
     text.push(b'}');
     let line: serde_json::Value = serde_json::from_slice(&text).ok()?;
     let member = |name: &str| line.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
+    let held = member("decision") == "held";
     Some(OutstandingView {
+        held,
+        request: line.get("request").and_then(|id| id.as_str()).filter(|_| held).map(str::to_owned),
         message_id: line.get("message_id")?.as_i64().and_then(|id| i32::try_from(id).ok())?,
         operation: member("operation"),
         target: member("target"),

@@ -32,15 +32,17 @@ pub(super) fn asks(
     }
     // Before the directory's success a bind is anybody's.
     let subject = holder.name().filter(|_| !matches!(asked.request, Request::Bind(_)))?;
-    policy.roles.iter().find_map(|role| {
+    let mut found = policy.roles.iter().filter_map(|role| {
         let then = policy.on_missing(role, missing.iter().map(|need| need.resource));
-        let found = then != OnMissing::Refuse
+        let does = then != OnMissing::Refuse
             && missing.iter().all(|need| role_opens(policy, role, *need, kind))
             && holder.is_one_of(&role.eligible)
             && would_do(snapshot, asked, subject, role, kind, missing);
-        let told = || protected_by(policy, kind, missing);
-        found.then(|| Box::new(Asks { role: Arc::clone(&role.name), then, told: told() }))
-    })
+        does.then(|| (Arc::clone(&role.name), then))
+    });
+    let (role, then) = found.next()?;
+    let also = found.map(|(name, _)| name).collect();
+    Some(Box::new(Asks { role, then, also, told: protected_by(policy, kind, missing) }))
 }
 
 /// Whether everything that is missing would be held with a grant of the role besides what is held anyway: what a

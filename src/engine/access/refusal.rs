@@ -36,8 +36,17 @@ pub struct Asks {
     pub role: Arc<str>,
     /// Whether the operation waits for it; never [`OnMissing::Refuse`].
     pub then: OnMissing,
+    /// Others that would do as well, and come later in the configuration.
+    pub also: Vec<Arc<str>>,
     /// The beginning of what the client is told, whatever becomes of it (already opaque where the policy says so).
     pub told: String,
+}
+
+impl Asks {
+    /// Whether this role is asked for, or could be.
+    pub fn would_do(&self, role: &str) -> bool {
+        *self.role == *role || self.also.iter().any(|also| **also == *role)
+    }
 }
 
 /// Says what is missing for an operation of this kind.

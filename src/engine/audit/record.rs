@@ -9,7 +9,7 @@
 
 mod amend;
 
-pub use amend::amend;
+pub use amend::{amend, name_asked};
 
 use super::json;
 use super::ldap_text;

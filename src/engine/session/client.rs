@@ -58,7 +58,11 @@ impl Session {
         if !self.reads_client() && (!lets_go || self.binding) {
             return Flow::Wait;
         }
-        // RFC 4511 4.2.1: what is outstanding completes before a bind is processed.
+        // RFC 4511 4.2.1: what is outstanding completes before a bind is processed. What waits for a role cannot: it
+        // was asked for in the name of whoever the session is until now.
+        if request_tag == tag::BIND_REQUEST {
+            self.refuse_all_held("bound again", "the session binds again", now, fx);
+        }
         if request_tag == tag::BIND_REQUEST && !self.outstanding.is_empty() {
             return Flow::Wait;
         }
@@ -68,7 +72,8 @@ impl Session {
         }
         // RFC 4511 4.1.1.1: an id in use must not be used again; which of the two an answer
         // belongs to could not be told.
-        if self.outstanding.uses(id) && !lets_go || self.outstanding.exhausted() {
+        let uses = self.outstanding.uses(id) || self.held.uses(id);
+        if uses && !lets_go || self.outstanding.exhausted() {
             self.cut_off(Some(id), Some(request_tag), "message id already in use", now, fx);
             return Flow::Done;
         }
@@ -134,6 +139,7 @@ impl Session {
         let asked = Asked { subject, request, controls, now, certificate: certificate.as_ref() };
         self.acting = access::acts_for(snapshot, &asked).map(|other| Acting::new(other, &self.identity));
         match access::decide(snapshot, &asked) {
+            Decision::Refused(refusal) if refusal.asks.is_some() => self.hold(sent, refusal, snapshot, now, fx),
             Decision::Refused(refusal) => self.refuse(sent, &refusal, snapshot, now, fx),
             Decision::Permitted(permit) => match request {
                 Request::Unbind => {
@@ -161,7 +167,14 @@ impl Session {
     }
 
     /// What is encoded is what was decided upon.
-    fn forward(&mut self, sent: Message<'_>, permit: Permit, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
+    pub(super) fn forward(
+        &mut self,
+        sent: Message<'_>,
+        permit: Permit,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
         match sent.request {
             Request::Search(search) if !permit.redaction().is_empty() || !self.cursors.is_empty() => {
                 self.forward_search(sent, search, permit, snapshot, now, fx);
@@ -218,7 +231,7 @@ impl Session {
             permit,
             again,
             record,
-            started: now.monotonic,
+            started: self.waited_since.unwrap_or(now.monotonic),
             entries: 0,
             withheld: 0,
             cut: 0,
@@ -238,7 +251,9 @@ impl Session {
     ) {
         let line = self.begin(sent, &permit, snapshot, now);
         self.finish_here(line, None, 0, fx);
-        let Some(upstream_target) = self.outstanding.find_client(target) else { return };
+        let Some(upstream_target) = self.outstanding.find_client(target) else {
+            return self.abandon_held(target, now, fx);
+        };
         let Some(mut operation) = self.outstanding.take(upstream_target) else { return };
         self.abandon_upstream(upstream_target, fx);
         self.finish(&mut operation, None, now, fx);
@@ -256,6 +271,12 @@ impl Session {
     ) {
         let Message { controls, .. } = sent;
         let Some(upstream_target) = self.outstanding.find_client(target) else {
+            if self.held.uses(target) {
+                let line = self.begin(sent, &permit, snapshot, now);
+                self.cancel_held(target, now, fx);
+                let bytes = Session::respond(fx, sent.id, tag::EXTENDED_RESPONSE, ResultCode::SUCCESS, "");
+                return self.finish_here(line, Some(ResultCode::SUCCESS), bytes, fx);
+            }
             let refusal = Refusal {
                 code: ResultCode::NO_SUCH_OPERATION,
                 message: "no such operation in progress".to_owned(),
@@ -286,7 +307,7 @@ impl Session {
         let Message { id, request, controls } = sent;
         let (code, message) = if self.origin.tls.is_some() {
             (ResultCode::OPERATIONS_ERROR, "TLS is already established")
-        } else if !self.outstanding.is_empty() {
+        } else if !self.outstanding.is_empty() || !self.held.is_empty() {
             (ResultCode::OPERATIONS_ERROR, "operations are outstanding")
         } else if controls.iter().any(|control| control.critical) {
             (ResultCode::UNAVAILABLE_CRITICAL_EXTENSION, "no control is understood here")

@@ -1,5 +1,6 @@
 //! What a session wants done. The driver performs it; nothing here does I/O.
 
+use super::held::Asking;
 use crate::engine::ldap::frame::frame_length;
 use crate::engine::ldap::message::{ClientMessageId, Envelope};
 use crate::engine::ldap::tag;
@@ -16,6 +17,8 @@ pub struct Effects {
     pub client_written: usize,
     /// Octets for the directory; kept until the connection is there.
     pub to_upstream: Vec<u8>,
+    /// Roles that are to be asked for. What comes of it is the session's to know: [`super::Session::on_asked`].
+    pub asks: Vec<Asking>,
     /// Finished lines for the operation log.
     pub records: Vec<u8>,
     /// Where each of them ends.

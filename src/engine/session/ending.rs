@@ -14,9 +14,10 @@ use chrono::{DateTime, Utc};
 use std::time::Duration;
 
 impl Session {
-    /// Whether anything in flight, or the bind, rests on a grant or on how things are while it lasts.
+    /// Whether anything in flight, or the bind, rests on a grant or on how things are while it lasts; or waits for one.
     pub fn rests_on_grants(&self) -> bool {
         self.identity.permit.is_some()
+            || !self.held.is_empty()
             || self.outstanding.iter().any(|o| o.again.is_some() || !o.permit.rests_on().is_empty())
     }
 
@@ -25,10 +26,10 @@ impl Session {
         let identity = self.identity.permit.iter().filter_map(Permit::ends);
         let cut = self.outstanding.iter().filter(|operation| operation.is_cut());
         let operations = cut.filter_map(|operation| operation.permit.ends());
-        identity.chain(operations).reduce(|a, b| (a.0.min(b.0), a.1.min(b.1)))
+        identity.chain(operations).chain(self.held.ends()).reduce(|a, b| (a.0.min(b.0), a.1.min(b.1)))
     }
 
-    /// Grants changed, or time passed: what rests on a grant that has ended is cut.
+    /// Grants changed, or time passed: what rests on a grant that has ended is cut, what waits for one is decided anew.
     pub fn on_change(&mut self, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
         if self.closed {
             return;
@@ -64,6 +65,7 @@ impl Session {
             mark_ended(&mut operation.record);
             self.finish(&mut operation, Some(code), now, fx);
         }
+        self.look_at_held(snapshot, now, fx);
     }
 
     /// The client is gone: what was in flight is written down.
@@ -105,6 +107,7 @@ impl Session {
         while let Some(mut operation) = self.outstanding.take_first() {
             self.finish(&mut operation, None, now, fx);
         }
+        self.drop_held(now, fx);
         if self.link == Link::Open {
             // What was permitted still goes out, and the directory is told that nothing follows.
             self.tell(Word::Unbind, fx);

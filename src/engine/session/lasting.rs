@@ -47,7 +47,7 @@ pub(super) fn still_holds(operation: &mut Operation, identity: &Identity, snapsh
     true
 }
 
-fn is_as_it_was(then: &Snapshot, now: &Snapshot) -> bool {
+pub(super) fn is_as_it_was(then: &Snapshot, now: &Snapshot) -> bool {
     Arc::ptr_eq(&then.policy, &now.policy)
         && Arc::ptr_eq(&then.grants, &now.grants)
         && Arc::ptr_eq(&then.groups, &now.groups)

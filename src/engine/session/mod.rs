@@ -8,6 +8,7 @@ mod client;
 mod effects;
 mod ending;
 mod external;
+mod held;
 mod identify;
 mod lasting;
 mod outstanding;
@@ -22,6 +23,7 @@ mod upstream;
 pub use client::Flow;
 pub use effects::{Effects, whole_messages};
 pub use external::Certificate;
+pub use held::{Answer, Asking, MAX_HELD_OCTETS};
 
 use super::access::Permit;
 use super::audit::record::{self, Outcome, RecordContext};
@@ -30,10 +32,12 @@ use super::ldap::{Dn, ResultCode};
 use super::ldap::{response, tag};
 use super::policy::Subject;
 use super::time::Now;
+use held::HeldOperations;
 use outstanding::{Operation, Outstanding};
 use pages::Cursors;
 use sasl::Conversation;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How many operations of one session may be in flight; past that, the client is not read.
 pub const MAX_OUTSTANDING: usize = 1024;
@@ -135,6 +139,10 @@ pub struct Session {
     /// Which directory server answers, for the log.
     server: Arc<str>,
     outstanding: Outstanding,
+    /// Operations that wait for a role.
+    held: HeldOperations,
+    /// When the operation came that is let through at this moment, if it has waited.
+    waited_since: Option<Duration>,
     /// Searches in pages that go on with the next page; they end with whoever the session was.
     cursors: Cursors,
     /// Where referrals are to lead; `None`: they are not passed.
@@ -159,6 +167,8 @@ impl Session {
             certificate: None,
             server: "".into(),
             outstanding: Outstanding::default(),
+            held: HeldOperations::default(),
+            waited_since: None,
             cursors: Cursors::default(),
             refers_to: None,
             binding: false,
@@ -182,9 +192,10 @@ impl Session {
         &self.origin
     }
 
-    /// The begun log lines of what is in flight (JSON members without the closing brace).
+    /// The begun log lines of what is in flight (JSON members without the closing brace), and of what waits for a
+    /// role: their decision is `held`.
     pub fn in_flight(&self) -> impl Iterator<Item = &[u8]> {
-        self.outstanding.iter().map(|operation| operation.record.as_slice())
+        self.outstanding.iter().map(|operation| operation.record.as_slice()).chain(self.held.lines())
     }
 
     /// Whether the next message of the client can be taken.

@@ -50,6 +50,7 @@ impl Session {
         if named && !self.binding {
             self.disconnect(ResultCode::UNAVAILABLE, "the connection to the directory was lost", now, fx);
         } else {
+            self.refuse_all_held("bound again", "the connection to the directory was lost", now, fx);
             self.identity = Identity::nobody();
             self.answer_all(ResultCode::UNAVAILABLE, "the connection to the directory was lost", now, fx);
         }
@@ -86,6 +87,9 @@ impl Session {
             found if found == operation.response_tag => {
                 if let Some(operation) = self.outstanding.take(id) {
                     self.completed(operation, &envelope, snapshot, now, fx);
+                }
+                if self.has_ready() && !self.closed {
+                    self.look_at_held(snapshot, now, fx);
                 }
             }
             _ => self.on_upstream_garbage(now, fx),

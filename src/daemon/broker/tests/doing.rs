@@ -34,7 +34,7 @@ fn ask_on(house: &House, who: &str, role: &str, seen: &ActiveGrants) -> Asked {
     let actor = Actor::own(Identity::of_dn(uid(who)), "192.0.2.1:4711");
     let subject = uid(who);
     let doing = Doing { role, reason: "asked by doing: search", actor: &actor, subject: &subject, seen };
-    Asked { done: house.broker.ask_by_doing(&doing, move |end| say.send(end).expect("heard")), told }
+    Asked { done: house.broker.ask_by_doing(&doing, move |_, end| say.send(end).expect("heard")), told }
 }
 
 fn ask(house: &House, who: &str, role: &str) -> Asked {

@@ -1,7 +1,7 @@
 //! What of a record is known only after it was begun.
 
 use super::{TEXT_LIMIT, Verdict, write_verdict};
-use crate::engine::audit::ldap_text;
+use crate::engine::audit::{json, ldap_text};
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::Dn;
 use std::borrow::Borrow;
@@ -27,4 +27,16 @@ where
         line.splice(target + TARGET.len()..scope, text);
     }
     write_verdict(line, verdict);
+}
+
+/// Writes into the first part of a refused operation what was asked for in its place: the role, and the request that
+/// was made. There is no grant.
+pub fn name_asked(line: &mut Vec<u8>, role: &str, request: Option<&str>) {
+    const NOTHING: &[u8] = b",\"role\":null,\"grant\":null,\"request\":null";
+    let (Some(request), true) = (request, line.ends_with(NOTHING)) else { return };
+    line.truncate(line.len() - NOTHING.len());
+    line.extend_from_slice(b",\"role\":");
+    json::string(line, role.as_bytes(), TEXT_LIMIT);
+    line.extend_from_slice(b",\"grant\":null,\"request\":");
+    json::string(line, request.as_bytes(), TEXT_LIMIT);
 }

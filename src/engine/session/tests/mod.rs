@@ -4,6 +4,7 @@ mod acting;
 mod binding;
 mod ending;
 mod flow;
+mod held;
 mod paging;
 mod sasl;
 mod staged;
