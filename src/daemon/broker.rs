@@ -138,9 +138,8 @@ impl Broker {
     /// # Errors
     /// It may not be made, or cannot be kept.
     pub fn ask(&self, wish: &Wish, actor: &Actor, dry_run: bool) -> Result<Request, BrokerError> {
-        let one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let _one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         let result = self.try_ask(wish, actor, dry_run);
-        drop(one);
         self.note("request", &wish.role, actor, result)
     }
 

@@ -1,6 +1,6 @@
 //! What a session wants done. The driver performs it; nothing here does I/O.
 
-use super::held::Asking;
+use super::asking::Asking;
 use crate::engine::ldap::frame::frame_length;
 use crate::engine::ldap::message::{ClientMessageId, Envelope};
 use crate::engine::ldap::tag;

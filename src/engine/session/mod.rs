@@ -4,6 +4,7 @@
 //! last confirmed, and nobody from the moment a bind is asked for; ids of the two sides never mix.
 //! A session cannot change a grant.
 
+mod asking;
 mod client;
 mod effects;
 mod ending;
@@ -20,10 +21,11 @@ mod search;
 mod towards;
 mod upstream;
 
+pub use asking::{Answer, Asking};
 pub use client::Flow;
 pub use effects::{Effects, whole_messages};
 pub use external::Certificate;
-pub use held::{Answer, Asking, MAX_HELD_OCTETS};
+pub use held::MAX_HELD_OCTETS;
 
 use super::access::Permit;
 use super::audit::record::{self, Outcome, RecordContext};
