@@ -30,6 +30,9 @@ pub struct RoleView {
     pub default_duration: DurationText,
     /// How long a request may wait for its reviews.
     pub request_ttl: DurationText,
+    /// Whether whoever asks must show a second factor.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub second_factor: bool,
     /// Whether a request must give a reason.
     pub reason_required: bool,
     /// What a ticket must look like; absent: none is asked for.

@@ -41,10 +41,8 @@ pub(super) struct Answer<T> {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
     /// No gate, or another socket.
-    #[error(
-        "nothing listens on {0}: is `tidegate serve` running? Name the socket with --control SOCKET or --config FILE"
-    )]
-    NobodyThere(String),
+    #[error("nothing listens on {gate}: is `tidegate serve` running? {how}")]
+    NobodyThere { gate: String, how: &'static str },
     /// A socket of somebody else.
     #[error("{} may not be used by you: the control socket is its owner's; ask as the user whom the gate runs as", .0.display())]
     NotAllowed(PathBuf),
@@ -52,8 +50,11 @@ pub(super) enum ClientError {
     #[error("{gate}: {error}")]
     Connection { gate: String, error: std::io::Error },
     /// It is not the gate, or not known to be.
-    #[error("{gate} shows a certificate that is not trusted ({why}): name who signed it with --ca FILE")]
+    #[error("{gate} shows a certificate that {why}")]
     Untrusted { gate: String, why: String },
+    /// Something else listens there.
+    #[error("{gate} does not speak {what}: is that the control port ([control] listen), and not the LDAP port?")]
+    NotControlPort { gate: String, what: &'static str },
     /// One's own files.
     #[error("certificates: {0}")]
     Certificates(String),
@@ -180,7 +181,7 @@ impl Client {
         }
         let request = request.body(Full::new(body)).map_err(|error| self.strange(&error))?;
         let answer = async {
-            let response = sender.send_request(request).await.map_err(ClientError::Interrupted)?;
+            let response = sender.send_request(request).await.map_err(|error| self.no_answer(error))?;
             let status = response.status();
             let body = Limited::new(response.into_body(), LONGEST_ANSWER).collect().await;
             let body = body.map_err(|error| match error.downcast::<LengthLimitError>() {
@@ -199,6 +200,13 @@ impl Client {
             biased;
             answer = &mut answer => answer,
             _ = connection => answer.await,
+        }
+    }
+
+    fn no_answer(&self, error: hyper::Error) -> ClientError {
+        match error.is_parse() {
+            true => ClientError::NotControlPort { gate: self.target.to_string(), what: "HTTP" },
+            false => ClientError::Interrupted(error),
         }
     }
 

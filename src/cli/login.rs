@@ -10,7 +10,8 @@ use super::{Outcome, WrongUse, prompt, tokens};
 use crate::api::{DoneView, LoginBody, TokenView, routes};
 use anyhow::Context as _;
 use chrono::Utc;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 /// Log in to a gate over TLS, with the password that the directory knows
 #[derive(Debug, clap::Args)]
@@ -26,7 +27,7 @@ pub(super) struct Login {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
 
-    /// Read the password from this file [default: ask; without a terminal, a line of input]
+    /// Read the password from this file, which nobody else may read [default: ask; without a terminal, a line of input]
     #[arg(long, value_name = "FILE")]
     password_file: Option<PathBuf>,
 
@@ -57,11 +58,9 @@ impl Login {
             None => std::env::var("USER").map_err(|_| WrongUse("say who you are with --name NAME".to_owned()))?,
         };
         let password = match &self.password_file {
-            Some(file) => {
-                let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
-                text.strip_suffix('\n').unwrap_or(&text).to_owned()
-            }
-            None => prompt::secret(&format!("Password of {} at {url}: ", visible(&name)))?,
+            Some(file) => password_of(file)?,
+            None => prompt::secret(&format!("Password of {} at {url}: ", visible(&name)))
+                .context("no password: type it, pipe it in, or name a file with --password-file FILE")?,
         };
         let client = Client::new(Target::Https(https), None, None, None)?;
         let body = LoginBody { name, password, code: self.gate.code() };
@@ -90,6 +89,16 @@ impl Logout {
         }
         Ok(Outcome::Done)
     }
+}
+
+/// What is in the file, if nobody else can read it there. Pipes are nobody else's to read.
+fn password_of(file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    let metadata = std::fs::metadata(file).with_context(|| file.display().to_string())?;
+    if metadata.is_file() && metadata.mode() & 0o077 != 0 {
+        anyhow::bail!("{0} can be read by others: chmod 600 {0}", file.display());
+    }
+    Ok(text.strip_suffix('\n').unwrap_or(&text).to_owned())
 }
 
 /// The URL that was given, or that of `--control`.

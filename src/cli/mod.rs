@@ -21,6 +21,7 @@ mod lock;
 mod locks;
 mod login;
 mod me;
+mod moment;
 mod output;
 mod prompt;
 mod release;
@@ -42,6 +43,7 @@ mod tokens;
 mod totp;
 mod unlock;
 mod view;
+mod wait;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -49,8 +51,8 @@ use std::process::ExitCode;
 /// An LDAP gate that enforces just-in-time access: nobody holds standing access to what is
 /// protected; people ask for a role, somebody approves, and the gate opens for so long.
 #[derive(Debug, Parser)]
-#[command(name = "tidegate", version, disable_help_subcommand = true)]
-#[command(after_help = "Exit codes: 0 done, 1 refused or failed, 2 wrong use.")]
+#[command(name = "tidegate", version)]
+#[command(after_help = "Example: tidegate help request\n\nExit codes: 0 done, 1 refused or failed, 2 wrong use.")]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -63,8 +63,19 @@ fn error_text(error: &anyhow::Error) -> String {
         text.extend(problem.errors.iter().map(|line| format!("error: {}\n", visible(line))));
         last.extend(hint.iter().map(|hint| format!("hint: {}\n", visible(hint))));
     }
-    text.push_str(&format!("tidegate: {}\n", visible(&error.to_string())));
+    text.push_str(&format!("tidegate: {}\n", visible(&with_causes(error))));
     text + &last
+}
+
+/// What went wrong and what made it, each said once.
+fn with_causes(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.push_str(&format!(": {cause}"));
+        }
+    }
+    text
 }
 
 /// Whether the reader of standard output has gone.
@@ -74,9 +85,20 @@ pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
 
 /// How wide the terminal is that standard output goes to; `None`: it is none.
 pub(super) fn terminal_width() -> Option<usize> {
-    if !std::io::stdout().is_terminal() {
+    width_of(&std::io::stdout())
+}
+
+/// The same for standard error.
+pub(super) fn error_width() -> Option<usize> {
+    width_of(&std::io::stderr())
+}
+
+/// What `COLUMNS` says goes before what the terminal says, as everywhere.
+fn width_of(to: &(impl IsTerminal + std::os::fd::AsFd)) -> Option<usize> {
+    if !to.is_terminal() {
         return None;
     }
-    let asked = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-    Some(asked.unwrap_or(80))
+    let said = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let asked = || terminal_size::terminal_size_of(to).map(|(width, _)| usize::from(width.0));
+    Some(said.or_else(asked).filter(|width| *width > 0).unwrap_or(80))
 }

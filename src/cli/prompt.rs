@@ -45,7 +45,7 @@ pub(super) fn open(question: &str) -> anyhow::Result<Option<String>> {
 }
 
 fn line() -> anyhow::Result<String> {
-    read_line()?.context("there is nothing on standard input")
+    read_line()?.context("there is nobody to ask, and nothing on standard input")
 }
 
 fn read_line() -> anyhow::Result<Option<String>> {

@@ -1,16 +1,18 @@
 //! `tidegate request`.
 
-use super::client::Client;
+use super::client::{Client, ClientError};
 use super::connection::{Connection, name};
-use super::output::{self, Output, note};
+use super::moment::moment;
+use super::output::Output;
 use super::text::visible;
-use super::{Outcome, view};
-use crate::api::{Decision, DurationText, NarrowBody, RequestBody, RequestState, RequestView, routes};
+use super::{Outcome, view, wait};
+use crate::api::{
+    DurationText, GrantState, GrantView, NarrowBody, RequestBody, RequestState, RequestView, RoleView, routes,
+};
+use crate::config::nearest;
 use crate::engine::ldap::Dn;
 use crate::engine::policy::OperationKind;
 use chrono::{DateTime, Utc};
-use std::io::IsTerminal;
-use std::time::Duration;
 
 /// Ask for a role
 #[derive(Debug, clap::Args)]
@@ -37,8 +39,8 @@ pub(super) struct Request {
     #[arg(long, value_name = "TICKET")]
     ticket: Option<String>,
 
-    /// From when, like 2026-03-31T08:00:00Z [default: from the approval on]
-    #[arg(long, value_name = "TIME")]
+    /// From when, like 14:00, 'tomorrow 09:00' or 2026-03-31T08:00:00Z [default: from the approval on]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     start: Option<DateTime<Utc>>,
 
     /// Only the entries at or below this
@@ -71,9 +73,6 @@ pub(super) struct Request {
     output: Output,
 }
 
-/// Between two looks at a request that is waited for.
-const INTERVAL: Duration = Duration::from_secs(1);
-
 fn operation(text: &str) -> Result<String, String> {
     match text.parse::<OperationKind>() {
         Ok(kind) => Ok(kind.name().to_owned()),
@@ -84,7 +83,8 @@ fn operation(text: &str) -> Result<String, String> {
 impl Request {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
         let client = self.connection.client()?;
-        let mut answer = client.post::<RequestView>(routes::REQUESTS, &self.body())?;
+        let answer = client.post::<RequestView>(routes::REQUESTS, &self.body());
+        let answer = answer.map_err(|error| meant(&client, &self.role, error))?;
         if !self.wait {
             self.output.answer(&answer.json, |width| {
                 format!("{}{}", view::request(&answer.value, Utc::now(), width), hint(&client, &answer.value))
@@ -94,22 +94,11 @@ impl Request {
         let Some(id) = answer.value.id.clone() else {
             anyhow::bail!("the gate made a request without an id");
         };
-        let mut status = Status::new();
-        while answer.value.state == RequestState::Pending {
-            status.show(&answer.value);
-            std::thread::sleep(INTERVAL);
-            answer = client.get(&routes::request(&id))?;
-        }
-        status.end();
+        let answer = wait::until_decided(&client, &id, answer)?;
         self.output.answer(&answer.json, |width| {
             format!("{}{}", view::request(&answer.value, Utc::now(), width), granted(&client, &answer.value))
         })?;
-        match answer.value.state {
-            RequestState::Approved => Ok(Outcome::Done),
-            RequestState::Pending | RequestState::Denied | RequestState::Cancelled | RequestState::Lapsed => {
-                Ok(Outcome::Refused)
-            }
-        }
+        Ok(wait::outcome(answer.value.state))
     }
 
     fn body(&self) -> RequestBody {
@@ -146,50 +135,34 @@ fn hint(client: &Client, made: &RequestView) -> String {
     }
 }
 
-/// Until when the grant lasts that came of a request.
-fn granted(client: &Client, request: &RequestView) -> String {
+/// With the role that was most likely meant, where there is none of that name.
+fn meant(client: &Client, role: &str, error: ClientError) -> ClientError {
+    let ClientError::Problem(problem, hint) = error else { return error };
+    if problem.word() != "unknown-role" {
+        return ClientError::Problem(problem, hint);
+    }
+    let known = client.get::<Vec<RoleView>>(routes::ROLES).map(|answer| answer.value).unwrap_or_default();
+    match nearest(role, known.iter().map(|role| role.name.as_str())) {
+        Some(meant) => ClientError::Problem(problem, Some(format!("did you mean {meant}?"))),
+        None => ClientError::Problem(problem, hint),
+    }
+}
+
+/// Until when the grant lasts that came of a request, and how it stands.
+pub(super) fn granted(client: &Client, request: &RequestView) -> String {
     let Some(id) = &request.grant else { return String::new() };
-    match client.get::<crate::api::GrantView>(&routes::grant(id)) {
-        Ok(grant) => {
-            let (from, until) = (grant.value.from, grant.value.until);
-            let now = Utc::now();
-            format!("\nGranted from {} until {}.\n", view::moment(from, now), view::moment(until, now))
-        }
-        Err(error) => format!("\nGranted; its times could not be read: {}\n", visible(&error.to_string())),
-    }
-}
-
-/// One line on standard error that says how a request stands: rewritten on a terminal, else
-/// written anew when something changed.
-struct Status {
-    live: bool,
-    last: String,
-}
-
-impl Status {
-    fn new() -> Status {
-        Status { live: std::io::stderr().is_terminal(), last: String::new() }
-    }
-
-    fn show(&mut self, view: &RequestView) {
-        let given = view.reviews.iter().filter(|review| review.decision == Decision::Approve).count();
-        let id = view.id.as_deref().unwrap_or_default();
-        let line = format!("{id}: {given} of {} approvals, waits for {}", view.approvals, view.waiting_for.join(", "));
-        let line = visible(&line).into_owned();
-        if self.live {
-            let width = output::terminal_width().unwrap_or(80);
-            let whole = format!("{line}, lapses {}", view::distance(view.lapses, Utc::now()));
-            let fitting: String = whole.chars().take(width.saturating_sub(1)).collect();
-            note(&format!("\r\x1b[K{fitting}"));
-        } else if line != self.last {
-            note(&format!("{line}\n"));
-        }
-        self.last = line;
-    }
-
-    fn end(&self) {
-        if self.live && !self.last.is_empty() {
-            note("\r\x1b[K");
+    let grant = match client.get::<GrantView>(&routes::grant(id)) {
+        Ok(grant) => grant.value,
+        Err(error) => return format!("\nGranted; its times could not be read: {}\n", visible(&error.to_string())),
+    };
+    let now = Utc::now();
+    let (from, until) = (view::moment(grant.from, now), view::moment(grant.until, now));
+    let state = view::grant_state(grant.state);
+    match grant.state {
+        GrantState::Scheduled | GrantState::Active => format!("\nGranted from {from} until {until}: {state}.\n"),
+        GrantState::Expired | GrantState::Released | GrantState::Revoked => {
+            let ended = view::moment(grant.ended.unwrap_or(grant.until), now);
+            format!("\nGranted from {from}: {state} {ended}.\n")
         }
     }
 }

@@ -88,23 +88,38 @@ fn table(requests: &[RequestView], now: DateTime<Utc>, width: Option<usize>) -> 
     if requests.is_empty() {
         return "There is no such request that you may see.\n".to_owned();
     }
-    let mut table = Table::new(&["request", "state", "role", "subject", "duration", "lapses", "reason"]);
+    let mut table = Table::new(&["request", "state", "role", "subject", "for", "lapses", "waits for", "reason"]);
     for request in requests {
-        let given = request.reviews.iter().filter(|review| review.decision == Decision::Approve).count();
-        let (state, lapses) = match request.state {
-            RequestState::Pending => {
-                (format!("pending {given}/{}", request.approvals), view::distance(request.lapses, now))
-            }
+        let lapses = match request.state {
+            RequestState::Pending => view::distance(request.lapses, now),
             RequestState::Approved | RequestState::Denied | RequestState::Cancelled | RequestState::Lapsed => {
-                (view::request_state(request.state).to_owned(), String::new())
+                String::new()
             }
         };
         let id = request.id.as_deref().unwrap_or_default();
-        let state = format!("{state}{}", view::glass(request.break_glass, None));
+        let state = state(request);
         let duration = request.duration.to_string();
-        table.row([id, &state, &request.role, &request.subject, &duration, &lapses, &request.reason]);
+        let who = request.waiting_for.join(", ");
+        table.row([id, &state, &request.role, &request.subject, &duration, &lapses, &who, &request.reason]);
     }
     table.render(width)
+}
+
+/// Where it stands, and what whoever decides must not overlook.
+fn state(request: &RequestView) -> String {
+    let mut state = view::request_state(request.state).to_owned();
+    if request.state == RequestState::Pending {
+        let given = request.reviews.iter().filter(|review| review.decision == Decision::Approve).count();
+        state.push_str(&format!(" {given}/{}", request.approvals));
+        if request.stages > 1 {
+            state.push_str(&format!(", stage {}/{}", request.stage, request.stages));
+        }
+        if request.permanent {
+            state.push_str(", permanent");
+        }
+    }
+    state.push_str(view::glass(request.break_glass, None));
+    state
 }
 
 #[cfg(test)]

@@ -32,15 +32,37 @@ fn table(roles: &[RoleView], width: Option<usize>) -> String {
     let mut table = Table::new(&["role", "opens", "for", "approval", "needs", "description"]);
     for role in roles {
         let time = format!("{}, at most {}", role.default_duration, role.max_duration);
-        let approval = format!("{} of {}", role.approvals, role.approvers.join(", "));
+        let approval = approval(role);
         table.row([&role.name, &view::scope_cell(&role.scope), &time, &approval, &needs(role), &role.description]);
     }
     table.render(width)
+}
+
+/// Who decides, one after another where there are stages.
+fn approval(role: &RoleView) -> String {
+    let of = |approvals: u32, who: &[String]| format!("{approvals} of {}", who.join(", "));
+    if role.stages.is_empty() {
+        return of(role.approvals, &role.approvers);
+    }
+    let mut text = String::new();
+    let mut late = None;
+    for stage in &role.stages {
+        let join = match (text.is_empty(), stage.escalation, late) {
+            (true, _, _) => String::new(),
+            (false, true, Some(after)) => format!("; or, after {after}, "),
+            (false, true, None) => "; or ".to_owned(),
+            (false, false, _) => "; then ".to_owned(),
+        };
+        text.push_str(&format!("{join}{}", of(stage.approvals, &stage.approvers)));
+        late = stage.after;
+    }
+    text
 }
 
 /// What a request must say.
 fn needs(role: &RoleView) -> String {
     let reason = role.reason_required.then(|| "a reason".to_owned());
     let ticket = role.ticket_pattern.as_ref().map(|pattern| format!("a ticket like {pattern}"));
-    reason.into_iter().chain(ticket).collect::<Vec<_>>().join(", ")
+    let code = role.second_factor.then(|| "a second factor".to_owned());
+    reason.into_iter().chain(ticket).chain(code).collect::<Vec<_>>().join(", ")
 }

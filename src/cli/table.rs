@@ -12,7 +12,7 @@ pub(super) struct Table {
 /// Between columns.
 const GAP: &str = "  ";
 
-/// A column is not made narrower than this for the sake of others.
+/// A column of values is not made narrower than this.
 const NARROWEST: usize = 8;
 
 impl Table {
@@ -25,8 +25,12 @@ impl Table {
     }
 
     /// The table's text, fitted to `limit` columns where there is a limit.
+    /// Where not even words would stay whole, each row is a paragraph of its own.
     pub(super) fn render(&self, limit: Option<usize>) -> String {
-        let widths = self.widths(limit);
+        let (widths, whole) = self.widths(limit);
+        if !whole {
+            return self.paragraphs(limit);
+        }
         let mut text = String::new();
         for row in &self.rows {
             let cells: Vec<Vec<String>> = row.iter().zip(&widths).map(|(cell, width)| wrap(cell, *width)).collect();
@@ -46,42 +50,50 @@ impl Table {
         text
     }
 
-    /// What the columns need; where that is too much, the widest give way first.
-    fn widths(&self, limit: Option<usize>) -> Vec<usize> {
-        let cell = |row: &Vec<String>, column: usize| row.get(column).map_or(0, |cell| width(cell));
-        let mut widths: Vec<usize> =
-            (0..self.columns).map(|column| self.rows.iter().map(|row| cell(row, column)).max().unwrap_or(0)).collect();
-        let Some(limit) = limit else { return widths };
-        let word = |row: &Vec<String>, column: usize| row.get(column).map_or(0, |cell| longest_word(cell));
-        let words: Vec<usize> =
-            (0..self.columns).map(|column| self.rows.iter().map(|row| word(row, column)).max().unwrap_or(0)).collect();
+    /// What the columns need; where that is too much, the widest give way first, as far as their words allow.
+    /// And whether that is enough.
+    fn widths(&self, limit: Option<usize>) -> (Vec<usize>, bool) {
+        let widest = |of: fn(&str) -> usize| -> Vec<usize> {
+            let cell = |row: &Vec<String>, column: usize| row.get(column).map_or(0, |cell| of(cell));
+            (0..self.columns).map(|column| self.rows.iter().map(|row| cell(row, column)).max().unwrap_or(0)).collect()
+        };
+        let mut widths = widest(width);
+        let Some(limit) = limit else { return (widths, true) };
+        let mut least = widest(longest_word);
+        // What the row is about is to be copied: it stays on one line.
+        if let (Some(first), Some(needed)) = (least.first_mut(), widths.first()) {
+            *first = *needed;
+        }
         let room = limit.saturating_sub(GAP.len() * self.columns.saturating_sub(1));
-        // Words are broken only where breaking lines between them is not enough; in the first column, which
-        // says what the row is about and is to be copied, never.
-        let mut narrowest = vec![NARROWEST; self.columns];
-        if let (Some(first), Some(word)) = (narrowest.first_mut(), words.first()) {
-            *first = *word;
+        while widths.iter().sum::<usize>() > room {
+            let wide = widths.iter_mut().zip(&least).filter(|(width, least)| **width > **least);
+            let Some((widest, _)) = wide.max_by_key(|(width, _)| **width) else { return (widths, false) };
+            *widest -= 1;
         }
-        for least in [words, narrowest] {
-            while widths.iter().sum::<usize>() > room {
-                let wide = widths.iter_mut().zip(&least).filter(|(width, least)| **width > **least);
-                let Some((widest, _)) = wide.max_by_key(|(width, _)| **width) else { break };
-                *widest -= 1;
-            }
-        }
-        widths
+        (widths, true)
+    }
+
+    /// A row after another, a line for each cell that says something.
+    fn paragraphs(&self, limit: Option<usize>) -> String {
+        let Some((headings, rows)) = self.rows.split_first() else { return String::new() };
+        let paragraph = |row: &Vec<String>| {
+            let cells = headings.iter().map(|heading| heading.to_lowercase()).zip(row);
+            Details(cells.filter(|(_, cell)| !cell.is_empty()).map(|(name, cell)| (name, cell.clone())).collect())
+                .render(limit)
+        };
+        rows.iter().map(paragraph).collect::<Vec<_>>().join("\n")
     }
 }
 
 /// Names and values of one thing, a line each.
 #[derive(Debug, Default)]
-pub(super) struct Details(Vec<(&'static str, String)>);
+pub(super) struct Details(Vec<(String, String)>);
 
 impl Details {
     /// A line; left out where there is nothing to say.
     pub(super) fn line(&mut self, name: &'static str, value: impl AsRef<str>) {
         if !value.as_ref().is_empty() {
-            self.0.push((name, visible(value.as_ref()).into_owned()));
+            self.0.push((name.to_owned(), visible(value.as_ref()).into_owned()));
         }
     }
 
@@ -92,7 +104,7 @@ impl Details {
         let mut text = String::new();
         for (name, value) in &self.0 {
             for (number, line) in wrap(value, room).into_iter().enumerate() {
-                let name = if number == 0 { name } else { "" };
+                let name = if number == 0 { name.as_str() } else { "" };
                 text.push_str(format!("{name:names$}{GAP}{line}").trim_end());
                 text.push('\n');
             }
@@ -137,18 +149,43 @@ mod tests {
     }
 
     #[test]
-    fn words_stay_whole_while_they_fit() {
-        for (limit, whole) in [(41, true), (40, false)] {
-            let text = table().render(Some(limit));
-            let words = ["payroll-editor", "dc=example,", "1h\\u{1b}[31m"];
-            assert_eq!(words.iter().all(|word| text.contains(word)), whole, "{limit}:\n{text}");
-        }
+    fn where_words_would_not_stay_whole_each_row_is_a_paragraph() {
+        let text = table().render(Some(40));
+        assert_eq!(
+            text,
+            "role   payroll-editor\n\
+             opens  search, modify at ou=payroll,\n\
+             \u{20}      dc=example,dc=com\n\
+             for    4h\n\
+             \n\
+             role  x\n\
+             for   1h\\u{1b}[31m\n"
+        );
+        assert!(table().render(Some(41)).starts_with("ROLE"));
     }
 
+    /// As the lists of the commands are: a DN among other columns.
     #[test]
-    fn a_terminal_too_narrow_for_anything_still_shows_everything() {
-        let text = table().render(Some(5));
-        assert!(text.contains("dc=examp") && text.contains("payroll-editor"), "{text}");
+    fn names_can_be_read_at_every_width() {
+        let dn = "uid=alice,ou=people,dc=example,dc=com";
+        let mut table = Table::new(&["request", "state", "role", "subject", "lapses", "waits for", "reason"]);
+        let group = "group:cn=hr-leads,ou=groups,dc=example,dc=com";
+        table.row(["req-7f3k9q2m", "pending 0/1", "payroll-editor", dn, "in 8h", group, "correct the March records"]);
+        for limit in [40, 60, 80, 120, 200] {
+            let text = table.render(Some(limit));
+            assert!(text.lines().all(|line| width(line) <= limit), "{limit}:\n{text}");
+            for word in ["req-7f3k9q2m", "payroll-editor"] {
+                assert!(text.contains(word), "{limit}:\n{text}");
+            }
+            assert!(
+                limit < 60 || ["uid=alice,", "dc=com", "ou=groups,"].iter().all(|part| text.contains(part)),
+                "{text}"
+            );
+            // Where it fits in a line of its own, a name is in one piece.
+            assert_eq!(text.contains(dn), matches!(limit, 60 | 80 | 200), "{limit}:\n{text}");
+            let nothing_is_lost: String = text.split_whitespace().collect();
+            assert!(limit != 60 || nothing_is_lost.contains(group), "{text}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::WrongUse;
 use super::client::ClientError;
+use chrono::Utc;
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
@@ -138,7 +139,14 @@ impl Target {
     /// Nobody is there, one may not, or it is not who it should be.
     pub(super) async fn connect(&self) -> Result<TokioIo<Box<dyn Stream>>, ClientError> {
         let io = |error: std::io::Error| match (error.kind(), self) {
-            (ErrorKind::NotFound | ErrorKind::ConnectionRefused, _) => ClientError::NobodyThere(self.to_string()),
+            (ErrorKind::NotFound | ErrorKind::ConnectionRefused, Target::Socket(_)) => {
+                let how = "Name the socket with --control SOCKET or --config FILE";
+                ClientError::NobodyThere { gate: self.to_string(), how }
+            }
+            (ErrorKind::ConnectionRefused, Target::Https(_)) => {
+                let how = "Name the gate with --control https://HOST:PORT";
+                ClientError::NobodyThere { gate: self.to_string(), how }
+            }
             (ErrorKind::PermissionDenied, Target::Socket(path)) => ClientError::NotAllowed(path.clone()),
             (_, _) => ClientError::Connection { gate: self.to_string(), error },
         };
@@ -159,12 +167,39 @@ impl Target {
     /// A handshake that failed: mostly the wrong authority.
     fn untrusted(&self, error: std::io::Error) -> ClientError {
         let certificate = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let gate = self.to_string();
         match certificate {
-            Some(rustls::Error::InvalidCertificate(why)) => {
-                ClientError::Untrusted { gate: self.to_string(), why: format!("{why:?}") }
-            }
-            Some(_) | None => ClientError::Connection { gate: self.to_string(), error },
+            Some(rustls::Error::InvalidCertificate(why)) => ClientError::Untrusted { gate, why: why_untrusted(why) },
+            Some(rustls::Error::InvalidMessage(_)) => ClientError::NotControlPort { gate, what: "TLS" },
+            Some(_) | None => ClientError::Connection { gate, error },
         }
+    }
+}
+
+/// What is wrong with the certificate that was shown, and what helps.
+fn why_untrusted(why: &rustls::CertificateError) -> String {
+    use rustls::CertificateError::{
+        BadSignature, Expired, ExpiredContext, NotValidForName, NotValidForNameContext, NotValidYet,
+        NotValidYetContext, UnknownIssuer,
+    };
+    let now = Utc::now().format("%Y-%m-%d %H:%M UTC");
+    match why {
+        Expired | ExpiredContext { .. } => format!(
+            "has expired: the gate needs a new one, unless the clock of this machine is wrong (it is {now} here)"
+        ),
+        NotValidYet | NotValidYetContext { .. } => {
+            format!("is not valid yet: the clock of this machine may be wrong (it is {now} here)")
+        }
+        NotValidForNameContext { presented, .. } => {
+            let names = presented.iter().filter_map(|name| Some(name.split_once('(')?.1.trim_matches(['(', ')', '"'])));
+            format!("is for other names: call the gate by one of {}", names.collect::<Vec<_>>().join(", "))
+        }
+        NotValidForName => "is for other names: call the gate by one of those".to_owned(),
+        // Somebody else of the same name has signed it.
+        UnknownIssuer | BadSignature => {
+            "was signed by nobody that you trust: name who signed it with --ca FILE".to_owned()
+        }
+        other => format!("is not trusted ({other}): name who signed it with --ca FILE"),
     }
 }
 

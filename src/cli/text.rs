@@ -67,6 +67,22 @@ pub(super) fn wrap(text: &str, limit: usize) -> Vec<String> {
     lines
 }
 
+/// What of a text has room in `limit` columns; that something is missing shows.
+pub(super) fn fit(text: &str, limit: usize) -> String {
+    if width(text) <= limit {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    for c in text.chars() {
+        if width(&out) + columns(c) + 1 > limit {
+            break;
+        }
+        out.push(c);
+    }
+    out.push('…');
+    out
+}
+
 /// What lines are broken between.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split_inclusive([' ', ','])
@@ -89,6 +105,19 @@ mod tests {
         let [before, after] =
             [written, &shown].map(|text| serde_json::from_str::<serde_json::Value>(text).expect("JSON"));
         assert_eq!(before, after);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_seen_to_be_missing() {
+        for (text, limit, expected) in [
+            ("abc", 3, "abc"),
+            ("abcd", 3, "ab…"),
+            ("給与給与", 6, "給与…"),
+            ("給与給与", 8, "給与給与"),
+            ("a", 0, "…"),
+        ] {
+            assert_eq!(fit(text, limit), expected);
+        }
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub(super) fn lock(view: &LockView, now: DateTime<Utc>, width: Option<usize>) ->
     let mut details = Details::default();
     details.line("subject", &view.subject);
     details.line("state", if view.locked { "locked" } else { "not locked" });
-    details.line("reason", &view.reason);
+    details.line(if view.locked { "reason" } else { "was locked for" }, &view.reason);
     format!("{}{}", details.render(width), history(&view.history, now, width))
 }
 

@@ -24,6 +24,7 @@ pub use error::{ConfigError, ConfigErrors};
 pub use file::Secret;
 pub use lint::{Warning, lint};
 pub use sections::{Audit, Listen, Runtime, Store, Tls};
+pub use suggest::nearest;
 
 use crate::engine::policy::Policy;
 use error::Problems;

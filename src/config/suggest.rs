@@ -1,7 +1,7 @@
 //! "Did you mean": the nearest of some known words.
 
 /// The known word that `written` is most likely a misspelling of.
-pub(super) fn nearest<'w>(written: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+pub fn nearest<'w>(written: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
     let allowed = (written.chars().count().max(3) / 3).min(3);
     let near = |word: &&str| distance(written, word) <= allowed || plural(written, word);
     known.into_iter().filter(near).min_by_key(|word| distance(written, word))

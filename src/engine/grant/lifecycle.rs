@@ -318,7 +318,10 @@ impl Grant {
                 let entry = Entry::by_itself(Happened::Revoked, now, Some(reason), self.revision);
                 Ok(self.end(GrantState::Revoked, entry))
             }
-            (GrantState::Scheduled | GrantState::Active, Event::SignOff(..)) => Err(LifecycleError::NotEnded),
+            (GrantState::Scheduled | GrantState::Active, Event::SignOff(..)) => Err(match self.basis {
+                Basis::Reviews | Basis::Automatic(_) => LifecycleError::NotBreakGlass,
+                Basis::BreakGlass => LifecycleError::NotEnded,
+            }),
             (GrantState::Expired | GrantState::Released | GrantState::Revoked, Event::SignOff(actor, note)) => {
                 match (self.basis, self.signed_off) {
                     (Basis::Reviews | Basis::Automatic(_), _) => Err(LifecycleError::NotBreakGlass),

@@ -141,7 +141,10 @@ fn waiting_ends_with_the_decision() {
             })
         );
         // It did not change while it was pending: it is said once.
-        assert_eq!(ran.stderr, "req-1: 0 of 2 approvals, waits for group:cn=hr-leads,dc=x\n");
+        assert_eq!(
+            ran.stderr,
+            "req-1: 0 of 2 approvals, waits for group:cn=hr-leads,dc=x; lapses 2026-03-31 16:00:00 UTC\n"
+        );
         assert!(ran.stdout.contains(decided), "{ran:#?}");
         assert_eq!(ran.stdout.contains("Granted from 2026-03-31 08:00:00 UTC"), decided == "approved", "{ran:#?}");
     }

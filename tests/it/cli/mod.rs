@@ -3,4 +3,6 @@
 mod canned;
 mod check;
 mod conversation;
+mod terminal;
 mod with_gate;
+mod wrong_uses;

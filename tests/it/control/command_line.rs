@@ -66,7 +66,7 @@ fn only_the_gate_itself_is_believed() {
     let other = Authority::new(home.path());
     let mut impostor = command(&gate, home.path(), &["login", "--name", "alice"]);
     let refused = feed(impostor.env("TIDEGATE_CA", &other.ca), b"alice-secret\n").expect(1);
-    assert!(refused.stderr.contains("not trusted") && refused.stderr.contains("--ca"), "{refused:#?}");
+    assert!(refused.stderr.contains("nobody that you trust") && refused.stderr.contains("--ca"), "{refused:#?}");
     for (url, code) in [("http://127.0.0.1", 2), ("https://127.0.0.1:1", 1), ("https://", 2)] {
         let ran = feed(&mut command(&gate, home.path(), &["login", url]), b"x\n").expect(code);
         assert!(ran.stderr.starts_with("tidegate: "), "{ran:#?}");
