@@ -13,6 +13,7 @@ pub mod lock;
 pub mod login;
 mod object;
 pub mod problem;
+pub mod reload;
 pub mod request;
 pub mod role;
 pub mod routes;
@@ -28,12 +29,13 @@ pub use lock::{LockBody, LockView};
 pub use login::{CodeBody, DoneView, LoginBody, NothingBody, ResetBody, TokenView, TotpView};
 pub use object::Object;
 pub use problem::Problem;
+pub use reload::{DifferenceView, EndView, LintBody, LintView, ReloadBody, ReloadView};
 pub use request::{
     CancelBody, Decision, HistoryView, NarrowBody, RequestBody, RequestQuery, RequestView, ReviewBody, ReviewView,
 };
 pub use role::{RoleView, StageView};
 pub use scope::ScopeView;
-pub use session::{KillBody, KillView, MeView, OutstandingView, ReloadView, SessionView};
+pub use session::{KillBody, KillView, MeView, OutstandingView, SessionView};
 pub use words::request_state;
 
 pub use crate::engine::grant::lifecycle::GrantState;

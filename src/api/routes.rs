@@ -60,6 +60,8 @@ pub const EXPLAIN: &str = "/v1/explain";
 pub const RELOAD: &str = "/v1/reload";
 /// `GET`: whether the log is as it was written.
 pub const AUDIT_VERIFY: &str = "/v1/audit/verify";
+/// `POST`: what looks wrong in a configuration, and what it would open and close.
+pub const LINT: &str = "/v1/policy/lint";
 /// `GET`: the document that describes all this.
 pub const OPENAPI: &str = "/v1/openapi.json";
 /// `GET`: the process lives.

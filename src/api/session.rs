@@ -1,4 +1,4 @@
-//! Sessions, the caller, and what a reload did.
+//! Sessions and the caller.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,9 @@ pub struct SessionView {
     pub authentication: String,
     /// When it was accepted.
     pub since: DateTime<Utc>,
+    /// The grants that its bind rests on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub grants: Vec<String>,
     /// What it waits for.
     pub outstanding: Vec<OutstandingView>,
 }
@@ -64,19 +67,6 @@ pub struct MeView {
     /// Whether the second factor was shown a short while ago.
     #[serde(default)]
     pub second_factor: bool,
-}
-
-/// Answer of `POST /v1/reload`. One that fails is a problem (422) with every error in `errors`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct ReloadView {
-    /// What was taken over, a line each: `configuration`, `certificates`, …
-    pub reloaded: Vec<String>,
-    /// What was changed in the file and needs a restart, a line each.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub needs_restart: Vec<String>,
-    /// Grants that ended because the configuration no longer allows them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub revoked: Vec<String>,
 }
 
 /// Body of `POST /v1/sessions/{id}/kill`; may be absent altogether.

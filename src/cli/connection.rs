@@ -56,6 +56,29 @@ pub(super) struct Connection {
     acting_as: Option<Dn>,
 }
 
+/// Which gate, and as whom, of commands with a configuration of their own.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Beside {
+    /// The gate: its control socket, or https://HOST[:PORT] [default: the socket of --config]
+    #[arg(long, value_name = "SOCKET-or-URL", env = "TIDEGATE_CONTROL", hide_env_values = true)]
+    control: Option<PathBuf>,
+
+    /// Act as this subject, where the configuration lets you; both names are recorded
+    #[arg(long = "as", value_name = "DN", value_parser = name)]
+    acting_as: Option<Dn>,
+
+    #[command(flatten)]
+    proof: Proof,
+}
+
+impl Beside {
+    /// The gate that was named; else that of `config`.
+    pub(super) fn client(self, config: PathBuf) -> anyhow::Result<Client> {
+        let gate = Gate { control: self.control, config: Some(config), proof: self.proof };
+        Connection { gate, acting_as: self.acting_as }.client()
+    }
+}
+
 impl Gate {
     pub(super) fn client(&self) -> anyhow::Result<Client> {
         self.client_of(self.target()?, None)

@@ -78,15 +78,5 @@ fn say_ready(running: &Running) -> std::io::Result<()> {
 
 fn reload(running: &Running) {
     let reloader = running.reloader();
-    tokio::task::spawn_blocking(move || match reloader.reload() {
-        Ok(view) => {
-            tracing::info!(revoked = ?view.revoked, needs_restart = ?view.needs_restart, "configuration reloaded");
-        }
-        Err(errors) => {
-            for error in errors {
-                tracing::error!("{error}");
-            }
-            tracing::error!("the configuration was not taken over: the one before stays in force");
-        }
-    });
+    tokio::task::spawn_blocking(move || reloader.on_signal("HUP"));
 }

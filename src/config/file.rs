@@ -158,9 +158,24 @@ fn private(section: &Section<'_>, key: &str, at: usize, path: &Path) {
     }
 }
 
+/// No certificate, list or key is longer. A configuration may be looked at that somebody sent.
+const LONGEST_FILE: u64 = 64 * 1024 * 1024;
+
+fn read_whole(path: &Path) -> std::io::Result<Vec<u8>> {
+    // What is not a file may have no end, or never begin.
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() && !metadata.is_dir() {
+        return Err(std::io::Error::other("it is not a file"));
+    }
+    if metadata.len() > LONGEST_FILE {
+        return Err(std::io::Error::other("it is larger than 64 MiB"));
+    }
+    std::fs::read(path)
+}
+
 fn read(section: &Section<'_>, key: &str, written: &Located<String>) -> Option<(PathBuf, Vec<u8>)> {
     let path = section.resolve(&written.value);
-    match std::fs::read(&path) {
+    match read_whole(&path) {
         Ok(content) => Some((path, content)),
         Err(error) => {
             section.problem(written.at, format!("{key}: {} cannot be read: {error}", path.display()));

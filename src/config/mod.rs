@@ -7,6 +7,7 @@
 mod asking;
 mod control;
 mod deciding;
+mod difference;
 mod directory;
 mod error;
 mod extensions;
@@ -29,6 +30,7 @@ pub use suggest::nearest;
 use crate::engine::policy::Policy;
 use error::Problems;
 use raw::Section;
+use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -60,6 +62,8 @@ pub struct Config {
 #[derive(Debug, Clone, Default)]
 struct Places {
     file: PathBuf,
+    /// Of the file's text.
+    digest: String,
     lines: BTreeMap<String, usize>,
     /// What was noticed while reading: valid, but it looks wrong.
     warnings: Vec<(usize, String)>,
@@ -92,7 +96,7 @@ impl Config {
             problems.syntax(error);
         }
         let root = Section::root(&document, folder, &problems);
-        let config = Config::read(&root, file);
+        let config = Config::read(&root, file, text);
         root.finish();
         match config {
             Some(config) if problems.is_empty() => Ok(config),
@@ -101,7 +105,7 @@ impl Config {
     }
 
     /// `None` only where a problem was noted.
-    fn read(root: &Section<'_>, file: &Path) -> Option<Config> {
+    fn read(root: &Section<'_>, file: &Path, text: &str) -> Option<Config> {
         // Every section is read before the first `?`, so that one's errors do not hide another's.
         let listen = sections::listen(root);
         let tls = sections::tls(root);
@@ -127,9 +131,19 @@ impl Config {
             store: store?,
             audit: audit?,
             runtime: runtime?,
-            places: Places { file: file.to_owned(), lines: root.lines(), warnings: root.warnings() },
+            places: Places {
+                file: file.to_owned(),
+                digest: digest(text.as_bytes()),
+                lines: root.lines(),
+                warnings: root.warnings(),
+            },
         })
     }
+}
+
+/// The first sixteen hexadecimal digits of the SHA-256 of a file's content.
+pub fn digest(content: &[u8]) -> String {
+    Sha256::digest(content).iter().take(8).map(|octet| format!("{octet:02x}")).collect()
 }
 
 /// The control socket that a configuration names, whatever else is right or wrong in it: those who

@@ -8,6 +8,7 @@ mod doing;
 mod error;
 mod events;
 mod extending;
+mod installing;
 mod live;
 mod locking;
 mod outbox;
@@ -20,6 +21,7 @@ pub(super) mod tests;
 pub use doing::{Doing, Done, End, Waiting};
 pub use error::BrokerError;
 pub use events::EventSink;
+pub use installing::Ending;
 pub use outbox::{Due, Lane, Wanted};
 pub use read::{Page, Paged, Which};
 pub use telling::Told;
@@ -32,7 +34,6 @@ use crate::engine::Now;
 use crate::engine::access::Snapshot;
 use crate::engine::grant::history::Actor;
 use crate::engine::grant::lifecycle::{Effect, Grant};
-use crate::engine::policy::Policy;
 use crate::engine::workflow::asking::{Wish, ask, check_pending};
 use crate::engine::workflow::ending::{self, Outcome};
 use crate::engine::workflow::review::{self, Event, Reviewing, Step};
@@ -239,17 +240,6 @@ impl Broker {
     /// Why nothing can be kept any more, if so.
     pub fn failure(&self) -> Option<String> {
         self.store.failure()
-    }
-
-    /// Takes over a new configuration. From the same instant on, grants that it does not allow
-    /// open nothing; they are ended, and their ids returned.
-    pub fn install(&self, policy: Arc<Policy>, authority: Authority) -> Vec<String> {
-        self.shared.authority.store(Arc::new(authority));
-        self.live.install(policy, &self.shared, self.clock.now());
-        let doubtful = self.live.due(self.clock.now().wall).doubtful;
-        self.settle();
-        self.changed.notify_one();
-        doubtful
     }
 
     /// Does what is due: activates, expires, lapses, ends what the configuration does not allow.

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod directory;
 mod driver;
 pub mod gate;
+mod hooks;
 pub mod ldap_client;
 pub mod listener;
 pub mod registry;

@@ -1,22 +1,22 @@
 //! Takes over a changed configuration and changed certificates without dropping a connection; a
-//! wrong one changes nothing. Also what the control port asks of the process.
+//! wrong one changes nothing. Says, and records, what a configuration opens, closes and ends.
 
 use super::assemble;
-use super::broker::{Broker, EventSink};
-use super::control::{ControlHooks, Later, LoginSettings, Logins, PortTls};
-use super::directory::ANSWER_TIMEOUT;
+use super::broker::{Broker, Ending, EventSink};
+use super::control::{LoginSettings, Logins, PortTls};
 use super::gate::Gate;
-use super::ldap_client::LdapClient;
-use crate::api::{ReloadView, SessionView};
-use crate::config::Config;
-use crate::engine::ldap::Dn;
+use crate::api::{DifferenceView, EndView, LintBody, LintView, ReloadView};
+use crate::config::{self, Config, ConfigErrors, lint};
+use crate::engine::policy::difference::{Difference, Direction};
 use arc_swap::ArcSwap;
-use ldap3_proto::proto::LdapResultCode;
-use serde_json::json;
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
+
+/// No more lines than these of one kind are recorded, and no more octets of each.
+const RECORDED: (usize, usize) = (100, 500);
 
 /// What a reload changes of the control port.
 pub(super) struct Doors {
@@ -25,9 +25,12 @@ pub(super) struct Doors {
     pub(super) port_tls: Option<Arc<ArcSwap<PortTls>>>,
 }
 
+/// Files that say who is believed: by the key that names each, which file, and what was in it.
+type Authorities = BTreeMap<&'static str, (PathBuf, String)>;
+
 /// Reloads.
 pub struct Reloader {
-    gate: Arc<Gate>,
+    pub(super) gate: Arc<Gate>,
     broker: Arc<Broker>,
     config: Arc<ArcSwap<Config>>,
     /// What the process was started with: what cannot change while it runs is still so.
@@ -35,7 +38,8 @@ pub struct Reloader {
     source: Option<PathBuf>,
     reloaded: watch::Sender<u64>,
     doors: Doors,
-    one_at_a_time: Mutex<()>,
+    /// One reload at a time.
+    authorities: Mutex<Authorities>,
 }
 
 impl Reloader {
@@ -48,41 +52,104 @@ impl Reloader {
         doors: Doors,
     ) -> Reloader {
         let started = config.load_full();
-        Reloader { gate, broker, config, started, source, reloaded, doors, one_at_a_time: Mutex::new(()) }
+        let authorities = Mutex::new(authorities(&started));
+        Reloader { gate, broker, config, started, source, reloaded, doors, authorities }
     }
 
-    /// Reads the file again. Blocks (files, the store): not for the threads that serve sessions.
+    /// Reads the file again, on a thread of a runtime that may block (files, the store, other sessions).
     ///
     /// # Errors
     /// Everything that is wrong with the new configuration, a line each; the old one stays in force.
     pub fn reload(&self) -> Result<ReloadView, Vec<String>> {
-        let _one = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = self.take_over();
-        let event = match &result {
-            Ok(view) => json!({
-                "event": "reloaded",
-                "reloaded": view.reloaded,
-                "needs_restart": view.needs_restart,
-                "revoked": view.revoked,
-            }),
-            Err(errors) => json!({ "event": "reload failed", "errors": errors }),
-        };
-        self.gate.audit.event(event);
+        let mut one_at_a_time = self.lock();
+        let result = self.take_over(&mut one_at_a_time);
+        self.gate.audit.event(match &result {
+            Ok(view) => of_reload(view),
+            Err(errors) => json!({ "event": "reload failed", "errors": bounded(errors) }),
+        });
         result
     }
 
-    fn take_over(&self) -> Result<ReloadView, Vec<String>> {
-        let Some(source) = &self.source else {
-            return Err(vec!["this gate was not started from a file".to_owned()]);
+    /// A signal asked for it: there is nobody to answer, so the process's own log says what was done.
+    pub fn on_signal(&self, signal: &str) {
+        self.gate.audit.event(json!({ "event": "reload", "signal": signal }));
+        match self.reload() {
+            Ok(ReloadView { difference, .. }) => {
+                let DifferenceView { before, after, opens, changes, closes, ends, sessions_cut, needs_restart } =
+                    difference;
+                opens.iter().for_each(|line| tracing::warn!("opens: {line}"));
+                changes.iter().for_each(|line| tracing::warn!("changes: {line}"));
+                closes.iter().for_each(|line| tracing::info!("closes: {line}"));
+                for EndView { grant, subject, role, reason } in ends {
+                    tracing::info!(grant, subject, role, "ended: {reason}");
+                }
+                needs_restart.iter().for_each(|what| tracing::warn!("needs a restart: {what}"));
+                tracing::info!(before, after, sessions_cut, "configuration reloaded");
+            }
+            Err(errors) => {
+                errors.iter().for_each(|error| tracing::error!("{error}"));
+                tracing::error!("the configuration was not taken over: the one before stays in force");
+            }
+        }
+    }
+
+    /// What a reload would do now.
+    ///
+    /// # Errors
+    /// As [`Reloader::reload`].
+    pub fn dry_run(&self) -> Result<ReloadView, Vec<String>> {
+        let before = self.lock();
+        let config = self.load()?;
+        let parts = Parts::of(&config)?;
+        let difference = self.difference(&config, &before, self.broker.would_end(&config.policy));
+        drop(parts);
+        Ok(ReloadView { dry_run: true, reloaded: Vec::new(), difference })
+    }
+
+    /// What is wrong with a configuration, what looks wrong, and what it would do.
+    ///
+    /// # Errors
+    /// This gate has no file, so that there is no folder that paths are relative to.
+    pub fn lint(&self, body: &LintBody) -> Result<LintView, String> {
+        let source = self.source()?;
+        let file = body.file.as_deref().map_or(source, Path::new);
+        let folder = source.parent().unwrap_or(Path::new(""));
+        let config = match Config::parse(&body.configuration, file, folder) {
+            Ok(config) => config,
+            Err(errors) => return Ok(LintView { errors: lines(&errors), ..LintView::default() }),
         };
-        let config =
-            Config::load(source).map_err(|errors| errors.to_string().lines().map(str::to_owned).collect::<Vec<_>>())?;
+        let warnings = lint(&config).iter().map(ToString::to_string).collect();
+        let difference = body.against_running.then(|| {
+            let before = self.lock();
+            self.difference(&config, &before, self.broker.would_end(&config.policy))
+        });
+        Ok(LintView { errors: Vec::new(), warnings, difference })
+    }
+
+    /// Which configuration is in force.
+    pub(super) fn digest(&self) -> String {
+        self.config.load().digest().to_owned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Authorities> {
+        // Replaced as a whole.
+        self.authorities.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn source(&self) -> Result<&Path, String> {
+        self.source.as_deref().ok_or_else(|| "this gate was not started from a file".to_owned())
+    }
+
+    fn load(&self) -> Result<Config, Vec<String>> {
+        Config::load(self.source().map_err(|error| vec![error])?).map_err(|errors| lines(&errors))
+    }
+
+    fn take_over(&self, before: &mut Authorities) -> Result<ReloadView, Vec<String>> {
+        let config = self.load()?;
         // Everything that can fail comes before anything that is taken over.
-        let tls = assemble::server_tls(&config.tls).map_err(|error| vec![error.to_string()])?;
-        let upstream = assemble::upstream(&config.directory).map_err(|error| vec![error.to_string()])?;
-        let port_tls = config.control.port.as_ref().map(assemble::port_tls).transpose();
-        let port_tls = port_tls.map_err(|error| vec![error.to_string()])?;
-        let needs_restart = needs_restart(&self.started, &config);
+        let Parts { tls, upstream, port_tls } = Parts::of(&config)?;
+        // Who is cut is seen before it is.
+        let mut difference = self.difference(&config, before, self.broker.would_end(&config.policy));
         self.gate.tls.store(Arc::new(tls));
         self.gate.certificate_subject.store(Arc::new(assemble::certificate_subject(&config.tls)));
         if let (Some(current), Some(new)) = (&self.doors.port_tls, port_tls) {
@@ -94,68 +161,133 @@ impl Reloader {
         }
         // Even if the section says what it said: the file with the authority may hold another.
         self.gate.directory.store(Arc::new(upstream));
-        let revoked = self.broker.install(Arc::new(config.policy.clone()), assemble::authority(&config.control));
+        let ended = self.broker.install(Arc::new(config.policy.clone()), assemble::authority(&config.control));
+        difference.ends = ended.into_iter().map(end_view).collect();
+        *before = authorities(&config);
         self.config.store(Arc::new(config));
         self.reloaded.send_modify(|count| *count += 1);
         let reloaded = ["policy", "certificates", "directory servers", "who may do what at the control port"];
-        Ok(ReloadView { reloaded: reloaded.map(str::to_owned).to_vec(), needs_restart, revoked })
-    }
-}
-
-/// What was changed in the file and cannot be taken over by a running process.
-fn needs_restart(old: &Config, new: &Config) -> Vec<String> {
-    let changed = [
-        ("[listen]", old.listen != new.listen),
-        ("[control] socket", old.control.socket != new.control.socket),
-        ("[control] listen", listens(old) != listens(new)),
-        ("[store]", old.store != new.store),
-        ("[audit]", old.audit != new.audit),
-        ("[runtime]", old.runtime != new.runtime),
-    ];
-    changed.into_iter().filter(|(_, changed)| *changed).map(|(name, _)| name.to_owned()).collect()
-}
-
-fn listens(config: &Config) -> Option<SocketAddr> {
-    config.control.port.as_ref().map(|port| port.listen)
-}
-
-/// A handle that the control port calls.
-impl ControlHooks for Reloader {
-    fn sessions(&self) -> Later<'_, Vec<SessionView>> {
-        Box::pin(self.gate.registry.inspect())
+        Ok(ReloadView { dry_run: false, reloaded: reloaded.map(str::to_owned).to_vec(), difference })
     }
 
-    fn kill(&self, id: &str, reason: &str) -> bool {
-        let number = id.strip_prefix(&*self.gate.run).and_then(|rest| rest.strip_prefix('-')?.parse().ok());
-        number.is_some_and(|number| self.gate.registry.end(number, reason))
-    }
-
-    fn reload(&self) -> Later<'_, Result<ReloadView, Vec<String>>> {
-        Box::pin(async move { tokio::task::block_in_place(|| self.reload()) })
-    }
-
-    fn ready(&self) -> Result<(), String> {
-        if !self.gate.audit.recording() {
-            return Err("operations cannot be recorded: what needs a grant is refused".to_owned());
+    fn difference(&self, config: &Config, before: &Authorities, ends: Vec<Ending>) -> DifferenceView {
+        let running = self.config.load();
+        let mut found = running.difference(config);
+        compare_authorities(before, &authorities(config), &mut found);
+        let lines = |direction| found.lines(direction).map(str::to_owned).collect();
+        DifferenceView {
+            before: running.digest().to_owned(),
+            after: config.digest().to_owned(),
+            opens: lines(Direction::Opens),
+            changes: lines(Direction::Changes),
+            closes: lines(Direction::Closes),
+            sessions_cut: self.resting_on(&ends),
+            ends: ends.into_iter().map(end_view).collect(),
+            needs_restart: self.started.needs_restart(config),
         }
-        if self.gate.shared.snapshot.load().directory.naming_contexts.is_empty() {
-            return Err("the directory has not answered yet".to_owned());
-        }
-        Ok(())
     }
 
-    /// Over a connection of its own, which ends with the answer.
-    fn check_password(&self, subject: Dn, password: String) -> Later<'_, Result<bool, String>> {
-        Box::pin(async move {
-            let directory = self.gate.directory.load_full();
-            let (stream, _) = directory.connect().await.map_err(|error| error.to_string())?;
-            let mut client = LdapClient::new(stream, ANSWER_TIMEOUT);
-            let answer = client.bind(subject.text(), &password).await.map_err(|error| error.to_string())?;
-            match answer.code {
-                LdapResultCode::Success => Ok(true),
-                LdapResultCode::Busy | LdapResultCode::Unavailable => Err(format!("{:?}", answer.code)),
-                _ => Ok(false),
+    /// How many sessions have something that rests on these grants.
+    fn resting_on(&self, ends: &[Ending]) -> usize {
+        let ids: HashSet<&str> = ends.iter().map(|ending| ending.grant.id.as_str()).collect();
+        // Nobody is asked where there is nothing to count.
+        let (false, Ok(runtime)) = (ids.is_empty(), tokio::runtime::Handle::try_current()) else { return 0 };
+        let sessions = runtime.block_on(self.gate.registry.inspect());
+        let rests = |grants: &[String]| grants.iter().any(|id| ids.contains(id.as_str()));
+        let cut = sessions.iter().filter(|session| {
+            let searches = session.outstanding.iter().filter(|outstanding| outstanding.operation == "search");
+            rests(&session.grants) || searches.into_iter().any(|search| rests(&search.grants))
+        });
+        cut.count()
+    }
+}
+
+/// What is made of a configuration and can fail.
+struct Parts {
+    tls: rustls::ServerConfig,
+    upstream: super::upstream::Directory,
+    port_tls: Option<PortTls>,
+}
+
+impl Parts {
+    fn of(config: &Config) -> Result<Parts, Vec<String>> {
+        let tls = assemble::server_tls(&config.tls).map_err(|error| error.to_string());
+        let upstream = assemble::upstream(&config.directory).map_err(|error| error.to_string());
+        let port_tls = config.control.port.as_ref().map(assemble::port_tls).transpose();
+        match (tls, upstream, port_tls.map_err(|error| error.to_string())) {
+            (Ok(tls), Ok(upstream), Ok(port_tls)) => Ok(Parts { tls, upstream, port_tls }),
+            (tls, upstream, port_tls) => {
+                Err([tls.err(), upstream.err(), port_tls.err()].into_iter().flatten().collect())
             }
-        })
+        }
+    }
+}
+
+fn authorities(config: &Config) -> Authorities {
+    let read = |path: &Path| std::fs::read(path).map_or_else(|_| String::new(), |content| config::digest(&content));
+    config.authorities().into_iter().map(|(key, path)| (key, (path.to_owned(), read(path)))).collect()
+}
+
+/// Files that keep their names; another name is told by the configuration itself.
+fn compare_authorities(old: &Authorities, new: &Authorities, found: &mut Difference) {
+    for (key, (path, content)) in new {
+        if old.get(key).is_some_and(|(same, before)| same == path && before != content) {
+            found.changes(format!("{key}: {} holds something else than before", path.display()));
+        }
+    }
+}
+
+fn lines(errors: &ConfigErrors) -> Vec<String> {
+    errors.iter().map(ToString::to_string).collect()
+}
+
+fn end_view(ending: Ending) -> EndView {
+    let Ending { grant, why } = ending;
+    EndView { subject: grant.subject.text().to_owned(), role: grant.role, grant: grant.id, reason: why }
+}
+
+fn of_reload(view: &ReloadView) -> Value {
+    let DifferenceView { before, after, opens, changes, closes, ends, sessions_cut, needs_restart } = &view.difference;
+    let ends: Vec<String> = ends.iter().map(|end| end.grant.clone()).collect();
+    json!({
+        "event": "reloaded",
+        "configuration_before": before,
+        "configuration": after,
+        "reloaded": view.reloaded,
+        "opens": bounded(opens),
+        "changes": bounded(changes),
+        "closes": bounded(closes),
+        "revoked": bounded(&ends),
+        "sessions_cut": sessions_cut,
+        "needs_restart": needs_restart,
+    })
+}
+
+/// As many lines as a record should have; the last says how many were left out.
+fn bounded(lines: &[String]) -> Vec<String> {
+    let (most, longest) = RECORDED;
+    let shorter = |line: &String| match line.char_indices().map(|(at, _)| at).find(|at| *at >= longest) {
+        Some(end) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line.clone(),
+    };
+    let mut kept: Vec<String> = lines.iter().take(most).map(shorter).collect();
+    if let Some(more) = lines.len().checked_sub(most).filter(|more| *more > 0) {
+        kept.push(format!("and {more} more"));
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_has_its_bounds() {
+        let (most, longest) = RECORDED;
+        let found = bounded(&vec!["ö".repeat(longest); most + 7]);
+        assert_eq!(found.len(), most + 1);
+        assert!(found.iter().all(|line| line.len() <= longest + "…".len()));
+        assert_eq!(found.last().map(String::as_str), Some("and 7 more"));
+        assert_eq!(bounded(&["as it is".to_owned()]), ["as it is"]);
     }
 }

@@ -165,7 +165,10 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     let mut accepting = JoinSet::new();
     let (ldaps, ldap) =
         (accept(&mut accepting, ldaps, Kind::Ldaps, &workers), accept(&mut accepting, ldap, Kind::Ldap, &workers));
-    gate.audit.event(json!({ "event": "started", "ldaps": ldaps, "ldap": ldap, "control": control_port }));
+    let configuration = reloader.digest();
+    gate.audit.event(json!({
+        "event": "started", "ldaps": ldaps, "ldap": ldap, "control": control_port, "configuration": configuration,
+    }));
     Ok(Running { gate, reloader, ldaps, ldap, control: path, control_port, accepting, workers, background, stop })
 }
 

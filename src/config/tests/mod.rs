@@ -7,6 +7,7 @@ use crate::engine::policy::selector::Selector;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+mod difference;
 mod errors;
 mod warnings;
 

@@ -17,6 +17,7 @@ use crate::engine::grant::history::Identity;
 use crate::engine::grant::index::ActiveGrants;
 use crate::engine::grant::lifecycle::GrantState;
 use crate::engine::ldap::Dn;
+use crate::engine::policy::Policy;
 use crate::engine::policy::role::Role;
 use crate::engine::policy::selector::Membership;
 use crate::engine::workflow::RequestState;
@@ -315,7 +316,13 @@ fn a_new_configuration_ends_what_it_does_not_allow() {
     assert_eq!(house.open(), std::slice::from_ref(&grant.id));
     assert!(Arc::ptr_eq(&house.shared.snapshot.load().policy, &same));
     let without = Arc::new(policy_of(resources(), vec![]));
-    assert_eq!(house.broker.install(without, Authority::default()), std::slice::from_ref(&grant.id));
+    let shown =
+        |endings: Vec<Ending>| endings.into_iter().map(|ending| (ending.grant.id, ending.why)).collect::<Vec<_>>();
+    let expected = [(grant.id.clone(), "the role editor is no longer configured".to_owned())];
+    assert_eq!(shown(house.broker.would_end(&without)), expected);
+    assert_eq!(house.open(), std::slice::from_ref(&grant.id), "that was only asked");
+    assert!(house.broker.would_end(&same).is_empty());
+    assert_eq!(shown(house.broker.install(without, Authority::default())), expected);
     assert!(house.open().is_empty());
     // Its role is gone, so of anna, lars and root only anna still has to do with it.
     let ended = house.broker.grant(&grant.id, &person("anna")).expect("a grant");

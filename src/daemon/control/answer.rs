@@ -1,6 +1,6 @@
 //! Answers: JSON, or problem details (RFC 9457) with a status that says what kind of no it is.
 
-use crate::api::routes::PAGE;
+use crate::api::routes::{LINT, PAGE};
 use crate::api::{Object, Problem, problem};
 use crate::daemon::broker::BrokerError;
 pub(super) use crate::daemon::broker::Page;
@@ -9,7 +9,7 @@ use crate::engine::workflow::WorkflowError;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::{BytesRejection, QueryRejection};
-use axum::extract::{FromRequest as _, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Request};
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -200,6 +200,10 @@ pub(super) struct ReadToItsEnd;
 /// Reads all of a request before anybody looks at it: what is left unread when it is answered takes
 /// the connection with it, and the call that comes behind.
 pub(super) async fn read_all(request: Request, next: Next) -> Response {
+    let mut request = request;
+    if request.uri().path() == LINT {
+        DefaultBodyLimit::max(super::MAX_CONFIGURATION).apply(&mut request);
+    }
     let (parts, body) = request.into_parts();
     // With the bound on bodies, which stands among the extensions.
     let whole = Request::from_parts(parts.clone(), body);

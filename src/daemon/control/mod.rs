@@ -27,7 +27,7 @@ use super::audit_log::LogReader;
 use super::broker::Broker;
 use super::clock::Clock;
 use super::state::Shared;
-use crate::api::{ReloadView, SessionView, routes};
+use crate::api::{LintBody, LintView, ReloadView, SessionView, routes};
 use crate::engine::ldap::Dn;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -39,6 +39,9 @@ use std::sync::Arc;
 
 /// The longest body that is read, in octets.
 const MAX_BODY: usize = 64 * 1024;
+
+/// The longest body with a configuration in it.
+const MAX_CONFIGURATION: usize = 256 * 1024;
 
 /// A future of somebody else's making.
 pub type Later<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -52,8 +55,11 @@ pub trait ControlHooks: Send + Sync {
     fn kill(&self, id: &str, reason: &str) -> bool;
 
     /// Takes over a changed configuration and changed certificates, or says everything that is
-    /// wrong with them and changes nothing.
-    fn reload(&self) -> Later<'_, Result<ReloadView, Vec<String>>>;
+    /// wrong with them and changes nothing. `dry_run`: only says what would happen.
+    fn reload(&self, dry_run: bool) -> Later<'_, Result<ReloadView, Vec<String>>>;
+
+    /// What is wrong with a configuration, and what it would do. An error says why that cannot be said.
+    fn lint(&self, body: LintBody) -> Later<'_, Result<LintView, String>>;
 
     /// Whether traffic is served; if not, why.
     ///
@@ -111,6 +117,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .route(routes::EXPLAIN, post(explain::explain))
         .route(routes::RELOAD, post(service::reload))
         .route(routes::AUDIT_VERIFY, get(audit::verify))
+        .route(routes::LINT, post(service::lint))
         .route(routes::OPENAPI, get(openapi::serve))
         .route(routes::HEALTHZ, get(service::healthz))
         .route(routes::READYZ, get(service::readyz))

@@ -3,9 +3,10 @@
 
 use super::answer::{Answer, json};
 use crate::api::{
-    CancelBody, CodeBody, DoneView, ExplainBody, ExplainView, ExtendBody, GrantView, KillBody, KillView, LockBody,
-    LockView, LoginBody, MeView, NothingBody, Problem, ReloadView, RequestBody, RequestView, ResetBody, ReviewBody,
-    RevokeBody, RoleView, SessionView, SignOffBody, TokenView, TotpView, VerifyView, problem, request_state, routes,
+    CancelBody, CodeBody, DoneView, ExplainBody, ExplainView, ExtendBody, GrantView, KillBody, KillView, LintBody,
+    LintView, LockBody, LockView, LoginBody, MeView, NothingBody, Problem, ReloadBody, ReloadView, RequestBody,
+    RequestView, ResetBody, ReviewBody, RevokeBody, RoleView, SessionView, SignOffBody, TokenView, TotpView,
+    VerifyView, problem, request_state, routes,
 };
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json as object};
@@ -138,8 +139,11 @@ fn gate(b: &mut Builder) {
     b.known(call, &[404, 422]);
     let call = b.post::<ExplainBody, ExplainView>(routes::EXPLAIN, "What would happen to an operation now", 200);
     b.known(call, &[]);
-    let call = b.post_nothing::<ReloadView>(routes::RELOAD, "Take over configuration and certificates");
-    b.known(call, &[422]);
+    let call = b.post::<ReloadBody, ReloadView>(routes::RELOAD, "Take over configuration and certificates", 200);
+    b.known(call.body_is_optional(), &[422]);
+    let call =
+        b.post::<LintBody, LintView>(routes::LINT, "What looks wrong in a configuration, and what it would do", 200);
+    b.known(call, &[409]);
     let call = b.plain(routes::OPENAPI, "This document", "application/json", object!({ "type": "object" }));
     b.open(call, &[403]);
     let text = object!({ "type": "string" });

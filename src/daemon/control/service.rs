@@ -1,9 +1,9 @@
 //! The caller, roles, sessions, reload, liveness and readiness.
 
 use super::Control;
-use super::answer::{Answer, Failure, json, read_or_default};
+use super::answer::{Answer, Failure, json, read, read_or_default};
 use super::identity::Caller;
-use crate::api::{KillBody, KillView, MeView, NothingBody, RoleView};
+use crate::api::{KillBody, KillView, LintBody, MeView, ReloadBody, RoleView};
 use crate::daemon::broker::BrokerError;
 use crate::engine::ldap::Dn;
 use crate::engine::workflow::asking::check_text;
@@ -83,23 +83,44 @@ pub(super) async fn reload(
     caller: Caller,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    let NothingBody {} = read_or_default(body)?;
-    let administers = control.broker.with_context(|context| locks::check_administers(&caller.actor, context));
-    // Who runs the process could restart it as well.
-    if let Err(error) = administers
-        && !caller.owns_process
-    {
-        return Err(caller.refused(&control, "reload", "", error.word(), &error.to_string()));
+    let ReloadBody { dry_run } = read_or_default(body)?;
+    check_configures(&control, &caller, "reload")?;
+    if !dry_run {
+        control.broker.record_call("reload", &caller.actor);
     }
-    control.broker.record_call("reload", &caller.actor);
-    match control.hooks.reload().await {
+    match control.hooks.reload(dry_run).await {
         Ok(view) => json(StatusCode::OK, &view),
         Err(errors) => {
-            let detail = "the configuration was not taken over: the one before stays in force";
+            let detail = match dry_run {
+                true => "the configuration would not be taken over",
+                false => "the configuration was not taken over: the one before stays in force",
+            };
             let mut failure = Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "bad-configuration", detail);
             failure.0.errors = errors;
             Err(failure)
         }
+    }
+}
+
+/// Looks at a configuration with the gate's eyes: which files there are is for those who configure it.
+pub(super) async fn lint(
+    State(control): State<Arc<Control>>,
+    caller: Caller,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let body: LintBody = read(body)?;
+    check_configures(&control, &caller, "lint")?;
+    let view = control.hooks.lint(body).await;
+    json(StatusCode::OK, &view.map_err(|why| Failure::new(StatusCode::CONFLICT, "no-configuration", why))?)
+}
+
+fn check_configures(control: &Control, caller: &Caller, attempt: &str) -> Result<(), Failure> {
+    let administers = control.broker.with_context(|context| locks::check_administers(&caller.actor, context));
+    match administers {
+        Ok(()) => Ok(()),
+        // Who runs the process could restart it as well.
+        Err(_) if caller.owns_process => Ok(()),
+        Err(error) => Err(caller.refused(control, attempt, "", error.word(), &error.to_string())),
     }
 }
 

@@ -6,7 +6,7 @@ mod locks;
 mod socket;
 
 use super::*;
-use crate::api::problem;
+use crate::api::{DifferenceView, problem};
 use crate::daemon::audit_log::{self, AuditLog};
 use crate::daemon::broker::tests::House;
 use crate::daemon::store::memory::MemoryStore;
@@ -42,8 +42,13 @@ impl ControlHooks for Hooks {
         self.sessions.iter().any(|session| session.id == id)
     }
 
-    fn reload(&self) -> Later<'_, Result<ReloadView, Vec<String>>> {
+    fn reload(&self, _dry_run: bool) -> Later<'_, Result<ReloadView, Vec<String>>> {
         Box::pin(async { self.reloads.lock().unwrap().pop().unwrap() })
+    }
+
+    fn lint(&self, body: LintBody) -> Later<'_, Result<LintView, String>> {
+        let difference = body.against_running.then(DifferenceView::default);
+        Box::pin(async { Ok(LintView { warnings: vec![body.configuration], difference, ..LintView::default() }) })
     }
 
     fn ready(&self) -> Result<(), String> {
@@ -429,6 +434,7 @@ async fn sessions_reload_and_readiness() {
         subject: subject.to_owned(),
         authentication: "simple".to_owned(),
         since: chrono::DateTime::UNIX_EPOCH,
+        grants: Vec::new(),
         outstanding: Vec::new(),
     };
     let bad = vec!["line 3: no".to_owned(), "line 9: no".to_owned()];
@@ -443,6 +449,13 @@ async fn sessions_reload_and_readiness() {
     assert_eq!(door.post("root", routes::RELOAD, &json!({})).await.0, 200);
     let (status, problem) = door.post("root", routes::RELOAD, &json!({})).await;
     assert_eq!((status, word(&problem), &problem["errors"]), (422, "bad-configuration", &json!(bad)));
+    let longer_than_other_bodies = "x".repeat(MAX_BODY * 2);
+    let body = json!({ "configuration": longer_than_other_bodies, "against_running": true });
+    let (status, view) = door.post("root", routes::LINT, &body).await;
+    assert_eq!((status, view["warnings"][0] == json!(longer_than_other_bodies)), (200, true));
+    assert!(view["difference"].is_object());
+    let body = json!({ "configuration": "x".repeat(MAX_CONFIGURATION) });
+    assert_eq!(door.post("root", routes::LINT, &body).await.0, 413);
     assert_eq!(door.get("", routes::HEALTHZ).await.0, 200);
     assert_eq!(door.get("", routes::READYZ).await.0, 200);
     *door.hooks.not_ready.lock().unwrap() = Some("no directory".to_owned());
@@ -457,9 +470,11 @@ async fn who_acts_as_somebody_has_that_somebodys_rights_and_no_others() {
     let explain = json!({ "as": as_name("anna"), "operation": "delete", "target": "dc=x" });
     assert_eq!(door.post("", routes::EXPLAIN, &explain).await.0, 200);
     assert_eq!(door.post("rita", routes::EXPLAIN, &explain).await.0, 200);
-    for (path, body, expected) in
-        [(routes::RELOAD, json!({}), "not-administrator"), (routes::EXPLAIN, explain, "not-yours")]
-    {
+    for (path, body, expected) in [
+        (routes::RELOAD, json!({ "dry_run": true }), "not-administrator"),
+        (routes::LINT, json!({ "configuration": "" }), "not-administrator"),
+        (routes::EXPLAIN, explain, "not-yours"),
+    ] {
         let (status, problem) = door.post("bert", path, &body).await;
         assert_eq!((status, word(&problem)), (403, expected), "{path}");
     }

@@ -18,6 +18,7 @@ impl Driver {
             subject,
             authentication: self.session.authentication().to_owned(),
             since: self.since,
+            grants: self.session.bind_rests_on().map(|grant| grant.id.to_string()).collect(),
             outstanding: self.session.in_flight().filter_map(outstanding_view).collect(),
         }
     }

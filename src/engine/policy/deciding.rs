@@ -115,6 +115,18 @@ impl AddressRange {
         Ok(AddressRange::Network { first, bits })
     }
 
+    /// Whether all of this is in another range.
+    pub fn is_within(&self, other: &AddressRange) -> bool {
+        match (self, other) {
+            (AddressRange::Local, AddressRange::Local) => true,
+            (AddressRange::Network { first, bits }, AddressRange::Network { bits: fewer, .. }) => {
+                fewer <= bits && other.contains(Origin::Address(*first))
+            }
+            (AddressRange::Local, AddressRange::Network { .. })
+            | (AddressRange::Network { .. }, AddressRange::Local) => false,
+        }
+    }
+
     /// Whether somebody who asks from there is in it.
     pub fn contains(&self, origin: Origin) -> bool {
         match (self, origin) {

@@ -4,6 +4,7 @@
 pub mod asking;
 pub mod attributes;
 pub mod deciding;
+pub mod difference;
 mod facts;
 pub mod hours;
 mod index;

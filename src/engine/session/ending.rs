@@ -6,6 +6,7 @@ use super::towards::Word;
 use super::{Effects, Link, Session};
 use crate::engine::access::{Permit, Snapshot};
 use crate::engine::audit::record;
+use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::ResultCode;
 use crate::engine::ldap::message::ClientMessageId;
 use crate::engine::ldap::{response, tag};
@@ -19,6 +20,11 @@ impl Session {
         self.identity.permit.is_some()
             || !self.held.is_empty()
             || self.outstanding.iter().any(|o| o.again.is_some() || !o.permit.rests_on().is_empty())
+    }
+
+    /// The grants that the bind rests on.
+    pub fn bind_rests_on(&self) -> impl Iterator<Item = &ActiveGrant> {
+        self.identity.permit.iter().flat_map(Permit::rests_on).map(|grant| &**grant)
     }
 
     /// The earliest moment, on either clock, at which something ends that [`Session::on_change`] cuts.

@@ -88,12 +88,17 @@ pub fn on_deadline(grant: &Grant, extended: Option<&Grant>, context: &Context<'_
 /// # Errors
 /// It has ended already.
 pub fn on_policy(grant: &Grant, context: &Context<'_>) -> Result<Option<(Grant, Effect)>, LifecycleError> {
-    let why = match qualifies(grant, context) {
-        Ok((_, Match::Yes | Match::Unknown)) => return Ok(None),
-        Ok((_, Match::No)) => no_longer_eligible(grant),
-        Err(error) => error,
-    };
+    let Some(why) = why_disallowed(grant, context) else { return Ok(None) };
     grant.step(Event::Disallow(&why.to_string()), context.now.wall).map(Some)
+}
+
+/// Why the configuration does not allow the grant, if it surely does not.
+pub fn why_disallowed(grant: &Grant, context: &Context<'_>) -> Option<WorkflowError> {
+    match qualifies(grant, context) {
+        Ok((_, Match::Yes | Match::Unknown)) => None,
+        Ok((_, Match::No)) => Some(no_longer_eligible(grant)),
+        Err(error) => Some(error),
+    }
 }
 
 /// Whether the configuration allows the grant, as far as is known of who is in which group.

@@ -1,6 +1,7 @@
 //! From request to end: asked for and decided on the command line, felt in LDAP.
 
 mod deciding;
+mod difference;
 mod reload;
 mod rules;
 mod scenario;

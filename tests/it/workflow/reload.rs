@@ -50,7 +50,8 @@ fn a_wrong_configuration_changes_nothing_and_is_told_in_full() {
 fn what_needs_a_restart_is_told_until_there_was_one_or_it_is_taken_back() {
     let slapd = Slapd::start();
     let gate = Setup::default().start(&slapd);
-    let needed = || gate.json("root-admin", &["reload"])["needs_restart"].as_array().cloned().unwrap_or_default();
+    let needed =
+        || gate.json("root-admin", &["reload"])["difference"]["needs_restart"].as_array().cloned().unwrap_or_default();
     assert!(needed().is_empty());
     let was = std::fs::read_to_string(&gate.configuration).unwrap();
     rewrite(&gate, |text| text + "\n[runtime]\nthreads = 3\n");

@@ -1,0 +1,54 @@
+//! What the control port asks of the process.
+
+use super::control::{ControlHooks, Later};
+use super::directory::ANSWER_TIMEOUT;
+use super::ldap_client::LdapClient;
+use super::reload::Reloader;
+use crate::api::{LintBody, LintView, ReloadView, SessionView};
+use crate::engine::ldap::Dn;
+use ldap3_proto::proto::LdapResultCode;
+
+impl ControlHooks for Reloader {
+    fn sessions(&self) -> Later<'_, Vec<SessionView>> {
+        Box::pin(self.gate.registry.inspect())
+    }
+
+    fn kill(&self, id: &str, reason: &str) -> bool {
+        let number = id.strip_prefix(&*self.gate.run).and_then(|rest| rest.strip_prefix('-')?.parse().ok());
+        number.is_some_and(|number| self.gate.registry.end(number, reason))
+    }
+
+    fn reload(&self, dry_run: bool) -> Later<'_, Result<ReloadView, Vec<String>>> {
+        let reload = move || if dry_run { self.dry_run() } else { self.reload() };
+        Box::pin(async move { tokio::task::block_in_place(reload) })
+    }
+
+    fn lint(&self, body: LintBody) -> Later<'_, Result<LintView, String>> {
+        Box::pin(async move { tokio::task::block_in_place(|| self.lint(&body)) })
+    }
+
+    fn ready(&self) -> Result<(), String> {
+        if !self.gate.audit.recording() {
+            return Err("operations cannot be recorded: what needs a grant is refused".to_owned());
+        }
+        if self.gate.shared.snapshot.load().directory.naming_contexts.is_empty() {
+            return Err("the directory has not answered yet".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Over a connection of its own, which ends with the answer.
+    fn check_password(&self, subject: Dn, password: String) -> Later<'_, Result<bool, String>> {
+        Box::pin(async move {
+            let directory = self.gate.directory.load_full();
+            let (stream, _) = directory.connect().await.map_err(|error| error.to_string())?;
+            let mut client = LdapClient::new(stream, ANSWER_TIMEOUT);
+            let answer = client.bind(subject.text(), &password).await.map_err(|error| error.to_string())?;
+            match answer.code {
+                LdapResultCode::Success => Ok(true),
+                LdapResultCode::Busy | LdapResultCode::Unavailable => Err(format!("{:?}", answer.code)),
+                _ => Ok(false),
+            }
+        })
+    }
+}
