@@ -2,6 +2,7 @@
 
 mod audit;
 mod conformance;
+mod document;
 mod locks;
 mod socket;
 

@@ -180,3 +180,58 @@ fn logins_are_recorded_and_never_with_a_password() {
     let everything = gate.audit.text() + &gate.errors();
     assert!(!everything.contains("secret") && !everything.contains("tg_"), "{everything}");
 }
+
+#[test]
+fn a_lock_ends_every_login_of_its_subject_and_no_other() {
+    let (_slapd, gate) = open();
+    let (first, second, bob) = (person(&gate, "alice"), person(&gate, "alice"), person(&gate, "bob"));
+    let administrator = person(&gate, "root-admin");
+    let lock = json!({ "subject": dn("ALICE").replace("uid=", "UID = "), "reason": "laptop lost" });
+    assert_eq!(administrator.post("/v1/locks", &lock).status, 201);
+    for gone in [&first, &second] {
+        assert_eq!(gone.get("/v1/me").problem(), (401, "bad-token".to_owned()));
+    }
+    assert_eq!(bob.get("/v1/me").status, 200);
+    // She may say who she is, and do nothing.
+    let again = person(&gate, "alice");
+    let asked = again.post("/v1/requests", &json!({ "role": "payroll-reader", "reason": "HR-7" }));
+    assert_eq!(asked.problem(), (403, "locked".to_owned()));
+}
+
+#[test]
+fn an_administrator_who_is_locked_administers_nothing() {
+    let (_slapd, gate) = open_with("");
+    let administrator = person(&gate, "root-admin");
+    gate.cli("root-admin", &["lock", &dn("root-admin"), "--reason", "laptop lost"]).expect(0);
+    assert_eq!(administrator.get("/v1/me").status, 401);
+    let administrator = person(&gate, "root-admin");
+    for (path, body) in [
+        ("/v1/reload", json!({})),
+        ("/v1/totp/reset", json!({ "subject": dn("alice"), "reason": "mine" })),
+        ("/v1/locks", json!({ "subject": dn("alice"), "reason": "mine" })),
+        ("/v1/sessions/1-1/kill", json!({})),
+        ("/v1/explain", json!({ "as": dn("alice"), "operation": "delete", "target": dn("bob") })),
+    ] {
+        assert_eq!(administrator.post(path, &body).status, 403, "{path}");
+    }
+    let json = [("Content-Type", "application/json")];
+    let own = format!("/v1/locks/{}", dn("root-admin"));
+    assert_eq!(administrator.send("DELETE", &own, &json, "").problem(), (403, "locked".to_owned()));
+    let request = gate.request("alice", "payroll-reader", &[]);
+    assert_eq!(administrator.get(&format!("/v1/requests/{request}")).status, 404);
+    assert_eq!(administrator.get("/v1/requests").json(), json!([]));
+    assert_eq!(administrator.get("/v1/locks").status, 403);
+}
+
+#[test]
+fn a_token_is_good_from_any_address_and_each_is_on_record() {
+    let (_slapd, gate) = open();
+    let alice = person(&gate, "alice");
+    let moved = alice.clone().from(44);
+    // What a proxy may say of where somebody comes from is not believed.
+    let said = [("Content-Type", "application/json"), ("X-Forwarded-For", "10.0.0.1"), ("Forwarded", "for=10.0.0.1")];
+    let wish = json!({ "role": "payroll-reader", "reason": "HR-7: test" }).to_string();
+    let asked = moved.send("POST", "/v1/requests", &said, &wish).json();
+    let from = asked["history"][0]["from"].as_str().unwrap();
+    assert!(from.starts_with("127.0.0.44:"), "{asked:#}");
+}

@@ -1,8 +1,10 @@
 //! The control port over TLS: who is let in, who is not, and what nobody can do to it.
 
+mod certificates;
 mod command_line;
 mod doors;
 mod guarding;
+mod requests;
 mod schemathesis;
 mod second_factor;
 

@@ -181,3 +181,104 @@ fn at_the_socket_the_code_comes_along() {
     assert_eq!(alice.post("/v1/step-up", &json!({ "code": used })).problem(), (403, "wrong-code".to_owned()));
     assert_eq!(alice.post("/v1/step-up", &json!({ "code": authenticator.code() })).status, 200);
 }
+
+#[test]
+fn of_two_calls_with_one_code_at_once_one_has_it() {
+    let (_slapd, gate) = open();
+    let alice = person(&gate, "alice");
+    let mut authenticator = enrol(&alice);
+    let logins: Vec<Https> = (0..4).map(|_| person(&gate, "alice")).collect();
+    let code = authenticator.code();
+    let taken: Vec<u16> = std::thread::scope(|scope| {
+        let show = |login: &Https| login.post("/v1/step-up", &json!({ "code": code })).status;
+        let tries: Vec<_> = logins.iter().map(|login| scope.spawn(move || show(login))).collect();
+        tries.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    assert_eq!(taken.iter().filter(|status| **status == 200).count(), 1, "{taken:?}");
+    let shown = logins.iter().filter(|login| login.get("/v1/me").json()["second_factor"] == json!(true));
+    assert_eq!(shown.count(), 1);
+}
+
+#[test]
+fn what_was_begun_before_does_not_replace_the_owners() {
+    let (_slapd, gate) = open();
+    // Who knows the password begins while there is none yet, and waits.
+    let thief = person(&gate, "alice");
+    let begun = thief.post("/v1/totp", &json!({})).json();
+    let mut theirs = Authenticator::new(begun["secret"].as_str().unwrap());
+    let alice = person(&gate, "alice");
+    enrol(&alice);
+    let late = thief.post("/v1/totp/confirm", &json!({ "code": theirs.code() }));
+    assert_eq!(late.problem(), (409, "not-enrolling".to_owned()));
+    assert_eq!(thief.post("/v1/totp", &json!({})).problem(), (403, "second-factor-needed".to_owned()));
+    assert_eq!(thief.get("/v1/me").json()["second_factor"], json!(false));
+}
+
+#[test]
+fn what_was_shown_with_one_that_was_reset_counts_no_more() {
+    let (_slapd, gate) = open();
+    let (alice, administrator) = (person(&gate, "alice"), person(&gate, "root-admin"));
+    enrol(&alice);
+    assert_eq!(alice.get("/v1/me").json()["second_factor"], json!(true));
+    let reset = json!({ "subject": dn("alice"), "reason": "stolen" });
+    assert_eq!(administrator.post("/v1/totp/reset", &reset).status, 200);
+    assert_eq!(alice.get("/v1/me").json()["second_factor"], json!(false));
+    assert_eq!(alice.post("/v1/requests", &wish()).problem(), (403, "second-factor-needed".to_owned()));
+    // Nor does what another login of hers shows, once there is a new one.
+    let mut first = enrol(&alice);
+    let other = person(&gate, "alice");
+    assert_eq!(other.post_with("/v1/totp", &first.code(), &json!({})).status, 200);
+    let begun = other.post_with("/v1/totp", &first.code(), &json!({})).json();
+    let mut second = Authenticator::new(begun["secret"].as_str().unwrap());
+    assert_eq!(other.post("/v1/totp/confirm", &json!({ "code": second.code() })).status, 200);
+    let shown = |login: &Https| login.get("/v1/me").json()["second_factor"].clone();
+    assert_eq!((shown(&alice), shown(&other)), (json!(false), json!(true)));
+    assert_eq!(alice.post("/v1/step-up", &json!({ "code": first.code() })).problem().0, 403, "the old one is none");
+}
+
+#[test]
+fn codes_are_not_guessed_and_not_used_up_by_looking() {
+    let (_slapd, gate) = open();
+    let alice = person(&gate, "alice");
+    let mut authenticator = enrol(&alice);
+    let other = person(&gate, "alice");
+    let code = authenticator.code();
+    // A code that comes with what changes nothing shows nothing and is not used up.
+    let looked = other.send("GET", "/v1/me", &[("Tidegate-Code", &code)], "");
+    assert_eq!(looked.json()["second_factor"], json!(false));
+    assert_eq!(other.post("/v1/step-up", &json!({ "code": code })).status, 200);
+    let wrong: Vec<u16> = (0..8).map(|_| other.post("/v1/step-up", &json!({ "code": "000000" })).status).collect();
+    assert_eq!(wrong, [403, 403, 403, 403, 403, 429, 429, 429]);
+    let right = alice.post("/v1/step-up", &json!({ "code": authenticator.code() }));
+    assert_eq!(right.problem(), (429, "too-many-attempts".to_owned()), "in whichever login, and even the right one");
+    // Bob's are his own.
+    enrol(&person(&gate, "bob"));
+    let told = |record: &Value| record["reason"] == json!("too-many-attempts");
+    gate.audit.wait_for("the refusal", told);
+    assert_eq!(gate.audit.records().iter().filter(|record| told(record)).count(), 1, "once, however often it is tried");
+}
+
+#[test]
+fn at_the_socket_a_role_demands_it_of_both_too() {
+    // Whoever runs the tests has a name in the directory, and logs in to enrol.
+    let own = crate::support::gate::user();
+    let entry = format!(
+        "dn: {}\nobjectClass: inetOrgPerson\nuid: {own}\ncn: {own}\nsn: {own}\nuserPassword: {}\n\n",
+        dn(&own),
+        password(&own)
+    );
+    let slapd = Slapd::with(crate::support::slapd::Extra { ldif: entry, ..Default::default() });
+    let gate = Setup::default().and(GUARDED).https().start(&slapd);
+    let mut authenticator = enrol(&person(&gate, &own));
+    let ask = ["request", "guarded", "--reason", "HR-7: test", "--output", "json"];
+    let refused = gate.cli("alice", &ask).expect(1);
+    assert!(refused.stderr.contains("second factor"), "{refused:#?}");
+    let asked = gate.cli("alice", &[&ask[..], &["--code", &authenticator.code()]].concat()).expect(0).json();
+    let id = asked["id"].as_str().unwrap();
+    let refused = gate.cli("bob", &["approve", id]).expect(1);
+    assert!(refused.stderr.contains("second factor"), "{refused:#?}");
+    let approved = gate.cli("bob", &["approve", id, "--code", &authenticator.code()]).expect(0);
+    assert!(approved.stdout.contains("approved"), "{approved:#?}");
+    let again = gate.cli("alice", &[&ask[..], &["--code", "000000"]].concat()).expect(1);
+    assert!(again.stderr.contains("code"), "{again:#?}");
+}

@@ -70,11 +70,21 @@ impl Authority {
     }
 
     fn issue(&self, name: &str, names: &[&str], serial: Option<u64>) -> (PathBuf, PathBuf) {
+        self.special(name, names, |params| params.serial_number = serial.map(SerialNumber::from))
+    }
+
+    /// A certificate and key with something about it that is changed before it is signed.
+    pub(crate) fn special(
+        &self,
+        name: &str,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> (PathBuf, PathBuf) {
         let key = KeyPair::generate().unwrap();
         let names: Vec<String> = names.iter().map(|n| (*n).to_owned()).collect();
         let mut params = CertificateParams::new(names).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);
-        params.serial_number = serial.map(SerialNumber::from);
+        change(&mut params);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let files = (self.folder.join(format!("{name}.pem")), self.folder.join(format!("{name}.key")));
         fs::write(&files.0, certificate.pem()).unwrap();

@@ -1,5 +1,6 @@
 //! A plain HTTPS client for the control API: one connection, octets out, answers in.
 
+use super::document::{Exchange, complaints};
 use super::{PATIENCE, gate::Gate};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -8,7 +9,18 @@ use serde_json::Value;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+/// What every answer says to browsers.
+const TOLD_TO_BROWSERS: [(&str, &str); 7] = [
+    ("cache-control", "no-store"),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("strict-transport-security", "max-age=31536000"),
+    ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("cross-origin-resource-policy", "same-origin"),
+];
 
 /// An answer.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,13 +61,22 @@ pub(crate) struct Https {
     /// The address of this machine that is called from.
     from: IpAddr,
     token: Option<String>,
+    /// Protocols that are offered in the handshake (ALPN).
+    protocols: Vec<Vec<u8>>,
 }
 
 impl Https {
     pub(crate) fn new(gate: &Gate) -> Https {
         assert_ne!(gate.https, 0, "the gate has no control port");
         let from = IpAddr::from([127, 0, 0, 1]);
-        Https { port: gate.https, ca: gate.authority.ca.clone(), certificate: None, from, token: None }
+        Https {
+            port: gate.https,
+            ca: gate.authority.ca.clone(),
+            certificate: None,
+            from,
+            token: None,
+            protocols: Vec::new(),
+        }
     }
 
     /// Calls from another address of this machine: any of 127.0.0.0/8.
@@ -66,6 +87,11 @@ impl Https {
     /// The same caller at a gate that was started anew.
     pub(crate) fn moved_to(self, port: u16) -> Https {
         Https { port, ..self }
+    }
+
+    /// Offers these protocols in the handshake.
+    pub(crate) fn offering(&self, protocols: &[&[u8]]) -> Https {
+        Https { protocols: protocols.iter().map(|one| one.to_vec()).collect(), ..self.clone() }
     }
 
     pub(crate) fn with_certificate(self, files: (PathBuf, PathBuf)) -> Https {
@@ -122,10 +148,49 @@ impl Https {
             request += &format!("{name}: {value}\r\n");
         }
         request += &format!("Content-Length: {}\r\n\r\n{body}", body.len());
+        let answer = self.exchange(request.as_bytes());
+        self.hold_to_the_document(method, path, &answer);
+        answer
+    }
+
+    /// These octets, and what comes back until the connection ends, taken for one answer.
+    pub(crate) fn exchange(&self, octets: &[u8]) -> Response {
         let mut stream = self.connect().unwrap();
         // Who refuses early may not read all of it.
-        let _ = stream.write_all(request.as_bytes());
+        let _ = stream.write_all(octets);
         answer(&mut stream).unwrap()
+    }
+
+    /// Every answer that any test gets has a status, a type and fields that the document knows, and tells
+    /// browsers what it should.
+    #[track_caller]
+    pub(crate) fn hold_to_the_document(&self, method: &str, path: &str, answer: &Response) {
+        static SERVED: OnceLock<Value> = OnceLock::new();
+        let what = format!("{method} {path}");
+        // Of the HTTP library's own making: what it could not read.
+        if answer.headers.iter().all(|(name, _)| matches!(name.as_str(), "connection" | "content-length" | "date")) {
+            assert!(matches!(answer.status, 400 | 431) && answer.text.is_empty(), "{what}: {answer:#?}");
+            return;
+        }
+        for (name, value) in TOLD_TO_BROWSERS {
+            assert_eq!(answer.header(name), Some(value), "{what} {name}: {answer:#?}");
+        }
+        assert_eq!((answer.header("set-cookie"), answer.header("server")), (None, None), "{what}");
+        let document = SERVED.get_or_init(|| {
+            let request =
+                format!("GET /v1/openapi.json HTTP/1.1\r\nConnection: close\r\nHost: 127.0.0.1:{}\r\n\r\n", self.port);
+            let anybody = Https { certificate: None, protocols: Vec::new(), ..self.clone() };
+            anybody.exchange(request.as_bytes()).json()
+        });
+        // The whole address may stand there, too.
+        let path = path.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..])).unwrap_or(path);
+        let path = path.split('?').next().unwrap_or_default();
+        if method == "HEAD" {
+            return;
+        }
+        let (status, content_type, body) = (answer.status, answer.header("content-type"), answer.text.as_bytes());
+        let found = complaints(document, &Exchange { method, path, status, content_type, body });
+        assert!(found.is_empty(), "{found:#?}");
     }
 
     /// The connection as it is. The handshake happens with the first octet that is written.
@@ -149,13 +214,15 @@ impl Https {
         }
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let builder = builder.with_root_certificates(roots);
-        match &self.certificate {
+        let mut config = match &self.certificate {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
                 let key = PrivateKeyDer::from_pem_file(key).unwrap();
                 builder.with_client_auth_cert(certificates(certificate), key).unwrap()
             }
-        }
+        };
+        config.alpn_protocols.clone_from(&self.protocols);
+        config
     }
 }
 

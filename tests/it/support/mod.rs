@@ -8,6 +8,8 @@ pub(crate) mod audit;
 pub(crate) mod ber;
 pub(crate) mod certs;
 pub(crate) mod command;
+#[path = "../../../src/daemon/control/tests/document.rs"]
+pub(crate) mod document;
 pub(crate) mod ds389;
 pub(crate) mod gate;
 pub(crate) mod https;
