@@ -173,6 +173,7 @@ mod tests {
     use super::*;
     use chrono::{DateTime, Utc};
     use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     fn at(seconds: u64) -> Now {
         let wall = DateTime::<Utc>::from_timestamp(2_000_000_000 + seconds as i64, 0).expect("a time");
@@ -216,10 +217,19 @@ mod tests {
         let secrets = Secrets::new(place.path().join("second-factors"));
         let (anna, secret) = (dn("uid=anna,dc=x"), [9; SECRET]);
         secrets.enrol(&anna, &new(secret), &code(&secret, 0), at(0)).expect("the right code");
-        for round in 1..20_u64 {
+        for round in 1..200_u64 {
             let (now, code) = (at(round * 30), code(&secret, round as i64 * 30));
+            let here = AtomicUsize::new(0);
+            let show = || {
+                // Closer together than a barrier lets them go.
+                here.fetch_add(1, Ordering::SeqCst);
+                while here.load(Ordering::SeqCst) < 2 {
+                    std::thread::yield_now();
+                }
+                secrets.take(&anna, &code, now).is_ok()
+            };
             let taken = std::thread::scope(|scope| {
-                let tries: Vec<_> = (0..4).map(|_| scope.spawn(|| secrets.take(&anna, &code, now).is_ok())).collect();
+                let tries: Vec<_> = (0..2).map(|_| scope.spawn(show)).collect();
                 tries.into_iter().filter_map(|one| one.join().ok()).filter(|taken| *taken).count()
             });
             assert_eq!(taken, 1);
