@@ -227,7 +227,6 @@ fn what_was_shown_with_one_that_was_reset_counts_no_more() {
     // Nor does what another login of hers shows, once there is a new one.
     let mut first = enrol(&alice);
     let other = person(&gate, "alice");
-    assert_eq!(other.post_with("/v1/totp", &first.code(), &json!({})).status, 200);
     let begun = other.post_with("/v1/totp", &first.code(), &json!({})).json();
     let mut second = Authenticator::new(begun["secret"].as_str().unwrap());
     assert_eq!(other.post("/v1/totp/confirm", &json!({ "code": second.code() })).status, 200);
