@@ -5,6 +5,7 @@ use super::assemble::{self, OwnQuestions};
 use super::audit_log::{self, AuditLog, AuditLogError};
 use super::broker::{Broker, EventSink};
 use super::clock::Clock;
+use super::clock::kept::{self, Kept};
 use super::control::{Control, ControlError, ControlPort, ControlSocket, LoginSettings, Logins};
 use super::directory;
 use super::gate::Gate;
@@ -79,6 +80,7 @@ pub struct Running {
     workers: Workers,
     background: JoinSet<()>,
     stop: CancellationToken,
+    clock_file: PathBuf,
 }
 
 /// Starts a gate. `source` is the file that a reload reads; without one, nothing can be reloaded.
@@ -87,6 +89,11 @@ pub struct Running {
 /// Everything that makes serving impossible. A directory that does not answer is none of these.
 pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, StartError> {
     let clock = Clock::new();
+    let clock_file = Kept::path(&config.store.path);
+    match Kept::read(&clock_file) {
+        Ok(kept) => kept.into_iter().for_each(|kept| clock.go_on(kept)),
+        Err(error) => tracing::warn!(file = %clock_file.display(), %error, "where the clocks were is not known"),
+    }
     let tls = assemble::server_tls(&config.tls)?;
     let upstream = assemble::upstream(&config.directory)?;
     let port_tls = config.control.port.as_ref().map(assemble::port_tls).transpose()?;
@@ -135,6 +142,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     background.spawn(broker.clone().run());
     background.spawn(jobs.serve(broker.clone()));
     background.spawn(watch_clock(gate.clone()));
+    background.spawn(keep_clock(gate.clone(), broker.clone(), clock_file.clone()));
     let first = tokio::time::timeout(FIRST_READING, was_read.wait_for(|read| *read)).await;
     if !matches!(first, Ok(Ok(_))) {
         tracing::warn!(
@@ -165,11 +173,11 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     let mut accepting = JoinSet::new();
     let (ldaps, ldap) =
         (accept(&mut accepting, ldaps, Kind::Ldaps, &workers), accept(&mut accepting, ldap, Kind::Ldap, &workers));
-    let configuration = reloader.digest();
+    let (control, configuration) = (path, reloader.digest());
     gate.audit.event(json!({
         "event": "started", "ldaps": ldaps, "ldap": ldap, "control": control_port, "configuration": configuration,
     }));
-    Ok(Running { gate, reloader, ldaps, ldap, control: path, control_port, accepting, workers, background, stop })
+    Ok(Running { gate, reloader, ldaps, ldap, control, control_port, accepting, workers, background, stop, clock_file })
 }
 
 impl Running {
@@ -219,6 +227,7 @@ impl Running {
             tracing::error!("not every record could be written to disk");
         }
         self.background.shutdown().await;
+        write_clock(&self.gate, self.clock_file).await;
     }
 }
 
@@ -280,6 +289,24 @@ fn accept(tasks: &mut JoinSet<()>, listener: Option<TcpListener>, kind: Kind, wo
     let address = listener.local_addr().ok();
     tasks.spawn(listener::accept(listener, kind, workers.clone()));
     address
+}
+
+/// Writes down where the clocks are, for as long as there are grants that have not ended.
+async fn keep_clock(gate: Arc<Gate>, broker: Arc<Broker>, file: PathBuf) {
+    loop {
+        if broker.live_grants() > 0 {
+            write_clock(&gate, file.clone()).await;
+        }
+        tokio::time::sleep(kept::EVERY).await;
+    }
+}
+
+async fn write_clock(gate: &Gate, file: PathBuf) {
+    let now = gate.clock.now();
+    let written = tokio::task::spawn_blocking(move || Kept::write(&file, now)).await;
+    if let Err(error) = written.map_err(std::io::Error::other).and_then(|written| written) {
+        tracing::warn!(%error, "where the clocks are cannot be written down");
+    }
 }
 
 /// Sessions wait for the end of a grant by the monotonic clock. When somebody sets the other one,

@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct Now {
     /// The wall clock.
     pub wall: DateTime<Utc>,
-    /// The monotonic clock: time since the process started.
+    /// The monotonic clock: nobody sets it. Goes on over restarts as far as is known.
     pub monotonic: Duration,
 }
 

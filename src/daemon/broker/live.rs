@@ -376,13 +376,23 @@ fn allowed(grant: &Grant, shared: &Shared, snapshot: &Snapshot, now: Now) -> Mat
     ending::allowed(grant, &context)
 }
 
-/// The end of an active grant on the monotonic clock; never later than it was `before`. A wall clock
-/// that is behind what happened to the grant last was set back while nothing ran.
+/// Fixes the end of a grant that becomes active on the monotonic clock, before it is written down: over a restart,
+/// too, setting the wall clock back lengthens nothing.
+pub(super) fn fix_end(document: &mut Document, now: Now) {
+    if let Document::Grant(grant) = document
+        && grant.until_monotonic.is_none()
+    {
+        grant.until_monotonic = until_monotonic(grant, None, now);
+    }
+}
+
+/// The end of an active grant on the monotonic clock; never later than it was `before`, or was fixed to be. A wall
+/// clock that is behind what happened to the grant last was set back while nothing ran.
 fn until_monotonic(grant: &Grant, before: Option<Duration>, now: Now) -> Option<Duration> {
     (grant.state == GrantState::Active).then(|| {
         let wall = grant.history.last().map_or(now.wall, |entry| entry.at.max(now.wall));
         let left = (grant.until - wall).to_std().unwrap_or(Duration::ZERO);
         let until = now.monotonic.saturating_add(left);
-        before.map_or(until, |before| before.min(until))
+        [before, grant.until_monotonic].into_iter().flatten().fold(until, Duration::min)
     })
 }

@@ -1,6 +1,7 @@
 //! The queue of what people are to be told: filled in the same commit as what it tells of, emptied by the
 //! notifier. What cannot be told is kept as a dead letter, for a while.
 
+use super::live::fix_end;
 use super::outbox::{Due, Lane, MOST_DEAD, MOST_PENDING, Wanted};
 use super::read::Window;
 use super::{Broker, BrokerError, Document, Page, Paged, events, new_id};
@@ -160,6 +161,8 @@ impl Broker {
     /// Documents that belong together, and that something is to be told of them: all of it is durable, or none.
     pub(super) fn commit_and_tell(&self, mut documents: Vec<Document>, notices: Vec<Notice>) -> Result<(), StoreError> {
         documents.extend(self.to_be_told(&documents, notices)?);
+        let now = self.clock.now();
+        documents.iter_mut().for_each(|document| fix_end(document, now));
         let records = documents.iter().map(Document::to_record).collect::<Result<_, _>>()?;
         let (shared, live, clock) = (Arc::clone(&self.shared), Arc::clone(&self.live), self.clock.clone());
         let (sink, changed, outbox) = (Arc::clone(&self.events), Arc::clone(&self.changed), Arc::clone(&self.outbox));

@@ -1,5 +1,6 @@
 //! The broker: what opens when, what is told to whom, and what a restart finds.
 
+mod clocks;
 mod doing;
 mod more;
 mod orders;
@@ -69,7 +70,10 @@ impl House {
     }
 
     fn with(store: Arc<dyn GrantStore>, policy: Arc<Policy>) -> House {
-        let clock = Clock::new();
+        House::at(store, policy, Clock::new())
+    }
+
+    fn at(store: Arc<dyn GrantStore>, policy: Arc<Policy>, clock: Clock) -> House {
         // Who is in which group stays known for as long as the test runs.
         let mut read = clock.now();
         read.monotonic += 100 * HOUR;

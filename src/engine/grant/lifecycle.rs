@@ -80,6 +80,10 @@ pub struct Grant {
     pub from: DateTime<Utc>,
     /// First instant after it. Fixed like `from`; becomes earlier when the role's cap did, never later.
     pub until: DateTime<Utc>,
+    /// First instant after it on the monotonic clock, fixed when it is written down as active; never later than
+    /// what the wall clock said then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_monotonic: Option<Duration>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<DateTime<Utc>>,
@@ -224,6 +228,7 @@ impl Grant {
             revision: 1,
             from,
             until: after(from, approved.duration),
+            until_monotonic: None,
             ended: None,
             history,
         };

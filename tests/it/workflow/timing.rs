@@ -109,3 +109,29 @@ fn who_is_locked_neither_asks_nor_decides_nor_holds() {
     gate.cli("bob", &["approve", &waiting]).expect(0);
     assert_eq!(code(&mut client), 0);
 }
+
+/// As if the gate had run for almost all of the grant's time, and the clock had been set back by as much while it was
+/// down: the file beside the store is all that remembers that.
+#[test]
+fn a_clock_that_is_set_back_while_the_gate_is_down_gives_nothing_back() {
+    let slapd = Slapd::start();
+    let mut gate = Setup::default().start(&slapd);
+    let grant = gate.granted("alice", "payroll-reader", &["--for", "1h"]);
+    assert_eq!(code(&mut gate.client_as("alice")), 0);
+    assert_eq!(gate.stop("TERM"), Some(0));
+    let file = gate.folder.path().join("store.clock");
+    let mut kept: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let ran = 3_600 - 8;
+    kept["monotonic"]["secs"] = json!(kept["monotonic"]["secs"].as_u64().unwrap() + ran);
+    kept["wall"] = json!(Utc::now() + TimeDelta::seconds(ran as i64));
+    std::fs::write(&file, kept.to_string()).unwrap();
+    gate.launch();
+    let mut client = gate.client_as("alice");
+    assert_eq!(code(&mut client), 0);
+    eventually("its hour is over", || (code(&mut client) == 50).then_some(()));
+    // The wall clock says something else.
+    let until = show(&gate, &grant)["until"].clone();
+    assert!(
+        chrono::DateTime::parse_from_rfc3339(until.as_str().unwrap()).unwrap() > Utc::now() + TimeDelta::minutes(50)
+    );
+}
