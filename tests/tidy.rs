@@ -243,7 +243,7 @@ fn named_tests(document: &str, files: &[(String, String)]) -> Vec<String> {
             places.iter().any(|place| path.strip_suffix("/mod").unwrap_or(path) == place)
         };
         let is_test = |lines: &[&str]| match lines {
-            ["#[test]", line] => line.starts_with(&format!("fn {test}()")),
+            ["#[test]", line] => line.starts_with(&format!("fn {test}(")),
             ["#[tokio::test]", line] => line.starts_with(&format!("async fn {test}()")),
             _ => false,
         };
@@ -357,6 +357,17 @@ fn the_tests_that_bypasses_names_are_there() {
     let rows = document.lines().filter(|line| line.starts_with("| ") && line.contains("::"));
     let numbers: Vec<_> = rows.filter_map(|row| row.split('|').nth(1)?.trim().parse::<usize>().ok()).collect();
     assert!(numbers.len() >= 18 && numbers.iter().copied().eq(1..=numbers.len()), "{numbers:?}");
+    complain(named_tests(document, &files));
+}
+
+#[test]
+fn the_tests_that_the_rules_of_the_workflow_name_are_there() {
+    let files = tree_files();
+    let (_, document) =
+        files.iter().find(|(path, _)| path == "docs/workflow-rules.md").expect("docs/workflow-rules.md");
+    let rows = document.lines().filter(|line| line.starts_with("| ") && line.contains("::"));
+    let rules: Vec<_> = rows.filter_map(|row| row.split('|').nth(1)?.trim().parse::<usize>().ok()).collect();
+    assert!((1..=10).all(|rule| rules.contains(&rule)), "{rules:?}");
     complain(named_tests(document, &files));
 }
 

@@ -104,7 +104,7 @@ pub fn groups_in(selectors: &[Selector]) -> impl Iterator<Item = Dn> {
 /// not published, so that it grows old and is no longer believed.
 pub async fn keep_reading<C: Source>(mut source: C) {
     let mut client = None;
-    let mut failures = 0_u32;
+    let (mut failures, mut told) = (0_u32, String::new());
     loop {
         let pause = match round(&mut source, &mut client).await {
             Ok(reading) => {
@@ -112,12 +112,19 @@ pub async fn keep_reading<C: Source>(mut source: C) {
                     tracing::info!("the directory can be read again");
                 }
                 failures = 0;
+                told.clear();
                 source.publish(reading);
                 REFRESH_INTERVAL
             }
             Err(error) => {
                 client = None;
-                tracing::warn!(%error, "the directory cannot be read");
+                // The same again every few seconds would bury what is new.
+                if error == told {
+                    tracing::debug!(%error, "the directory still cannot be read");
+                } else {
+                    tracing::warn!(%error, "the directory cannot be read");
+                    told.clone_from(&error);
+                }
                 failures = failures.saturating_add(1);
                 FIRST_RETRY.saturating_mul(1 << failures.min(8).saturating_sub(1)).min(REFRESH_INTERVAL)
             }

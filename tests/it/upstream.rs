@@ -29,6 +29,9 @@ fn lost_after_bind_the_client_is_told_and_nobody_else_takes_over() {
             .collect();
         assert_eq!(codes, [52]);
     }
+    // And whoever runs the gate.
+    let said = gate.errors();
+    assert!(said.matches("the directory has closed the connection of a session").count() >= 2, "{said}");
     wire.slow_entries(Duration::ZERO);
     assert_eq!(gate.client_as("alice").search(&alice()).answer.code, 0);
 }

@@ -2,6 +2,7 @@
 
 mod clocks;
 mod doing;
+mod kept;
 mod more;
 mod orders;
 mod pairs;
@@ -262,7 +263,7 @@ fn only_those_who_may_see_it_learn_that_it_exists() {
     for error in [
         house.broker.revoke(&grant.id, "why", &bert).expect_err("hidden"),
         house.broker.release(&grant.id, &bert).expect_err("hidden"),
-        house.broker.cancel(&grant.id, None, &bert).expect_err("hidden"),
+        house.broker.cancel(&grant.request, None, &bert).expect_err("hidden"),
         house.broker.release(&grant.request, &person("anna")).expect_err("a request is no grant"),
     ] {
         assert_eq!(error.word(), "not-found", "{error}");

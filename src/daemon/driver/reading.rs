@@ -32,6 +32,8 @@ impl Driver {
                 if let Some(server) = self.unheard.take() {
                     self.gate.directory.load().set_back(&server);
                 }
+                let session = &self.session.origin().session;
+                tracing::info!(%session, error = ?result.err(), "the directory has closed the connection of a session");
                 self.session.on_upstream_lost(self.gate.clock.now(), &mut self.fx);
             } else if self.upstream_in.is_empty() {
                 let used = self.feed_upstream(octets);
