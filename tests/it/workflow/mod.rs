@@ -2,6 +2,7 @@
 
 mod deciding;
 mod difference;
+mod doing;
 mod reload;
 mod rules;
 mod scenario;
