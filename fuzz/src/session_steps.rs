@@ -6,6 +6,9 @@
 //! grant is active at that instant; (3) ids towards the directory rise, and the client gets at most one
 //! final answer to each message; (4) octets in either direction are whole messages.
 
+#[path = "session_role.rs"]
+mod role;
+
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate::engine::Now;
@@ -24,7 +27,7 @@ use tidegate::engine::ldap::request::{
 use tidegate::engine::ldap::{Dn, ResultCode, response, tag};
 use tidegate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
 use tidegate::engine::policy::{Mode, OperationKind, OperationSet, Policy, RefusalStyle, Subject};
-use tidegate::engine::session::{Effects, Flow, Origin, Session};
+use tidegate::engine::session::{Answer, Effects, Flow, Origin, Session};
 
 const PAYROLL: &str = "ou=payroll,dc=example,dc=com";
 const NAMES: [&str; 4] =
@@ -55,6 +58,8 @@ struct World {
     grants: u32,
     /// The last that the session gave.
     cookie: Vec<u8>,
+    /// Numbers under which a role was asked for.
+    asked: Vec<u64>,
 }
 
 /// Each octet is a step, the bits above the kind its argument.
@@ -91,7 +96,13 @@ impl World {
             proxied_authorization: false,
         };
         let snapshot = Snapshot {
-            policy: Arc::new(Policy::new(Mode::Enforce, RefusalStyle::Explain, resources, vec![], vec![])),
+            policy: Arc::new(Policy::new(
+                Mode::Enforce,
+                RefusalStyle::Explain,
+                resources,
+                vec![],
+                vec![Arc::new(role::held(dn(NAMES[1])))],
+            )),
             grants: Arc::new(ActiveGrants::new()),
             groups: Arc::default(),
             directory: Arc::new(directory),
@@ -113,6 +124,7 @@ impl World {
             open: Vec::new(),
             grants: 0,
             cookie: Vec::new(),
+            asked: Vec::new(),
         }
     }
 
@@ -125,7 +137,8 @@ impl World {
             4 => self.client(id, &Request::Delete(dn(BASES[argument % 4]))),
             5 => self.client(id, &Request::Abandon(ClientMessageId(id ^ 1))),
             6 => self.client(id, &Request::Extended(ExtendedRequest::Cancel(ClientMessageId(id ^ 1)))),
-            7 => self.client(id, &Request::Extended(ExtendedRequest::WhoAmI)),
+            7 if argument.is_multiple_of(2) => self.client(id, &Request::Extended(ExtendedRequest::WhoAmI)),
+            7 => self.asked(argument / 2),
             8 => self.answer(argument, 0),
             9 => self.answer(argument, 49),
             10 | 11 => self.entry(argument),
@@ -209,8 +222,35 @@ impl World {
         }
     }
 
+    /// Tells the session what came of asking for a role.
+    fn asked(&mut self, argument: usize) {
+        let Some(number) = self.asked.get(argument % self.asked.len().max(1)).copied() else { return };
+        let request = "req-1".to_owned();
+        let answer = match argument % 4 {
+            0 => Answer::Waits { request },
+            1 => Answer::Granted { request },
+            2 => Answer::Ended { request, how: "denied", before: false },
+            _ => Answer::TooMany,
+        };
+        let before = self.fx.to_upstream.len();
+        self.session.on_asked(number, answer, &self.snapshot, self.now, &mut self.fx);
+        self.check_permitted(before);
+    }
+
+    /// Grants or time have changed: what waits may go on.
+    fn changed(&mut self) {
+        let before = self.fx.to_upstream.len();
+        self.session.on_change(&self.snapshot, self.now, &mut self.fx);
+        self.check_permitted(before.min(self.fx.to_upstream.len()));
+    }
+
     /// Performs the effects, in the driver's order.
     fn settle(&mut self) {
+        for asking in self.fx.asks.drain(..) {
+            assert_eq!(*self.session.subject(), Subject::Dn(asking.subject), "asked for somebody else");
+            self.asked.push(asking.number);
+        }
+        assert!(self.session.held() <= self.snapshot.policy.held.per_session);
         self.fx.records.clear();
         self.fx.record_ends.clear();
         let mut answered = Vec::new();
@@ -313,7 +353,7 @@ impl World {
         let mut frame = Vec::new();
         Entry { name: name.as_bytes(), attributes: Vec::new() }.write(&mut frame, ClientMessageId(id));
         // As the driver does before it hands over what the directory sent.
-        self.session.on_change(&self.snapshot, self.now, &mut self.fx);
+        self.changed();
         self.session.on_upstream(&frame, &self.snapshot, self.now, &mut self.fx);
         each(&self.fx.to_client, |envelope| {
             if envelope.tag == tag::SEARCH_RESULT_ENTRY && dn(name).is_within(&dn(PAYROLL)) {
@@ -333,7 +373,7 @@ impl World {
                 grants.with(Arc::new(self.grant(subject)))
             }
         });
-        self.session.on_change(&self.snapshot, self.now, &mut self.fx);
+        self.changed();
     }
 
     fn grant(&self, subject: Dn) -> ActiveGrant {
@@ -360,7 +400,7 @@ impl World {
         let (wall, monotonic) = [(4, 4), (0, 4), (12, 0), (-60, 1)][argument % 4];
         self.now.wall += chrono::TimeDelta::seconds(wall);
         self.now.monotonic += Duration::from_secs(monotonic);
-        self.session.on_change(&self.snapshot, self.now, &mut self.fx);
+        self.changed();
     }
 }
 

@@ -59,8 +59,8 @@ impl Session {
             return Flow::Wait;
         }
         // RFC 4511 4.2.1: what is outstanding completes before a bind is processed. What waits for a role cannot: it
-        // was asked for in the name of whoever the session is until now.
-        if request_tag == tag::BIND_REQUEST {
+        // was asked for in the name of whoever the session is until now. (With the id of one that waits, see below.)
+        if request_tag == tag::BIND_REQUEST && !self.held.uses(id) {
             self.refuse_all_held("bound again", "the session binds again", now, fx);
         }
         if request_tag == tag::BIND_REQUEST && !self.outstanding.is_empty() {

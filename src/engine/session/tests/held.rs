@@ -288,12 +288,13 @@ fn what_ends_it() {
 #[test]
 fn it_ends_with_its_session_and_is_written_down() {
     type Ends = fn(&mut World);
-    let cases: [(&str, Ends); 5] = [
+    let cases: [(&str, Ends); 6] = [
         ("unbind", |w| _ = w.client(9, &Request::Unbind)),
         ("loss", |w| w.session.on_client_lost(w.now, &mut w.fx)),
         ("kill", |w| w.session.on_kill("enough", w.now, &mut w.fx)),
         ("directory", |w| w.session.on_upstream_lost(w.now, &mut w.fx)),
         ("reused id", |w| _ = w.search(2, BASE)),
+        ("reused id of a bind", |w| _ = w.bind(2, BOB, b"secret")),
     ];
     for (what, end) in cases {
         let (mut world, number) = waiting();
