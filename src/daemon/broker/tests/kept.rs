@@ -54,6 +54,20 @@ fn what_is_not_shown_is_neither_decided_nor_taken_back() {
     ] {
         assert_eq!(error.word(), "not-found", "{error}");
     }
+    // Nor listed, whichever list it is.
+    let lists = |name: &str| {
+        let (broker, who) = (&house.broker, person(name));
+        let requests = [true, false].map(|waiting| broker.requests_page(&who, waiting, &page(), |_| true));
+        let grants = [Which::Active, Which::All].map(|which| broker.grants_page(&who, which, &page()));
+        let requests = requests.map(|page| page.expect("read").items.len());
+        (requests, grants.map(|page| page.expect("read").items.len()))
+    };
+    for name in ["anna", "lars", "root", "rita"] {
+        assert_eq!(lists(name), ([1, 2], [1, 1]), "{name}");
+    }
+    assert_eq!(lists("bert"), ([0, 0], [0, 0]));
+    house.broker.release(&grant.id, &person("anna")).expect("released");
+    assert_eq!(lists("anna"), ([1, 2], [0, 1]));
 }
 
 /// Before anything is ended by it: from the instant in which it is durable.

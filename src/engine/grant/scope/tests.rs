@@ -186,3 +186,72 @@ fn narrowing_to_attributes() {
 fn names(list: &[&str]) -> AttributeNames {
     AttributeNames::new(list).unwrap()
 }
+
+/// What stays when the grant has ended is marked for who decides.
+#[test]
+fn what_outlasts_the_grant_is_marked() {
+    use crate::engine::policy::OperationKind::{Add, Bind, Password, Rename};
+    let names = |names: &[&str]| Some(AttributeNames::new(names).unwrap());
+    let rows: &[(&[OperationKind], Option<AttributeNames>, &[&str])] = &[
+        (&[Search, Compare, Delete, Bind], None, &[]),
+        (&[Search, Modify], None, &["modify"]),
+        (&[Add, Modify, Rename, Password], None, &["add", "modify", "rename", "password"]),
+        // Of some attributes only: if any of them says who is let in.
+        (&[Modify], names(&["title"]), &[]),
+        (&[Modify], names(&["title", "MEMBER"]), &["modify"]),
+        (&[Modify], names(&["userPassword"]), &["modify"]),
+        // A number may be any of them.
+        (&[Modify], names(&["2.5.4.31"]), &["modify"]),
+        (&[Add], names(&["title"]), &["add"]),
+    ];
+    for (operations, attributes, expected) in rows {
+        let entry =
+            ScopeEntry { operations: operations.to_vec(), attributes: attributes.clone(), ..whole().0[0].clone() };
+        let words: Vec<_> = entry.permanent().iter().filter_map(|text| text.split(' ').next()).collect();
+        assert_eq!(words, *expected, "{operations:?} {attributes:?}");
+        assert_eq!(Scope(vec![entry]).is_permanent(), !expected.is_empty(), "{operations:?} {attributes:?}");
+    }
+}
+
+#[test]
+fn what_lies_within_what() {
+    use ResourceScope::{Base, One, Subtree};
+    let region = |base: &str, reach| Region { base: dn(base), reach };
+    let people = "ou=people,dc=x";
+    for (inner, outer, expected) in [
+        (region("uid=a,ou=people,dc=x", Base), region(people, One), true),
+        (region("uid=a,ou=others,dc=x", Base), region(people, One), false),
+        (region("cn=a,uid=b,ou=people,dc=x", Base), region(people, One), false),
+        (region(people, Base), region(people, One), false),
+        (region(people, One), region(people, One), true),
+        (region(people, Subtree), region(people, One), false),
+        (region(people, One), region(people, Subtree), true),
+        (region(people, Subtree), region("dc=x", Subtree), true),
+        (region("dc=x", Subtree), region(people, Subtree), false),
+        (region(people, Base), region(people, Base), true),
+        (region(people, One), region(people, Base), false),
+    ] {
+        assert_eq!(inner.is_within(&outer), expected, "{inner:?} {outer:?}");
+    }
+}
+
+#[test]
+fn attributes_that_the_role_no_longer_opens_are_not_within_it() {
+    let of = |names: Option<&[&str]>| {
+        let attributes = names.map(|names| AttributeNames::new(names).unwrap());
+        let line = Allow { attributes, ..editor().allow[0].clone() };
+        Role { allow: vec![line], ..editor() }
+    };
+    let approved = |names| Scope::of_role(&of(names), &policy()).unwrap();
+    for (before, now, expected) in [
+        (Some(&["cn", "sn"][..]), Some(&["cn", "sn"][..]), true),
+        (Some(&["cn", "sn"]), None, true),
+        (Some(&["cn"]), Some(&["cn", "sn"]), true),
+        (Some(&["cn", "sn"]), Some(&["cn"]), false),
+        (None, Some(&["cn"]), false),
+        (None, None, true),
+    ] {
+        let found = approved(before).check_within(&of(now), &policy()).is_ok();
+        assert_eq!(found, expected, "{before:?} {now:?}");
+    }
+}
