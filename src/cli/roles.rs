@@ -27,7 +27,7 @@ impl Roles {
 
 fn table(roles: &[RoleView], width: Option<usize>) -> String {
     if roles.is_empty() {
-        return "There is no role that you may request.\n".to_owned();
+        return "There is no role that you may request; tidegate me says who you are to the gate.\n".to_owned();
     }
     let mut table = Table::new(&["role", "opens", "for", "approval", "needs", "description"]);
     for role in roles {

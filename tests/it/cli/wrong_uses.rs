@@ -138,7 +138,7 @@ fn the_gate_says_why_not_and_the_command_line_what_helps() {
         ("root-admin", "unlock|BOB", "BOB is not locked", ""),
         ("alice", "kill|1-1", "only an administrator may do that", WHO),
         ("root-admin", "kill|1-1", "there is no \"1-1\"", "hint: tidegate sessions lists those that you may see\n"),
-        ("alice", "reload", "only an administrator can reload", WHO),
+        ("alice", "reload", "only an administrator may do that", WHO),
         ("erin", "sign-off|GRANT", "only a break-glass grant is signed off", ""),
         ("alice", "totp", "this is for those who logged in: `tidegate login`, or POST /v1/login", ""),
     ];
