@@ -112,7 +112,7 @@ impl Page {
                 ),
                 // Somebody presses the Enter key.
                 "text in the other terminal" => {
-                    format!("echo > keyboard & wait $other\ncat other\nrm other keyboard\necho '{END}'\n")
+                    format!("echo 1<> keyboard; wait $other\ncat other\nrm other keyboard\necho '{END}'\n")
                 }
                 _ => continue,
             };
