@@ -183,7 +183,10 @@ fn lists_ask_for_what_they_show() {
     assert_eq!(ask(&gate, "grants --output json").expect(0).json(), json!([both[0], both[1]]));
     assert_eq!(ask(&gate, "grants --all --output json").expect(0).json(), both);
     assert_eq!(ask(&gate, "sessions").expect(0).stdout, "There is no session that you may see.\n");
-    assert_eq!(ask(&gate, "roles").expect(0).stdout, "There is no role that you may request; tidegate me says who you are to the gate.\n");
+    assert_eq!(
+        ask(&gate, "roles").expect(0).stdout,
+        "There is no role that you may request; tidegate me says who you are to the gate.\n"
+    );
 }
 
 #[test]
