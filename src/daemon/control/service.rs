@@ -2,7 +2,7 @@
 
 use super::Control;
 use super::answer::{Answer, Failure, json, read, read_or_default};
-use super::identity::Caller;
+use super::identity::{Caller, Door};
 use crate::api::{KillBody, KillView, LintBody, MeView, ReloadBody, RoleView};
 use crate::daemon::broker::BrokerError;
 use crate::engine::ldap::Dn;
@@ -128,8 +128,15 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-pub(super) async fn readyz(State(control): State<Arc<Control>>) -> Answer {
-    let not_ready = |why: String| Failure::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", why);
+/// Why not is for those at the socket: whoever may ask over TLS need not know what is broken.
+pub(super) async fn readyz(State(control): State<Arc<Control>>, door: Door) -> Answer {
+    let not_ready = |why: String| {
+        let why = match &door {
+            Door::Socket(_) => why,
+            Door::Port(_) => "the gate says why at its control socket: GET /readyz there, or its log".to_owned(),
+        };
+        Failure::new(StatusCode::SERVICE_UNAVAILABLE, "not-ready", why)
+    };
     control.hooks.ready().map_err(not_ready)?;
     match control.broker.failure() {
         Some(why) => Err(not_ready(format!("the store failed, no new grants: {why}"))),

@@ -4,6 +4,7 @@ mod audit;
 mod conformance;
 mod document;
 mod locks;
+mod port;
 mod socket;
 
 use super::*;
@@ -131,6 +132,18 @@ impl Door {
         Door { house, hooks, logins, audit, path, stop: Some(stop), served, _directory: directory }
     }
 
+    /// What serves, but for who calls.
+    fn router(&self) -> Router {
+        router(Arc::new(Control {
+            broker: Arc::clone(&self.house.broker),
+            shared: Arc::clone(&self.house.shared),
+            clock: self.house.clock.clone(),
+            hooks: Arc::clone(&self.hooks) as Arc<dyn ControlHooks>,
+            logins: Arc::clone(&self.logins),
+            audit: self.audit.reader(),
+        }))
+    }
+
     async fn get(&self, who: &str, path: &str) -> (u16, Value) {
         self.send(who, request("GET", path, &[], "")).await
     }
@@ -161,16 +174,12 @@ impl Door {
 
 /// Calls as the peer says, not as whoever runs the tests.
 async fn as_peer(door: &Door, peer: Peer, request: Request<Full<Bytes>>) -> (u16, Value) {
+    served_by(door.router().layer(axum::Extension(peer)), request).await
+}
+
+async fn served_by(router: Router, request: Request<Full<Bytes>>) -> (u16, Value) {
     let (near, far) = tokio::io::duplex(64 * 1024);
-    let control = Control {
-        broker: Arc::clone(&door.house.broker),
-        shared: Arc::clone(&door.house.shared),
-        clock: door.house.clock.clone(),
-        hooks: Arc::clone(&door.hooks) as Arc<dyn ControlHooks>,
-        logins: Arc::clone(&door.logins),
-        audit: door.audit.reader(),
-    };
-    let service = hyper_util::service::TowerToHyperService::new(router(Arc::new(control)).layer(axum::Extension(peer)));
+    let service = hyper_util::service::TowerToHyperService::new(router);
     tokio::spawn(hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(far), service));
     converse(near, request).await
 }

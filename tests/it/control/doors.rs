@@ -4,7 +4,8 @@ use super::{open, open_with, person};
 use crate::support::certs::Authority;
 use crate::support::gate::Setup;
 use crate::support::https::Https;
-use crate::support::slapd::{Slapd, password, person as dn};
+use crate::support::ldap::{Client, modify_request};
+use crate::support::slapd::{BASE, ROOT_DN, ROOT_PASSWORD, Slapd, password, person as dn};
 use serde_json::json;
 
 #[test]
@@ -221,6 +222,26 @@ fn an_administrator_who_is_locked_administers_nothing() {
     assert_eq!(administrator.get(&format!("/v1/requests/{request}")).status, 404);
     assert_eq!(administrator.get("/v1/requests").json(), json!([]));
     assert_eq!(administrator.get("/v1/locks").status, 403);
+}
+
+#[test]
+fn a_token_carries_no_rights_of_its_own() {
+    let (slapd, gate) = open();
+    let erin = person(&gate, "erin");
+    assert_eq!(erin.get("/v1/me").json()["auditor"], json!(true));
+    let request = gate.request("alice", "payroll-reader", &[]);
+    let path = format!("/v1/requests/{request}");
+    assert_eq!(erin.get(&path).status, 200);
+    let mut directory = Client::plain(slapd.ldap);
+    assert_eq!(directory.bind(ROOT_DN, ROOT_PASSWORD).code, 0);
+    let group = format!("cn=security,ou=groups,{BASE}");
+    let others = [dn("carol")];
+    let members: Vec<&[u8]> = others.iter().map(String::as_bytes).collect();
+    assert_eq!(directory.ask(&modify_request(&group, 2, "member", &members), &[]).code, 0);
+    // The directory is asked again.
+    gate.cli("root-admin", &["reload"]).expect(0);
+    crate::support::eventually("who left the group sees no more", || (erin.get(&path).status == 404).then_some(()));
+    assert_eq!(erin.get("/v1/me").json()["auditor"], json!(false));
 }
 
 #[test]
