@@ -64,6 +64,8 @@ pub const AUDIT_VERIFY: &str = "/v1/audit/verify";
 pub const LINT: &str = "/v1/policy/lint";
 /// `GET`: the document that describes all this.
 pub const OPENAPI: &str = "/v1/openapi.json";
+/// `GET`: what is counted, for Prometheus.
+pub const METRICS: &str = "/metrics";
 /// `GET`: the process lives.
 pub const HEALTHZ: &str = "/healthz";
 /// `GET`: it serves.

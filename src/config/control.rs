@@ -30,6 +30,8 @@ pub struct Control {
     pub administrators: Vec<Selector>,
     /// Who may see every request and grant.
     pub auditors: Vec<Selector>,
+    /// Who may read `/metrics` over TLS, besides administrators and auditors.
+    pub metrics: Vec<Selector>,
     /// The port over TLS; `None`: there is none.
     pub port: Option<ControlPort>,
 }
@@ -93,6 +95,7 @@ pub(super) fn control(root: &Section<'_>, tls: Option<&Tls>) -> Option<Control> 
     let max_pending = section.number("max_pending", 20, 1..=10_000);
     let administrators = selectors(&section, "administrators");
     let auditors = selectors(&section, "auditors");
+    let metrics = selectors(&section, "metrics");
     let listens = section.has("listen");
     let port = port(&section, tls, local_subject.as_ref());
     section.finish();
@@ -102,7 +105,17 @@ pub(super) fn control(root: &Section<'_>, tls: Option<&Tls>) -> Option<Control> 
     }
     let trust_act_as = trust_act_as.is_some_and(|found| found.value);
     let max_pending = usize::try_from(max_pending).ok()?;
-    Some(Control { socket: socket?, local_subject, act_as, trust_act_as, max_pending, administrators, auditors, port })
+    Some(Control {
+        socket: socket?,
+        local_subject,
+        act_as,
+        trust_act_as,
+        max_pending,
+        administrators,
+        auditors,
+        metrics,
+        port,
+    })
 }
 
 pub(super) fn control_socket(section: &Section<'_>) -> Option<PathBuf> {

@@ -168,6 +168,7 @@ fn compare_control(old: &Control, new: &Control, found: &mut Difference) {
         max_pending,
         administrators,
         auditors,
+        metrics,
         port,
     } = old;
     let pattern = |pattern: &super::LocalSubject| pattern.as_str().to_owned();
@@ -176,6 +177,7 @@ fn compare_control(old: &Control, new: &Control, found: &mut Difference) {
         ("act_as", act_as, &new.act_as),
         ("administrators", administrators, &new.administrators),
         ("auditors", auditors, &new.auditors),
+        ("metrics", metrics, &new.metrics),
     ] {
         found.people(&format!("[control] {key}"), was, is);
     }

@@ -80,11 +80,19 @@ fn account_of(account: &config::ServiceAccount) -> ServiceAccount {
     ServiceAccount { dn: account.dn.clone(), password: account.password.reveal().to_vec() }
 }
 
+/// When the certificates that are shown expire.
+pub(super) fn expiries(config: &Config) -> Vec<(&'static str, i64)> {
+    let control = config.control.port.as_ref().map(|port| ("control", &port.certificate));
+    let shown = std::iter::once(("ldap", &config.tls.certificate)).chain(control);
+    shown.filter_map(|(port, path)| Some((port, super::certificate::expires(&tls::leaf(path).ok()?)?))).collect()
+}
+
 /// Who may do what at the control port.
 pub(super) fn authority(config: &config::Control) -> Authority {
     Authority {
         administrators: config.administrators.clone(),
         auditors: config.auditors.clone(),
+        metrics: config.metrics.clone(),
         act_as: config.act_as.clone(),
         trust_act_as: config.trust_act_as,
         max_pending: Some(config.max_pending),

@@ -4,6 +4,7 @@
 //! takes effect as soon as that is. Calls may block on the disk: async code makes them from a
 //! blocking thread (see [`Broker::run`] for the one exception).
 
+mod counting;
 mod doing;
 mod error;
 mod events;
@@ -18,6 +19,7 @@ mod telling;
 #[cfg(test)]
 pub(super) mod tests;
 
+pub use counting::Counts;
 pub use doing::{Doing, Done, End, Waiting};
 pub use error::BrokerError;
 pub use events::EventSink;
@@ -41,6 +43,7 @@ use crate::engine::workflow::{Authority, Context, Locks, Request, RequestState, 
 use doing::Waiters;
 use live::Live;
 use outbox::Outbox;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -68,6 +71,8 @@ pub struct Broker {
     /// Who waits for what becomes of a request.
     waiters: Arc<Waiters>,
     changed: Arc<Notify>,
+    /// How often somebody else was faster.
+    conflicts: AtomicU64,
 }
 
 /// A person's word on a request, as it came in.
@@ -116,7 +121,18 @@ impl Broker {
     ) -> Result<Broker, StoreError> {
         let (live, outbox, changed) = (Arc::default(), Arc::default(), Arc::new(Notify::new()));
         let (asking, waiters) = (Mutex::default(), Arc::<Waiters>::default());
-        let broker = Broker { store, shared, clock, events, live, outbox, asking, waiters, changed };
+        let broker = Broker {
+            store,
+            shared,
+            clock,
+            events,
+            live,
+            outbox,
+            asking,
+            waiters,
+            changed,
+            conflicts: AtomicU64::new(0),
+        };
         let mut documents = Vec::new();
         broker.scan(|document| documents.push(document))?;
         let now = broker.clock.now();
@@ -377,7 +393,10 @@ impl Broker {
         let mut result = decide();
         for _ in 1..ATTEMPTS {
             match result {
-                Err(BrokerError::Store(StoreError::Conflict(_))) => result = decide(),
+                Err(BrokerError::Store(StoreError::Conflict(_))) => {
+                    self.conflicts.fetch_add(1, Ordering::Relaxed);
+                    result = decide();
+                }
                 done => return done,
             }
         }

@@ -14,6 +14,8 @@ const OID: u8 = 0x06;
 const UTF8_STRING: u8 = 0x0c;
 const PRINTABLE_STRING: u8 = 0x13;
 const IA5_STRING: u8 = 0x16;
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
 const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 const VERSION: u8 = 0xa0;
@@ -59,6 +61,31 @@ pub fn introduce(session: &mut Session, gate: &Gate, connection: &ServerConnecti
         name: name_by(pattern, shown)
             .ok_or("the client certificate does not have exactly one of what certificate_subject names"),
     });
+}
+
+/// When a certificate expires (RFC 5280 4.1.2.5), in seconds since 1970.
+pub fn expires(certificate: &[u8]) -> Option<i64> {
+    let mut outer = Der(certificate).take(SEQUENCE)?;
+    let mut tbs = outer.take(SEQUENCE)?;
+    if tbs.peek() == Some(VERSION) {
+        tbs.take(VERSION)?;
+    }
+    tbs.take(INTEGER)?;
+    // Signature algorithm, issuer.
+    tbs.take(SEQUENCE)?;
+    tbs.take(SEQUENCE)?;
+    let mut validity = tbs.take(SEQUENCE)?;
+    validity.any()?;
+    let (tag, text) = validity.any()?;
+    let text = std::str::from_utf8(text).ok()?;
+    let text = match tag {
+        GENERALIZED_TIME => text.to_owned(),
+        // Of two digits, 50 and more are of the century before.
+        UTC_TIME => format!("{}{text}", if text.get(..2)? < "50" { "20" } else { "19" }),
+        _ => return None,
+    };
+    let moment = chrono::NaiveDateTime::parse_from_str(&text, "%Y%m%d%H%M%SZ").ok()?;
+    Some(moment.and_utc().timestamp())
 }
 
 type Values = Vec<(String, String)>;

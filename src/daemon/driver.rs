@@ -11,6 +11,7 @@ mod writing;
 
 use super::audit_log::AuditHandle;
 use super::gate::Gate;
+use super::metrics::{Open, Tally};
 use super::registry::SessionCommand;
 use super::upstream::{ConnectError, UpstreamStream};
 use crate::engine::session::{Effects, Session};
@@ -55,7 +56,7 @@ type Deadline = ((DateTime<Utc>, Duration), Pin<Box<Sleep>>);
 enum Upstream {
     None,
     Opening(Connecting),
-    Open(UpstreamStream),
+    Open(UpstreamStream, #[expect(dead_code, reason = "counted until it is dropped")] Open),
 }
 
 /// Octets on their way out.
@@ -76,6 +77,7 @@ enum Turn {
 pub(super) struct Driver {
     gate: Arc<Gate>,
     audit: AuditHandle,
+    tally: Arc<Tally>,
     session: Session,
     since: DateTime<Utc>,
     fx: Effects,
@@ -108,7 +110,7 @@ fn next_news(mut receiver: watch::Receiver<u64>) -> News {
 impl Driver {
     pub(super) fn new(
         gate: Arc<Gate>,
-        audit: AuditHandle,
+        (audit, tally): (AuditHandle, Arc<Tally>),
         session: Session,
         client: ClientStream,
         commands: mpsc::Receiver<SessionCommand>,
@@ -122,6 +124,7 @@ impl Driver {
         Driver {
             gate,
             audit,
+            tally,
             session,
             since,
             fx: Effects::default(),
@@ -158,7 +161,7 @@ impl Driver {
         let _ = tokio::time::timeout(CLOSING, async {
             let towards_directory = async {
                 match &mut self.upstream {
-                    Upstream::Open(stream) => finish(stream, &last).await,
+                    Upstream::Open(stream, _) => finish(stream, &last).await,
                     Upstream::None | Upstream::Opening(_) => Ok(()),
                 }
             };
@@ -217,6 +220,7 @@ impl Driver {
             begin = end;
         }
         self.fx.records.clear();
+        self.fx.done.drain(..).for_each(|done| self.tally.count(&done));
     }
 
     /// Commands, grants that change, grants that end, nothing at all for too long.
@@ -279,7 +283,7 @@ impl Driver {
         let Poll::Ready(result) = connecting.as_mut().poll(cx) else { return false };
         match result {
             Ok((stream, server)) => {
-                self.upstream = Upstream::Open(stream);
+                self.upstream = Upstream::Open(stream, self.gate.metrics.upstream());
                 self.unheard = Some(server.clone());
                 self.session.on_upstream_connected(server);
             }

@@ -3,6 +3,7 @@
 use super::asking::Asker;
 use super::audit_log::AuditLog;
 use super::clock::Clock;
+use super::metrics::Metrics;
 use super::registry::Registry;
 use super::state::Shared;
 use super::upstream::Directory;
@@ -44,6 +45,8 @@ pub struct Gate {
     pub asker: Asker,
     /// Who is connected.
     pub registry: Arc<Registry>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Where operations are recorded.
     pub audit: Arc<AuditLog>,
     /// Tells this process's sessions from those of the last.

@@ -27,6 +27,10 @@ impl ControlHooks for Reloader {
         Box::pin(async move { tokio::task::block_in_place(|| self.lint(&body)) })
     }
 
+    fn metrics(&self) -> String {
+        self.exposition()
+    }
+
     fn ready(&self) -> Result<(), String> {
         if !self.gate.audit.recording() {
             return Err("operations cannot be recorded: what needs a grant is refused".to_owned());

@@ -1,8 +1,10 @@
 //! Listeners and workers: one thread and one single-threaded runtime per core, each with its own
 //! sessions. A new connection goes to the worker that has the fewest.
 
+use super::audit_log::AuditHandle;
 use super::driver::{ClientStream, Driver};
 use super::gate::Gate;
+use super::metrics::Tally;
 use crate::engine::session::{Origin, Session};
 use std::io;
 use std::net::SocketAddr;
@@ -97,23 +99,25 @@ impl Drop for Counted {
 }
 
 async fn work(gate: Arc<Gate>, mut arrivals: mpsc::UnboundedReceiver<Arrival>, sessions: Arc<AtomicUsize>) {
-    let audit = gate.audit.handle();
+    let (audit, tally) = (gate.audit.handle(), gate.metrics.tally());
     while let Some(arrival) = arrivals.recv().await {
-        let (gate, audit, sessions) = (gate.clone(), audit.clone(), sessions.clone());
+        let (gate, own, sessions) = (gate.clone(), (audit.clone(), tally.clone()), sessions.clone());
         let counted = Counted(sessions);
         tokio::spawn(async move {
-            serve(gate, audit, arrival).await;
+            serve(gate, own, arrival).await;
             drop(counted);
         });
     }
 }
 
-async fn serve(gate: Arc<Gate>, audit: super::audit_log::AuditHandle, arrival: Arrival) {
+async fn serve(gate: Arc<Gate>, own: (AuditHandle, Arc<Tally>), arrival: Arrival) {
     let from = arrival.from;
+    let tls = arrival.kind == Kind::Ldaps;
     let Some((place, commands)) = gate.registry.enter(gate.limits.max_connections) else {
         tracing::warn!(%from, limit = gate.limits.max_connections, "turned away: too many connections");
-        return;
+        return gate.metrics.turned_away(tls);
     };
+    let counted = gate.metrics.accepted(tls);
     let Ok(tcp) = TcpStream::from_std(arrival.tcp) else { return };
     // Without it each answer waits for the last one's acknowledgement; a socket that cannot have it is gone.
     if tcp.set_nodelay(true).is_err() {
@@ -134,11 +138,17 @@ async fn serve(gate: Arc<Gate>, audit: super::audit_log::AuditHandle, arrival: A
                     super::certificate::introduce(&mut session, &gate, tls.get_ref().1);
                     ClientStream::Tls(Box::new(tls))
                 }
-                Ok(Err(error)) => return tracing::debug!(%from, %error, "TLS handshake failed"),
-                Err(_) => return tracing::debug!(%from, "TLS handshake took too long"),
+                Ok(Err(error)) => {
+                    tracing::debug!(%from, %error, "TLS handshake failed");
+                    return gate.metrics.handshake_failed(tls);
+                }
+                Err(_) => {
+                    tracing::debug!(%from, "TLS handshake took too long");
+                    return gate.metrics.handshake_failed(tls);
+                }
             }
         }
     };
-    Driver::new(gate, audit, session, client, commands).run().await;
-    drop(place);
+    Driver::new(gate, own, session, client, commands).run().await;
+    drop((place, counted));
 }

@@ -14,6 +14,7 @@ pub mod gate;
 mod hooks;
 pub mod ldap_client;
 pub mod listener;
+pub mod metrics;
 pub mod registry;
 pub mod reload;
 mod run;

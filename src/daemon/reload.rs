@@ -2,9 +2,11 @@
 //! wrong one changes nothing. Says, and records, what a configuration opens, closes and ends.
 
 use super::assemble;
-use super::broker::{Broker, Ending, EventSink};
+use super::broker::{Broker, Counts, Ending, EventSink};
 use super::control::{LoginSettings, Logins, PortTls};
 use super::gate::Gate;
+use super::metrics::Exposition;
+use super::upstream::Health;
 use crate::api::{DifferenceView, EndView, LintBody, LintView, ReloadView};
 use crate::config::{self, Config, ConfigErrors, lint};
 use crate::engine::policy::difference::{Difference, Direction};
@@ -53,6 +55,7 @@ impl Reloader {
     ) -> Reloader {
         let started = config.load_full();
         let authorities = Mutex::new(authorities(&started));
+        gate.metrics.certificates(assemble::expiries(&started));
         Reloader { gate, broker, config, started, source, reloaded, doors, authorities }
     }
 
@@ -63,16 +66,17 @@ impl Reloader {
     pub fn reload(&self) -> Result<ReloadView, Vec<String>> {
         let mut one_at_a_time = self.lock();
         let result = self.take_over(&mut one_at_a_time);
-        self.gate.audit.event(match &result {
+        self.record(match &result {
             Ok(view) => of_reload(view),
             Err(errors) => json!({ "event": "reload failed", "errors": bounded(errors) }),
         });
+        self.gate.metrics.reloaded(result.is_ok(), self.gate.clock.now().wall.timestamp());
         result
     }
 
     /// A signal asked for it: there is nobody to answer, so the process's own log says what was done.
     pub fn on_signal(&self, signal: &str) {
-        self.gate.audit.event(json!({ "event": "reload", "signal": signal }));
+        self.record(json!({ "event": "reload", "signal": signal }));
         match self.reload() {
             Ok(ReloadView { difference, .. }) => {
                 let DifferenceView { before, after, opens, changes, closes, ends, sessions_cut, needs_restart } =
@@ -126,6 +130,61 @@ impl Reloader {
         Ok(LintView { errors: Vec::new(), warnings, difference })
     }
 
+    fn record(&self, event: Value) {
+        self.gate.metrics.event(&event);
+        self.gate.audit.event(event);
+    }
+
+    /// What is counted, and how things are, in the text format of Prometheus.
+    pub(super) fn exposition(&self) -> String {
+        let mut out = Exposition::default();
+        self.gate.metrics.write(&mut out);
+        out.family(
+            "tidegate_configuration_info",
+            "gauge",
+            "The configuration in force, by its digest (as in the log).",
+        );
+        out.sample("tidegate_configuration_info", &[("digest", &self.digest())], 1);
+        let directory = self.gate.directory.load();
+        let mut servers = |name: &str, kind, help, value: fn(Health) -> u64| {
+            out.family(name, kind, help);
+            directory.health().for_each(|(url, health)| out.sample(name, &[("url", url)], value(health)));
+        };
+        servers("tidegate_upstream_up", "gauge", "Whether a directory server did not fail lately.", |health| {
+            u64::from(health.up)
+        });
+        servers(
+            "tidegate_upstream_connections_total",
+            "counter",
+            "Connections made to a directory server.",
+            |health| health.connections,
+        );
+        servers("tidegate_upstream_failures_total", "counter", "Connections to it that failed.", |health| {
+            health.failures
+        });
+        let Counts { pending, active, scheduled, unsigned, locked, conflicts } = self.broker.counts();
+        out.family("tidegate_grants", "gauge", "Grants that have not ended.");
+        for (state, count) in [("active", active), ("scheduled", scheduled)] {
+            out.sample("tidegate_grants", &[("state", state)], count);
+        }
+        out.number("tidegate_requests_pending", "gauge", "Requests that wait.", pending);
+        out.number("tidegate_grants_unsigned", "gauge", "Break-glass grants that nobody has signed off.", unsigned);
+        out.number("tidegate_locks", "gauge", "Subjects that are locked.", locked);
+        let help = "Transitions that were decided again because somebody else was faster.";
+        out.number("tidegate_broker_conflicts_total", "counter", help, conflicts);
+        let failed = u64::from(self.broker.failure().is_some());
+        out.number("tidegate_store_failed", "gauge", "Whether the store failed: no new requests and grants.", failed);
+        let recording = u64::from(self.gate.audit.recording());
+        out.number("tidegate_log_recording", "gauge", "Whether operations can be recorded.", recording);
+        out.number(
+            "tidegate_log_lines_lost_total",
+            "counter",
+            "Lines of the log that were lost.",
+            self.gate.audit.lost(),
+        );
+        out.into_text()
+    }
+
     /// Which configuration is in force.
     pub(super) fn digest(&self) -> String {
         self.config.load().digest().to_owned()
@@ -164,6 +223,7 @@ impl Reloader {
         let ended = self.broker.install(Arc::new(config.policy.clone()), assemble::authority(&config.control));
         difference.ends = ended.into_iter().map(end_view).collect();
         *before = authorities(&config);
+        self.gate.metrics.certificates(assemble::expiries(&config));
         self.config.store(Arc::new(config));
         self.reloaded.send_modify(|count| *count += 1);
         let reloaded = ["policy", "certificates", "directory servers", "who may do what at the control port"];

@@ -10,6 +10,7 @@ use super::control::{Control, ControlError, ControlPort, ControlSocket, LoginSet
 use super::directory;
 use super::gate::Gate;
 use super::listener::{self, Kind, Workers};
+use super::metrics::{Counted, Metrics};
 use super::reload::{Doors, Reloader};
 use super::state::Shared;
 use super::store::StoreError;
@@ -102,7 +103,9 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     let audit = Arc::new(open_audit(&config, &clock, &shared)?);
     let path = config.store.path.clone();
     let store = tokio::task::spawn_blocking(move || SledStore::open(&path)).await.map_err(std::io::Error::other)??;
-    let events: Arc<dyn EventSink> = audit.clone();
+    let metrics = Arc::new(Metrics::default());
+    metrics.started(clock.now().wall.timestamp());
+    let events: Arc<dyn EventSink> = Arc::new(Counted { audit: audit.clone(), metrics: metrics.clone() });
     let broker = Arc::new(Broker::new(Arc::new(store), shared.clone(), clock.clone(), events)?);
     let ldaps = listen(config.listen.ldaps).await?;
     let ldap = listen(config.listen.ldap).await?;
@@ -124,6 +127,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         limits: assemble::limits(&config.listen),
         asker,
         registry: Arc::default(),
+        metrics,
         audit,
         run: format!("{:x}", std::process::id()),
     });

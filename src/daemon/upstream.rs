@@ -45,7 +45,7 @@ pub struct Server {
 
 /// The directory: its servers in order of preference.
 pub struct Directory {
-    servers: Vec<(Server, AtomicU64)>,
+    servers: Vec<(Server, State)>,
     /// As whom the gate acts for those who come with a client certificate.
     proxy: Option<ServiceAccount>,
     connect_timeout: Duration,
@@ -56,6 +56,33 @@ pub struct Directory {
 
 /// A server that could not be reached is tried after the others for this long.
 const SET_BACK: Duration = Duration::from_secs(10);
+
+/// What is known of a server.
+#[derive(Debug, Default)]
+struct State {
+    /// When it last failed, in milliseconds since the start; 0: it did not.
+    failed: AtomicU64,
+    connections: AtomicU64,
+    failures: AtomicU64,
+}
+
+impl State {
+    fn failed_lately(&self, now: u64) -> bool {
+        let at = self.failed.load(Ordering::Relaxed);
+        at != 0 && now.saturating_sub(at) < SET_BACK.as_millis() as u64
+    }
+}
+
+/// How a server is, for those who watch the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Health {
+    /// Whether it did not fail lately.
+    pub up: bool,
+    /// How often it was connected to.
+    pub connections: u64,
+    /// How often that failed.
+    pub failures: u64,
+}
 
 /// No server could be reached.
 #[derive(Debug, thiserror::Error)]
@@ -73,8 +100,21 @@ pub enum UpstreamStream {
 impl Directory {
     /// A directory of `servers`, each given `connect_timeout` for TCP, TLS and a bind as `proxy` together.
     pub fn new(servers: Vec<Server>, connect_timeout: Duration, proxy: Option<ServiceAccount>) -> Directory {
-        let servers = servers.into_iter().map(|server| (server, AtomicU64::new(0))).collect();
+        let servers = servers.into_iter().map(|server| (server, State::default())).collect();
         Directory { servers, proxy, connect_timeout, start: Instant::now(), refers_to: None }
+    }
+
+    /// How its servers are, by URL, in order of preference.
+    pub fn health(&self) -> impl Iterator<Item = (&str, Health)> {
+        let now = self.now();
+        self.servers.iter().map(move |(server, state)| {
+            let health = Health {
+                up: !state.failed_lately(now),
+                connections: state.connections.load(Ordering::Relaxed),
+                failures: state.failures.load(Ordering::Relaxed),
+            };
+            (&*server.url, health)
+        })
     }
 
     /// Milliseconds since the start, never 0.
@@ -84,8 +124,8 @@ impl Directory {
 
     /// A server that took a connection and ended it without a word is tried after the others, too.
     pub fn set_back(&self, url: &str) {
-        for (_, failed) in self.servers.iter().filter(|(server, _)| *server.url == *url) {
-            failed.store(self.now(), Ordering::Relaxed);
+        for (_, state) in self.servers.iter().filter(|(server, _)| *server.url == *url) {
+            state.failed.store(self.now(), Ordering::Relaxed);
         }
     }
 
@@ -108,23 +148,20 @@ impl Directory {
 
     async fn connect_as(&self, account: Option<&ServiceAccount>) -> Result<(UpstreamStream, Arc<str>), ConnectError> {
         let now = self.now();
-        let set_back = SET_BACK.as_millis() as u64;
-        let failed_lately = |failed: &AtomicU64| {
-            let at = failed.load(Ordering::Relaxed);
-            at != 0 && now.saturating_sub(at) < set_back
-        };
-        let (late, good): (Vec<_>, Vec<_>) = self.servers.iter().partition(|(_, failed)| failed_lately(failed));
+        let (late, good): (Vec<_>, Vec<_>) = self.servers.iter().partition(|(_, state)| state.failed_lately(now));
         let mut reasons = Vec::new();
-        for (server, failed) in good.into_iter().chain(late) {
+        for (server, state) in good.into_iter().chain(late) {
             let reason = match tokio::time::timeout(self.connect_timeout, server.connect_as(account)).await {
                 Ok(Ok(stream)) => {
-                    failed.store(0, Ordering::Relaxed);
+                    state.failed.store(0, Ordering::Relaxed);
+                    state.connections.fetch_add(1, Ordering::Relaxed);
                     return Ok((stream, server.url.clone()));
                 }
                 Ok(Err(error)) => error.to_string(),
                 Err(_) => format!("no answer within {:?}", self.connect_timeout),
             };
-            failed.store(now, Ordering::Relaxed);
+            state.failed.store(now, Ordering::Relaxed);
+            state.failures.fetch_add(1, Ordering::Relaxed);
             reasons.push(format!("{}: {reason}", server.url));
         }
         Err(ConnectError(reasons.join("; ")))

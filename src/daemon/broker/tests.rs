@@ -134,6 +134,7 @@ fn authority() -> Authority {
     Authority {
         administrators: selectors(&["dn:uid=root,ou=people,dc=x"]),
         auditors: selectors(&["dn:uid=rita,ou=people,dc=x"]),
+        metrics: Vec::new(),
         act_as: selectors(&["local:olga"]),
         trust_act_as: false,
         max_pending: Some(20),

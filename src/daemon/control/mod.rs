@@ -61,6 +61,9 @@ pub trait ControlHooks: Send + Sync {
     /// What is wrong with a configuration, and what it would do. An error says why that cannot be said.
     fn lint(&self, body: LintBody) -> Later<'_, Result<LintView, String>>;
 
+    /// What is counted, in the text format of Prometheus.
+    fn metrics(&self) -> String;
+
     /// Whether traffic is served; if not, why.
     ///
     /// # Errors
@@ -119,6 +122,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .route(routes::AUDIT_VERIFY, get(audit::verify))
         .route(routes::LINT, post(service::lint))
         .route(routes::OPENAPI, get(openapi::serve))
+        .route(routes::METRICS, get(service::metrics))
         .route(routes::HEALTHZ, get(service::healthz))
         .route(routes::READYZ, get(service::readyz))
         // Before the answer to other methods, which is not to wait for a type.

@@ -147,6 +147,9 @@ fn gate(b: &mut Builder) {
     let call = b.plain(routes::OPENAPI, "This document", "application/json", object!({ "type": "object" }));
     b.open(call, &[403]);
     let text = object!({ "type": "string" });
+    let exposition = "text/plain; version=0.0.4; charset=utf-8";
+    let call = b.plain(routes::METRICS, "What is counted, in the text format of Prometheus", exposition, text.clone());
+    b.known(call, &[]);
     let call = b.plain(routes::HEALTHZ, "The process lives", "text/plain; charset=utf-8", text);
     b.open(call, &[403]);
     let call = b.plain(routes::READYZ, "It serves", "application/json", object!({ "type": "string" }));

@@ -10,8 +10,11 @@ use crate::engine::workflow::asking::check_text;
 use crate::engine::workflow::locks;
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts as _, Path, State};
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::response::IntoResponse as _;
 use std::sync::Arc;
 
 pub(super) async fn me(State(control): State<Arc<Control>>, caller: Caller) -> Answer {
@@ -122,6 +125,25 @@ fn check_configures(control: &Control, caller: &Caller, attempt: &str) -> Result
         Err(_) if caller.owns_process => Ok(()),
         Err(error) => Err(caller.refused(control, attempt, "", error.word(), &error.to_string())),
     }
+}
+
+/// The text format of Prometheus.
+const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// For whoever may open the socket; over TLS for those whom the configuration names.
+pub(super) async fn metrics(State(control): State<Arc<Control>>, door: Door, parts: Parts) -> Answer {
+    if let Door::Port(_) = door {
+        let mut parts = parts;
+        let caller = Caller::from_request_parts(&mut parts, &control).await?;
+        let may = control.broker.with_context(|context| {
+            context.sees_everything(&caller.actor) || context.is(&context.authority.metrics, &caller.actor.acts)
+        });
+        if !may {
+            let why = "only administrators, auditors, and those whom [control] metrics names, may read this";
+            return Err(Failure::forbidden("not-yours", why));
+        }
+    }
+    Ok(([(CONTENT_TYPE, EXPOSITION)], control.hooks.metrics()).into_response())
 }
 
 pub(super) async fn healthz() -> &'static str {

@@ -53,6 +53,10 @@ impl ControlHooks for Hooks {
         Box::pin(async { Ok(LintView { warnings: vec![body.configuration], difference, ..LintView::default() }) })
     }
 
+    fn metrics(&self) -> String {
+        "up 1\n".to_owned()
+    }
+
     fn ready(&self) -> Result<(), String> {
         self.not_ready.lock().unwrap().clone().map_or(Ok(()), Err)
     }
@@ -97,6 +101,7 @@ impl Door {
         house.shared.authority.store(Arc::new(Authority {
             administrators: selectors(&["dn:uid=root,ou=people,dc=x"]),
             auditors: selectors(&["dn:uid=rita,ou=people,dc=x"]),
+            metrics: Vec::new(),
             act_as: selectors(&[&format!("local:{}", me())]),
             trust_act_as: true,
             max_pending: Some(20),

@@ -18,7 +18,7 @@ impl Driver {
             return false;
         }
         SCRATCH.with_borrow_mut(|scratch| {
-            let Upstream::Open(stream) = &mut self.upstream else { return false };
+            let Upstream::Open(stream, _) = &mut self.upstream else { return false };
             let mut read = ReadBuf::new(scratch);
             let Poll::Ready(result) = Pin::new(stream).poll_read(cx, &mut read) else { return false };
             let octets = read.filled();

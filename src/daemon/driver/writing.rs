@@ -24,7 +24,7 @@ impl Driver {
     }
 
     pub(super) fn write_upstream(&mut self, cx: &mut Context<'_>) -> bool {
-        let Upstream::Open(stream) = &mut self.upstream else { return false };
+        let Upstream::Open(stream, _) = &mut self.upstream else { return false };
         match drain(stream, cx, &mut self.fx.to_upstream, &mut self.upstream_sent) {
             Poll::Ready(Ok(wrote)) => wrote,
             Poll::Ready(Err(_)) => {

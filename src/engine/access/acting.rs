@@ -4,6 +4,7 @@
 
 use super::holding::Holder;
 use super::{Asked, Decision, Permit, Refusal, Snapshot, decide_bound};
+use crate::engine::Now;
 use crate::engine::ldap::control::{Control, oid};
 use crate::engine::ldap::request::{ExtendedRequest, Request};
 use crate::engine::ldap::{Dn, ResultCode};
@@ -71,6 +72,11 @@ fn may_act(snapshot: &Snapshot, asked: &Asked<'_>) -> bool {
     asked.certificate.is_none()
         && *asked.subject != Subject::Anonymous
         && Holder::of(snapshot, asked).is_one_of(&snapshot.policy.proxied_authorization)
+}
+
+/// Whether the subject is still one of those who may act for others, whatever they do.
+pub fn may_still_act(snapshot: &Snapshot, subject: &Subject, certificate: Option<&Dn>, now: Now) -> bool {
+    may_act(snapshot, &Asked { subject, request: &Request::Unbind, controls: &[], now, certificate })
 }
 
 fn may_stand_on(request: &Request<'_>) -> bool {

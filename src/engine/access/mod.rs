@@ -23,7 +23,7 @@ use super::policy::{Policy, Subject};
 use std::sync::Arc;
 
 pub use super::policy::DirectoryFacts;
-pub use acting::acts_for;
+pub use acting::{acts_for, may_still_act};
 pub use bound::decide_bound;
 pub use decide::{Permit, decide};
 pub use explain::{Explanation, HeldBy, Touched, explain};

@@ -8,8 +8,9 @@
 //! bytes duration_us`; what does not apply is `null`.
 
 mod amend;
-
+mod line;
 pub use amend::{amend, name_asked};
+pub use line::{Decided, Done, Kind, Line};
 
 use super::json;
 use super::ldap_text;

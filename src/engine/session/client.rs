@@ -323,7 +323,7 @@ impl Session {
             reason: Some(message).filter(|reason| !reason.is_empty()),
             ..Verdict::plain(decision, None)
         };
-        record::begin(&mut line, &self.context(now, id), request, controls, verdict);
+        line.begin(&self.context(now, id), request, controls, verdict);
         let before = fx.to_client.len();
         if followed && self.origin.tls.is_none() {
             self.finish_here(line, Some(code), 0, fx);
@@ -349,7 +349,7 @@ impl Session {
         let resources = names(&refusal.missing, snapshot);
         let grants = std::iter::empty::<&ActiveGrant>();
         let verdict = Verdict { decision: "refused", reason: Some(refusal.reason), resources, grants };
-        record::begin(&mut line, &self.context(now, id), request, controls, verdict);
+        line.begin(&self.context(now, id), request, controls, verdict);
         let (code, bytes) = match tag::response_to(request.tag()) {
             Some(response_tag) => {
                 (Some(refusal.code), Session::respond(fx, id, response_tag, refusal.code, &refusal.message))
@@ -373,7 +373,7 @@ impl Session {
         fx: &mut Effects,
     ) {
         let mut line = self.line();
-        record::begin_malformed(&mut line, &self.context(now, id), Some(request_tag), message);
+        line.begin_malformed(&self.context(now, id), Some(request_tag), message);
         let (code, bytes) = match tag::response_to(request_tag) {
             Some(response_tag) => (Some(code), Session::respond(fx, id, response_tag, code, message)),
             None => (None, 0),
@@ -384,13 +384,13 @@ impl Session {
         }
     }
 
-    pub(super) fn begin(&mut self, sent: Message<'_>, permit: &Permit, snapshot: &Snapshot, now: Now) -> Vec<u8> {
+    pub(super) fn begin(&mut self, sent: Message<'_>, permit: &Permit, snapshot: &Snapshot, now: Now) -> record::Line {
         let Message { id, request, controls } = sent;
         let mut line = self.line();
         let context = self.context(now, id);
         let monitored = permit.monitored();
         if permit.resources().is_empty() && monitored.is_none() {
-            record::begin(&mut line, &context, request, controls, Verdict::plain("permitted", None));
+            line.begin(&context, request, controls, Verdict::plain("permitted", None));
             return line;
         }
         let missing = monitored.map_or(&[][..], |refusal| &refusal.missing);
@@ -409,7 +409,7 @@ impl Session {
             resources,
             grants: permit.rests_on().iter().map(|grant| &**grant),
         };
-        record::begin(&mut line, &context, request, controls, verdict);
+        line.begin(&context, request, controls, verdict);
         line
     }
 }

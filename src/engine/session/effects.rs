@@ -1,6 +1,7 @@
 //! What a session wants done. The driver performs it; nothing here does I/O.
 
 use super::asking::Asking;
+use crate::engine::audit::record::Done;
 use crate::engine::ldap::frame::frame_length;
 use crate::engine::ldap::message::{ClientMessageId, Envelope};
 use crate::engine::ldap::tag;
@@ -23,6 +24,8 @@ pub struct Effects {
     pub records: Vec<u8>,
     /// Where each of them ends.
     pub record_ends: Vec<usize>,
+    /// What is counted of each of them.
+    pub done: Vec<Done>,
     /// Close the connection to the directory; what is in `to_upstream` was written after it and stays.
     pub drop_upstream: bool,
     /// Open a connection to the directory.

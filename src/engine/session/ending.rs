@@ -5,7 +5,6 @@ use super::outstanding::Purpose;
 use super::towards::Word;
 use super::{Effects, Link, Session};
 use crate::engine::access::{Permit, Snapshot};
-use crate::engine::audit::record;
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::ResultCode;
 use crate::engine::ldap::message::ClientMessageId;
@@ -19,7 +18,7 @@ impl Session {
     pub fn rests_on_grants(&self) -> bool {
         self.identity.permit.is_some()
             || !self.held.is_empty()
-            || self.outstanding.iter().any(|o| o.again.is_some() || !o.permit.rests_on().is_empty())
+            || self.outstanding.iter().any(|o| o.rests_on_more() || !o.permit.rests_on().is_empty())
     }
 
     /// The grants that the bind rests on.
@@ -63,12 +62,12 @@ impl Session {
             operation.withheld += withdrawn.entries;
             operation.bytes = operation.bytes.saturating_sub(withdrawn.bytes);
             let code = ResultCode::INSUFFICIENT_ACCESS_RIGHTS;
-            let text = match operation.again {
-                Some(_) => "what this search rested on has ended or changed",
-                None => "the grant that this search rested on has ended",
+            let text = match operation.rests_on_more() {
+                true => "what this search rested on has ended or changed",
+                false => "the grant that this search rested on has ended",
             };
             operation.bytes += Session::respond(fx, operation.client_id, tag::SEARCH_RESULT_DONE, code, text);
-            mark_ended(&mut operation.record);
+            operation.record.end();
             self.finish(&mut operation, Some(code), now, fx);
         }
         self.look_at_held(snapshot, now, fx);
@@ -96,7 +95,7 @@ impl Session {
         fx: &mut Effects,
     ) {
         let mut line = self.line();
-        record::begin_malformed(&mut line, &self.context(now, id), request_tag, reason);
+        line.begin_malformed(&self.context(now, id), request_tag, reason);
         self.finish_here(line, Some(ResultCode::PROTOCOL_ERROR), 0, fx);
         self.disconnect(ResultCode::PROTOCOL_ERROR, reason, now, fx);
     }
@@ -134,15 +133,5 @@ impl Session {
             operation.bytes += Session::respond(fx, operation.client_id, tag, code, text);
             self.finish(&mut operation, Some(code), now, fx);
         }
-    }
-}
-
-/// The line was begun when the operation was permitted; the permit did not last.
-fn mark_ended(line: &mut Vec<u8>) {
-    const WAS: &[u8] = br#""decision":"permitted""#;
-    const IS: &[u8] = br#""decision":"ended""#;
-    // Quotes inside values are escaped, so these octets stand only where the member itself is.
-    if let Some(at) = line.windows(WAS.len()).rposition(|window| window == WAS) {
-        line.splice(at..at + WAS.len(), IS.iter().copied());
     }
 }

@@ -43,7 +43,7 @@ pub(super) struct Held {
     /// When it has waited for long enough, on either clock.
     ends: (DateTime<Utc>, Duration),
     /// Its begun line, for those who look at what waits. Never handed over.
-    line: Vec<u8>,
+    line: record::Line,
 }
 
 /// All that wait, in the order in which they came.
@@ -124,7 +124,7 @@ impl Session {
         let mut line = self.line();
         let resources = missing.iter().map(|resource| &*resource.name);
         let verdict = verdict("held", "not held", resources);
-        record::begin(&mut line, &self.context(now, sent.id), sent.request, sent.controls, verdict);
+        line.begin(&self.context(now, sent.id), sent.request, sent.controls, verdict);
         if self.held.list.len() >= snapshot.policy.held.per_session {
             return self.refuse_full(sent, &asks, refusal, "too many operations wait already", snapshot, now, fx);
         }
@@ -359,14 +359,14 @@ impl Session {
         match read.and_then(|read| Some((read.controls().ok()?, Request::decode(&read).ok()?))) {
             Some((controls, request)) => {
                 let verdict = verdict("refused", reason, held.missing.iter().map(|name| &**name));
-                record::begin(&mut line, &context, &request, &controls, verdict);
+                line.begin(&context, &request, &controls, verdict);
             }
-            None => record::begin_malformed(&mut line, &context, None, reason),
+            None => line.begin_malformed(&context, None, reason),
         }
         record::name_asked(&mut line, &held.asks.role, held.request.as_deref());
         let duration = now.monotonic.saturating_sub(held.started);
-        record::finish(&mut line, &Outcome { result, bytes, duration, ..Outcome::default() });
-        self.hand_over(line, fx);
+        let done = line.finish(&Outcome { result, bytes, duration, ..Outcome::default() }, false);
+        self.hand_over(line, done, fx);
     }
 }
 

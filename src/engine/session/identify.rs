@@ -9,7 +9,7 @@ use super::sasl::protects_bind;
 use super::towards::Word;
 use super::{Effects, Identity, Session};
 use crate::engine::access::{Decision, Permit, Refusal, Snapshot, decide_bound};
-use crate::engine::audit::record::{self, Verdict};
+use crate::engine::audit::record::Verdict;
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::entry::Entry;
@@ -252,7 +252,7 @@ fn amend(operation: &mut Operation, name: &Dn, decision: Result<&Permit, &Refusa
     };
     let resources = super::client::names(resources, snapshot);
     let grants = grants.iter().map(|grant| -> &ActiveGrant { grant });
-    record::amend(&mut operation.record, name, Verdict { decision, reason, resources, grants });
+    operation.record.amend(name, Verdict { decision, reason, resources, grants });
 }
 
 fn search(base: Dn, scope: SearchScope, attribute: &'static [u8]) -> SearchRequest<'static> {

@@ -22,7 +22,10 @@ pub(super) fn again(sent: Message<'_>, permit: &Permit, snapshot: &Snapshot) -> 
 
 /// Whether an operation may go on. `identity` is the session's.
 pub(super) fn still_holds(operation: &mut Operation, identity: &Identity, snapshot: &Snapshot, now: Now) -> bool {
-    let holds = operation.permit.renew(snapshot, now);
+    let certificate = identity.certificate.as_ref();
+    let acts =
+        operation.permit.acts_for().is_none() || access::may_still_act(snapshot, &identity.subject, certificate, now);
+    let holds = operation.permit.renew(snapshot, now) && acts;
     let Some(again) = &mut operation.again else { return holds };
     if holds && is_as_it_was(&again.snapshot, snapshot) {
         return true;

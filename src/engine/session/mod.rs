@@ -153,7 +153,7 @@ pub struct Session {
     binding: bool,
     closed: bool,
     /// Buffers for records, used again.
-    spare: Vec<Vec<u8>>,
+    spare: Vec<record::Line>,
 }
 
 impl Session {
@@ -274,18 +274,19 @@ impl Session {
             duration: now.monotonic.saturating_sub(operation.started),
         };
         let mut line = std::mem::take(&mut operation.record);
-        record::finish(&mut line, &outcome);
-        self.hand_over(line, fx);
+        let done = line.finish(&outcome, true);
+        self.hand_over(line, done, fx);
     }
 
     /// The line of an operation that was answered here.
-    fn finish_here(&mut self, mut line: Vec<u8>, result: Option<ResultCode>, bytes: u64, fx: &mut Effects) {
+    fn finish_here(&mut self, mut line: record::Line, result: Option<ResultCode>, bytes: u64, fx: &mut Effects) {
         let outcome = Outcome { result, bytes, ..Outcome::default() };
-        record::finish(&mut line, &outcome);
-        self.hand_over(line, fx);
+        let done = line.finish(&outcome, false);
+        self.hand_over(line, done, fx);
     }
 
-    fn hand_over(&mut self, mut line: Vec<u8>, fx: &mut Effects) {
+    fn hand_over(&mut self, mut line: record::Line, done: record::Done, fx: &mut Effects) {
+        fx.done.push(done);
         fx.records.extend_from_slice(&line);
         fx.record_ends.push(fx.records.len());
         if self.spare.len() < 16 && line.capacity() <= 8192 {
@@ -294,8 +295,8 @@ impl Session {
         }
     }
 
-    fn line(&mut self) -> Vec<u8> {
-        self.spare.pop().unwrap_or_else(|| Vec::with_capacity(640))
+    fn line(&mut self) -> record::Line {
+        self.spare.pop().unwrap_or_else(record::Line::with_room)
     }
 
     /// Becomes nobody, here and towards the directory. Whatever a bind ends in but success comes

@@ -6,6 +6,7 @@ use super::parts::Parts;
 use super::sasl::Conversation;
 use crate::engine::access::root_dse::Offered;
 use crate::engine::access::{DirectoryFacts, Permit, Snapshot};
+use crate::engine::audit::record;
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::message::{ClientMessageId, UpstreamMessageId};
 use crate::engine::ldap::request::{DerefAliases, SearchRequest};
@@ -70,7 +71,7 @@ pub(super) struct Operation {
     /// What it takes to decide upon it again, where it may last for ever.
     pub(super) again: Option<Box<Again>>,
     /// The operation's line in the log, as far as it is known.
-    pub(super) record: Vec<u8>,
+    pub(super) record: record::Line,
     pub(super) started: Duration,
     pub(super) entries: u64,
     pub(super) withheld: u64,
@@ -102,6 +103,11 @@ impl Redacts {
 }
 
 impl Operation {
+    /// Whether it rests on more than grants: on how things are while it lasts, or on the right to act for others.
+    pub(super) fn rests_on_more(&self) -> bool {
+        self.again.is_some() || self.permit.acts_for().is_some()
+    }
+
     /// Whether it is cut when a grant that it rests on ends. A write cannot be called back; a bind is looked at
     /// when it is answered.
     pub(super) fn is_cut(&self) -> bool {

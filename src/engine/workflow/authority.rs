@@ -16,6 +16,8 @@ pub struct Authority {
     pub administrators: Vec<Selector>,
     /// May see everything.
     pub auditors: Vec<Selector>,
+    /// May read what is counted.
+    pub metrics: Vec<Selector>,
     /// May act as another subject.
     pub act_as: Vec<Selector>,
     /// Whether those who act as others are taken for those others: else whatever one of them does under
@@ -43,7 +45,11 @@ impl Authority {
             | Selector::Local(_)
             | Selector::Anyone => None,
         };
-        [&self.administrators, &self.auditors, &self.act_as].into_iter().flatten().filter_map(group).collect()
+        [&self.administrators, &self.auditors, &self.metrics, &self.act_as]
+            .into_iter()
+            .flatten()
+            .filter_map(group)
+            .collect()
     }
 }
 

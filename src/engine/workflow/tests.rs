@@ -41,6 +41,7 @@ impl World {
         let authority = Authority {
             administrators: selectors(&["dn:uid=root,ou=people,dc=x", "local:root"]),
             auditors: selectors(&["dn:uid=rita,ou=people,dc=x"]),
+            metrics: Vec::new(),
             act_as: selectors(&["local:olga"]),
             trust_act_as: false,
             max_pending: Some(20),

@@ -4,6 +4,7 @@ mod certificates;
 mod command_line;
 mod doors;
 mod guarding;
+mod metrics;
 mod requests;
 mod schemathesis;
 mod second_factor;

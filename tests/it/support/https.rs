@@ -84,6 +84,11 @@ impl Https {
         Https { from: IpAddr::from([127, 0, 0, last]), ..self }
     }
 
+    /// Believes another authority.
+    pub(crate) fn trusting(self, ca: &Path) -> Https {
+        Https { ca: ca.to_owned(), ..self }
+    }
+
     /// The same caller at a gate that was started anew.
     pub(crate) fn moved_to(self, port: u16) -> Https {
         Https { port, ..self }

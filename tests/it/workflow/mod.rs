@@ -4,6 +4,7 @@ mod deciding;
 mod difference;
 mod doing;
 mod reload;
+mod reloading;
 mod rules;
 mod scenario;
 mod timing;

@@ -66,6 +66,22 @@ fn a_search_rests_on_the_right_to_bind_as_whom_it_is_for() {
 }
 
 #[test]
+fn a_search_ends_with_the_right_to_act_for_others() {
+    let mut world = world();
+    world.with_controls(2, &search(BASE), &control_for(ALICE));
+    world.search(3, BASE);
+    assert_eq!(world.at_directory().len(), 2);
+    assert!(world.session.rests_on_grants(), "so that it is told");
+    world.session.on_change(&world.snapshot, world.now, &mut world.fx);
+    assert_eq!(world.at_client(), []);
+    Arc::make_mut(&mut world.snapshot.policy).proxied_authorization.clear();
+    world.session.on_change(&world.snapshot, world.now, &mut world.fx);
+    let answered = world.at_client();
+    assert_eq!((answered.len(), answered[0].id, answered[0].code), (1, 2, Some(50)), "and its own goes on");
+    assert!(!world.session.is_closed());
+}
+
+#[test]
 fn a_cookie_is_that_of_whom_the_pages_are_for() {
     let Request::Search(search) = search(BASE) else { panic!("a search") };
     let digest = |value: Option<&'static [u8]>| {
