@@ -34,6 +34,8 @@ fn actions() -> impl Strategy<Value = Do> {
             .prop_map(|(who, request, approve, stale)| Do::Review { who, request, approve, stale }),
         1 => (who.clone(), 0..4usize).prop_map(|(who, request)| Do::Cancel { who, request }),
         3 => (0..8_000i64).prop_map(Do::Wait),
+        // Somebody sets the clock.
+        1 => (-4_000..0i64).prop_map(Do::Wait),
         3 => Just(Do::Settle),
         1 => (who.clone(), 0..4usize).prop_map(|(who, grant)| Do::Release { who, grant }),
         1 => (who.clone(), 0..4usize).prop_map(|(who, grant)| Do::Revoke { who, grant }),
