@@ -329,3 +329,22 @@ fn a_subject_can_be_locked_any_number_of_times() {
     assert_eq!((kept.revision, kept.history.len()), (120, 22), "the log has the rest");
     assert_eq!(kept.history.last().map(|entry| entry.after), Some(120));
 }
+
+#[test]
+fn who_is_locked_sees_their_own_and_no_more() {
+    let request = asked_by("anna", "editor");
+    let seen = |world: &World, actor: &Actor| {
+        let context = world.context();
+        let seen = context.may_see(actor, &request.requested_by, &request.subject, &request.role);
+        (context.sees_everything(actor), seen)
+    };
+    for (name, everything) in [("rita", true), ("root", true), ("lars", false), ("anna", false)] {
+        assert_eq!(seen(&World::new(), &person(name)), (everything, Match::Yes), "{name}");
+        let locked = with_lock(World::new(), uid(name).text());
+        let own = if name == "anna" { Match::Yes } else { Match::No };
+        assert_eq!(seen(&locked, &person(name)), (false, own), "{name}");
+    }
+    assert_eq!(seen(&World::new(), &person("bert")), (false, Match::No));
+    let olga = with_lock(World::new(), "uid=olga,ou=people,dc=x");
+    assert_eq!(seen(&olga, &person_as("olga", "rita")), (false, Match::No), "under another name");
+}
