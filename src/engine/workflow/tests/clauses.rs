@@ -274,7 +274,10 @@ fn what_is_decided_does_not_lapse() {
 #[test]
 fn who_may_not_ask_any_more_begins_nothing_though_approvers_are_not_known() {
     let request = World::new().ask(&person("anna"), Wish { start: Some(at(100).wall), ..wish("editor") }).unwrap();
-    let grant = World::new().grant(&request, &person("lars"));
+    let lars = person("lars");
+    let approved = step(&request, &Event::Review(seen(&request, &lars, Verdict::Approve)), &World::new().context());
+    let (grant, effect) = approved.unwrap().grant.unwrap();
+    assert_eq!((grant.state, effect), (GrantState::Scheduled, Effect::Nothing));
     let begin = |eligible: &str, approvers: &str| {
         let role = Role { eligible: selectors(&[eligible]), approvers: selectors(&[approvers]), ..editor() };
         match on_deadline(&grant, None, &World::with_roles(vec![role]).at(100).context()).unwrap() {
