@@ -37,6 +37,7 @@ fn only_broken_glass_is_on_the_list_after_a_restart() {
         let listed = house.broker.grants_page(&person("rita"), Which::Unsigned, &page()).expect("read");
         let listed: std::collections::BTreeSet<_> = listed.items.into_iter().map(|grant| grant.id).collect();
         assert_eq!(listed, [open.clone(), over.clone()].into());
+        assert_eq!(house.open(), std::slice::from_ref(&open), "on the list, and open");
     }
 }
 
