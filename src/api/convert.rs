@@ -167,7 +167,7 @@ fn counted(stage: usize) -> u32 {
     u32::try_from(stage).unwrap_or(u32::MAX).saturating_add(1)
 }
 
-fn scope(scope: &Scope) -> Vec<ScopeView> {
+pub(super) fn scope(scope: &Scope) -> Vec<ScopeView> {
     let view = |entry: &crate::engine::grant::scope::ScopeEntry| ScopeView {
         resource: entry.resource.clone(),
         base: entry.base.text().to_owned(),

@@ -11,6 +11,7 @@ pub mod explain;
 pub mod grant;
 pub mod lock;
 pub mod login;
+pub mod notification;
 mod object;
 pub mod problem;
 pub mod reload;
@@ -19,6 +20,7 @@ pub mod role;
 pub mod routes;
 pub mod scope;
 pub mod session;
+pub mod webhook;
 mod words;
 
 pub use audit::{FindingView, VerifyQuery, VerifyView};
@@ -27,6 +29,7 @@ pub use explain::{AsksView, ExplainBody, ExplainDecision, ExplainView, HeldBy};
 pub use grant::{ExtendBody, GrantQuery, GrantView, RevokeBody, SignOffBody};
 pub use lock::{LockBody, LockView};
 pub use login::{CodeBody, DoneView, LoginBody, NothingBody, ResetBody, TokenView, TotpView};
+pub use notification::{NotificationQuery, NotificationView};
 pub use object::Object;
 pub use problem::Problem;
 pub use reload::{DifferenceView, EndView, LintBody, LintView, ReloadBody, ReloadView};
@@ -36,7 +39,8 @@ pub use request::{
 pub use role::{RoleView, StageView};
 pub use scope::ScopeView;
 pub use session::{KillBody, KillView, MeView, OutstandingView, SessionView};
-pub use words::request_state;
+pub use webhook::WebhookBody;
+pub use words::{notification_state, request_state};
 
 pub use crate::engine::grant::lifecycle::GrantState;
 pub use crate::engine::workflow::RequestState;

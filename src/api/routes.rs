@@ -50,6 +50,10 @@ pub const SIGN_OFF: &str = "/v1/grants/{id}/sign-off";
 pub const LOCKS: &str = "/v1/locks";
 /// `DELETE`: the id is the subject, a DN.
 pub const LOCK: &str = "/v1/locks/{id}";
+/// `GET`: what waits to be told, or the dead letters.
+pub const NOTIFICATIONS: &str = "/v1/notifications";
+/// `POST`: it is tried again at once.
+pub const RETRY: &str = "/v1/notifications/{id}/retry";
 /// `GET`.
 pub const SESSIONS: &str = "/v1/sessions";
 /// `POST`.
@@ -114,6 +118,11 @@ pub fn sign_off(id: &str) -> String {
 /// [`LOCK`] of one subject.
 pub fn lock(subject: &str) -> String {
     with_id(LOCK, subject)
+}
+
+/// [`RETRY`] of one notification.
+pub fn retry(id: &str) -> String {
+    with_id(RETRY, id)
 }
 
 /// [`KILL`] of one session.

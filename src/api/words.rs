@@ -2,6 +2,8 @@
 //! knows no such documents.
 
 use super::{Decision, GrantState, RequestState};
+use crate::engine::workflow::NoticeKind;
+use crate::engine::workflow::telling::NotificationState;
 use serde::Serialize;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
@@ -14,6 +16,15 @@ fn words<T: Serialize>(all: impl IntoIterator<Item = T>) -> Object {
 pub fn request_state() -> Object {
     use RequestState::{Approved, Cancelled, Denied, Lapsed, Pending};
     words([Pending, Approved, Denied, Cancelled, Lapsed])
+}
+
+/// Whether a notification is still tried.
+pub fn notification_state() -> Object {
+    words([NotificationState::Pending, NotificationState::Dead])
+}
+
+pub(super) fn notice_kind() -> Object {
+    words(NoticeKind::ALL)
 }
 
 pub(super) fn grant_state() -> Object {

@@ -22,6 +22,7 @@ mod locks;
 mod login;
 mod me;
 mod moment;
+mod notifications;
 mod output;
 mod prompt;
 mod release;
@@ -79,6 +80,7 @@ enum Command {
     Lock(lock::Lock),
     Unlock(unlock::Unlock),
     Locks(locks::Locks),
+    Notifications(notifications::Notifications),
     Sessions(sessions::Sessions),
     Kill(kill::Kill),
     Audit(audit::Audit),
@@ -151,6 +153,7 @@ impl Command {
             Command::Lock(command) => command.run(),
             Command::Unlock(command) => command.run(),
             Command::Locks(command) => command.run(),
+            Command::Notifications(command) => command.run(),
             Command::Sessions(command) => command.run(),
             Command::Kill(command) => command.run(),
             Command::Audit(command) => command.run(),

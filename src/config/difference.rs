@@ -16,18 +16,23 @@ use std::path::{Path, PathBuf};
 impl Config {
     /// What `new` opens and closes, compared with this one.
     pub fn difference(&self, new: &Config) -> Difference {
-        let Config { listen: _, tls, directory, policy, control, store: _, audit: _, runtime: _, places: _ } = self;
+        let Config { listen: _, tls, directory, policy, control, notify, store: _, audit: _, runtime: _, places: _ } =
+            self;
         let mut found = Difference::default();
         difference::compare(policy, &new.policy, &mut found);
         compare_tls(tls, &new.tls, &mut found);
         compare_directory(directory, &new.directory, &mut found);
         compare_control(control, &new.control, &mut found);
+        if *notify != new.notify {
+            found.changes("[notify]: who is told of what, or how");
+        }
         found
     }
 
     /// What is different in `new` and needs a restart: sections and keys.
     pub fn needs_restart(&self, new: &Config) -> Vec<String> {
-        let Config { listen, tls: _, directory: _, policy: _, control, store, audit, runtime, places: _ } = self;
+        let Config { listen, tls: _, directory: _, policy: _, control, notify: _, store, audit, runtime, places: _ } =
+            self;
         let port = |control: &Control| control.port.as_ref().map(|port| port.listen);
         // Taken apart so that what is added is thought about; nothing in them is taken over.
         let Listen {

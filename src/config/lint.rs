@@ -7,6 +7,7 @@ use crate::engine::policy::resource::{ResourceIndex, ResourceScope};
 use crate::engine::policy::role::{Allow, Role};
 use crate::engine::policy::selector::Selector;
 use crate::engine::policy::{Mode, OperationKind, OperationSet, Policy};
+use crate::engine::workflow::telling::people::can_be_told;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,6 +44,7 @@ pub fn lint(config: &Config) -> Vec<Warning> {
     for role in &config.policy.roles {
         approval(&mut found, role);
         opens(&mut found, role);
+        told(&mut found, role);
         asked_by_doing(&mut found, role);
         let demanded = role.second_factor.requester || role.second_factor.approver;
         if demanded && config.control.port.is_none() {
@@ -187,6 +189,26 @@ fn approval(found: &mut Found<'_>, role: &Role) {
                 found.role(role, "those who may ask are those who approve: they approve for each other");
             }
         }
+    }
+}
+
+/// Whether those who decide can be told so.
+fn told(found: &mut Found<'_>, role: &Role) {
+    if found.config.notify.mail.is_none() {
+        return;
+    }
+    let has_subject = found.config.control.local_subject.is_some();
+    let stages = role.plan();
+    let nobody: BTreeSet<String> = (stages.iter().flat_map(|stage| &stage.approvers))
+        .filter(|selector| !can_be_told(selector, has_subject))
+        .map(|selector| format!("{:?}", selector.to_string()))
+        .collect();
+    if !nobody.is_empty() {
+        let list = nobody.into_iter().collect::<Vec<_>>().join(", ");
+        found.role(
+            role,
+            format!("approvers {list} name nobody in particular: they are not told by mail what waits for them"),
+        );
     }
 }
 

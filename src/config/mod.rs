@@ -13,6 +13,7 @@ mod error;
 mod extensions;
 mod file;
 mod lint;
+mod notify;
 mod policy;
 mod raw;
 mod sections;
@@ -24,6 +25,7 @@ pub use directory::{Directory, DirectoryUrl, Referrals, ServiceAccount, Transpor
 pub use error::{ConfigError, ConfigErrors};
 pub use file::Secret;
 pub use lint::{Warning, lint};
+pub use notify::{Mail, MailSecurity, MailServer, Notify, Trust, Webhook, WebhookUrl};
 pub use sections::{Audit, Listen, Runtime, Store, Tls};
 pub use suggest::nearest;
 
@@ -48,6 +50,8 @@ pub struct Config {
     pub policy: Policy,
     /// `[control]`: the doors of people.
     pub control: Control,
+    /// `[notify]`: who is told of what happens, and how.
+    pub notify: Notify,
     /// `[store]`: where requests and grants are kept.
     pub store: Store,
     /// `[audit]`: where the record of every operation is kept.
@@ -117,6 +121,8 @@ impl Config {
         };
         let policy = policy::policy(root, around);
         let control = control::control(root, tls.as_ref());
+        let has_account = directory.as_ref().is_none_or(|directory| directory.service.is_some());
+        let notify = notify::notify(root, has_account);
         let store = sections::store(root);
         let audit = sections::audit(root);
         let runtime = sections::runtime(root);
@@ -128,6 +134,7 @@ impl Config {
             directory,
             policy,
             control: control?,
+            notify: notify?,
             store: store?,
             audit: audit?,
             runtime: runtime?,

@@ -112,6 +112,14 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A table within this one, called by its full name.
+    pub(super) fn inner(&self, name: &'static str, place: &str) -> Section<'a> {
+        match self.get(name) {
+            Some(found) => self.table_at(found, place.to_owned()),
+            None => Section::new(None, self.at, place.to_owned(), Rc::clone(&self.file)),
+        }
+    }
+
     /// `[[name]]`, or an array of inline tables; the place of each is made from its number.
     pub(super) fn sections(&self, name: &'static str, place: impl Fn(usize) -> String) -> Vec<Section<'a>> {
         let Some(found) = self.get(name) else { return Vec::new() };

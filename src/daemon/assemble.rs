@@ -1,8 +1,10 @@
 //! From configuration to the parts of a gate.
 
+use super::broker::Wanted;
 use super::control::{Names, PortTls};
 use super::directory::{Reading, ServiceAccount, Source};
 use super::gate::{Gate, Limits};
+use super::notifier::{self, Webhook};
 use super::tls::{self, TlsError};
 use super::upstream::{Directory, Security, Server, UpstreamStream};
 use crate::config::{self, Config, Transport};
@@ -11,10 +13,12 @@ use crate::engine::ldap::Dn;
 use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::policy::Policy;
 use crate::engine::policy::attributes::AttributeNames;
-use crate::engine::workflow::Authority;
+use crate::engine::workflow::{Authority, NoticeKind};
 use arc_swap::ArcSwap;
+use aws_lc_rs::hmac;
+use chrono::TimeDelta;
 use rustls::ServerConfig;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -98,6 +102,56 @@ pub(super) fn authority(config: &config::Control) -> Authority {
         max_pending: Some(config.max_pending),
         local_subject: config.local_subject.as_ref().map(|pattern| pattern.as_str().to_owned()),
     }
+}
+
+/// What somebody is to be told of.
+pub(super) fn wanted(config: &config::Notify) -> Wanted {
+    let webhooks = config.webhooks.iter().map(|webhook| &webhook.events);
+    let kinds: BTreeSet<NoticeKind> =
+        webhooks.chain(config.mail.iter().map(|mail| &mail.events)).flatten().copied().collect();
+    let warn_before = config.warn_before.filter(|_| kinds.contains(&NoticeKind::Ending));
+    Wanted { warn_before: warn_before.and_then(|before| TimeDelta::from_std(before).ok()), kinds }
+}
+
+/// How they are told.
+pub(super) fn telling(config: &config::Notify) -> Result<notifier::Settings, TlsError> {
+    let client = |trust: &config::Trust| {
+        let client = match trust {
+            config::Trust::File(ca) => tls::client_config(ca),
+            config::Trust::System(ca) => tls::system_client_config(ca),
+        };
+        client.map(Arc::new)
+    };
+    let mut webhooks = BTreeMap::new();
+    for config::Webhook { name, url, secret, ca, events } in &config.webhooks {
+        let tls = match (url.tls, ca) {
+            (false, _) => None,
+            (true, Some(ca)) => Some(client(ca)?),
+            (true, None) => return Err(TlsError::NoAuthority(format!("webhook {name}"))),
+        };
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.reveal());
+        let webhook = Webhook { host: url.host.clone(), port: url.port, path: url.path.clone(), tls, key };
+        webhooks.insert(name.clone(), (webhook, events.clone()));
+    }
+    let mail = config.mail.as_ref().map(|mail| {
+        let no_authority = || TlsError::NoAuthority("[notify.mail]".to_owned());
+        let ca = || mail.ca.as_ref().ok_or_else(no_authority).and_then(client);
+        let security = match mail.server.security {
+            config::MailSecurity::Tls => notifier::Security::Tls(ca()?),
+            config::MailSecurity::StartTls => notifier::Security::StartTls(ca()?),
+            config::MailSecurity::Plain => notifier::Security::Plain,
+        };
+        let account = mail.account.as_ref().map(|(user, password)| (user.clone(), password.reveal().to_vec()));
+        let mailer = notifier::Mailer { host: mail.server.host.clone(), port: mail.server.port, security, account };
+        Ok(notifier::Mail {
+            mailer,
+            from: mail.from.clone(),
+            address_attribute: mail.address_attribute.clone(),
+            subject_prefix: mail.subject_prefix.clone(),
+            events: mail.events.clone(),
+        })
+    });
+    Ok(notifier::Settings { webhooks, mail: mail.transpose()? })
 }
 
 /// What the gate itself asks the directory: facts for decisions, members of groups.

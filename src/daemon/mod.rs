@@ -15,6 +15,7 @@ mod hooks;
 pub mod ldap_client;
 pub mod listener;
 pub mod metrics;
+pub mod notifier;
 pub mod registry;
 pub mod reload;
 mod run;

@@ -6,6 +6,7 @@ use super::broker::{Broker, Counts, Ending, EventSink};
 use super::control::{LoginSettings, Logins, PortTls};
 use super::gate::Gate;
 use super::metrics::Exposition;
+use super::notifier::{self, Notifier};
 use super::upstream::Health;
 use crate::api::{DifferenceView, EndView, LintBody, LintView, ReloadView};
 use crate::config::{self, Config, ConfigErrors, lint};
@@ -20,11 +21,12 @@ use tokio::sync::watch;
 /// No more lines than these of one kind are recorded, and no more octets of each.
 const RECORDED: (usize, usize) = (100, 500);
 
-/// What a reload changes of the control port.
+/// What a reload changes of the control port, and of telling people.
 pub(super) struct Doors {
     pub(super) logins: Arc<Logins>,
     /// What the port shows; `None`: there is none.
     pub(super) port_tls: Option<Arc<ArcSwap<PortTls>>>,
+    pub(super) notifier: Arc<Notifier>,
 }
 
 /// Files that say who is believed: by the key that names each, which file, and what was in it.
@@ -206,7 +208,7 @@ impl Reloader {
     fn take_over(&self, before: &mut Authorities) -> Result<ReloadView, Vec<String>> {
         let config = self.load()?;
         // Everything that can fail comes before anything that is taken over.
-        let Parts { tls, upstream, port_tls } = Parts::of(&config)?;
+        let Parts { tls, upstream, port_tls, telling } = Parts::of(&config)?;
         // Who is cut is seen before it is.
         let mut difference = self.difference(&config, before, self.broker.would_end(&config.policy));
         self.gate.tls.store(Arc::new(tls));
@@ -220,13 +222,22 @@ impl Reloader {
         }
         // Even if the section says what it said: the file with the authority may hold another.
         self.gate.directory.store(Arc::new(upstream));
+        // Who loses a grant by this is told in the new way.
+        self.doors.notifier.install(telling);
+        self.broker.tell_of(assemble::wanted(&config.notify));
         let ended = self.broker.install(Arc::new(config.policy.clone()), assemble::authority(&config.control));
         difference.ends = ended.into_iter().map(end_view).collect();
         *before = authorities(&config);
         self.gate.metrics.certificates(assemble::expiries(&config));
         self.config.store(Arc::new(config));
         self.reloaded.send_modify(|count| *count += 1);
-        let reloaded = ["policy", "certificates", "directory servers", "who may do what at the control port"];
+        let reloaded = [
+            "policy",
+            "certificates",
+            "directory servers",
+            "who may do what at the control port",
+            "who is told of what",
+        ];
         Ok(ReloadView { dry_run: false, reloaded: reloaded.map(str::to_owned).to_vec(), difference })
     }
 
@@ -267,6 +278,7 @@ struct Parts {
     tls: rustls::ServerConfig,
     upstream: super::upstream::Directory,
     port_tls: Option<PortTls>,
+    telling: notifier::Settings,
 }
 
 impl Parts {
@@ -274,10 +286,11 @@ impl Parts {
         let tls = assemble::server_tls(&config.tls).map_err(|error| error.to_string());
         let upstream = assemble::upstream(&config.directory).map_err(|error| error.to_string());
         let port_tls = config.control.port.as_ref().map(assemble::port_tls).transpose();
-        match (tls, upstream, port_tls.map_err(|error| error.to_string())) {
-            (Ok(tls), Ok(upstream), Ok(port_tls)) => Ok(Parts { tls, upstream, port_tls }),
-            (tls, upstream, port_tls) => {
-                Err([tls.err(), upstream.err(), port_tls.err()].into_iter().flatten().collect())
+        let telling = assemble::telling(&config.notify).map_err(|error| error.to_string());
+        match (tls, upstream, port_tls.map_err(|error| error.to_string()), telling) {
+            (Ok(tls), Ok(upstream), Ok(port_tls), Ok(telling)) => Ok(Parts { tls, upstream, port_tls, telling }),
+            (tls, upstream, port_tls, telling) => {
+                Err([tls.err(), upstream.err(), port_tls.err(), telling.err()].into_iter().flatten().collect())
             }
         }
     }

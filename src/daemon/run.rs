@@ -11,6 +11,7 @@ use super::directory;
 use super::gate::Gate;
 use super::listener::{self, Kind, Workers};
 use super::metrics::{Counted, Metrics};
+use super::notifier::{DirectoryAddresses, Notifier};
 use super::reload::{Doors, Reloader};
 use super::state::Shared;
 use super::store::StoreError;
@@ -98,6 +99,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     let tls = assemble::server_tls(&config.tls)?;
     let upstream = assemble::upstream(&config.directory)?;
     let port_tls = config.control.port.as_ref().map(assemble::port_tls).transpose()?;
+    let telling = assemble::telling(&config.notify)?;
     let shared = Arc::new(Shared::new(first_snapshot(&config)));
     shared.authority.store(Arc::new(assemble::authority(&config.control)));
     let audit = Arc::new(open_audit(&config, &clock, &shared)?);
@@ -107,6 +109,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     metrics.started(clock.now().wall.timestamp());
     let events: Arc<dyn EventSink> = Arc::new(Counted { audit: audit.clone(), metrics: metrics.clone() });
     let broker = Arc::new(Broker::new(Arc::new(store), shared.clone(), clock.clone(), events)?);
+    broker.tell_of(assemble::wanted(&config.notify));
     let ldaps = listen(config.listen.ldaps).await?;
     let ldap = listen(config.listen.ldap).await?;
     let socket = ControlSocket::bind(&config.control.socket)?;
@@ -135,7 +138,11 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     let workers = Workers::start(&gate, threads)?;
     let (reloaded, reloads) = watch::channel(0);
     let config = Arc::new(ArcSwap::from_pointee(config));
-    let doors = Doors { logins: logins.clone(), port_tls: port.as_ref().map(|(_, tls)| tls.clone()) };
+    let addresses = DirectoryAddresses { gate: gate.clone(), config: config.clone() };
+    let notifier = Notifier::new(broker.clone(), gate.clock.clone(), telling, Arc::new(addresses));
+    let notifier = Arc::new(notifier);
+    let port_tls = port.as_ref().map(|(_, tls)| tls.clone());
+    let doors = Doors { logins: logins.clone(), port_tls, notifier: notifier.clone() };
     let reloader = Arc::new(Reloader::new(gate.clone(), broker.clone(), config.clone(), source, reloaded, doors));
 
     let mut background = JoinSet::new();
@@ -145,6 +152,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     background.spawn(directory::keep_reading(questions));
     background.spawn(broker.clone().run());
     background.spawn(jobs.serve(broker.clone()));
+    background.spawn(notifier.clone().run());
     background.spawn(watch_clock(gate.clone()));
     background.spawn(keep_clock(gate.clone(), broker.clone(), clock_file.clone()));
     let first = tokio::time::timeout(FIRST_READING, was_read.wait_for(|read| *read)).await;

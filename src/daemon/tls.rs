@@ -119,9 +119,20 @@ pub fn leaf(certificate: &Path) -> Result<CertificateDer<'static>, TlsError> {
     certificates(certificate)?.into_iter().next().ok_or_else(empty)
 }
 
-/// What the directory must show: a certificate for its host name, signed under `ca`.
+/// What a server must show: a certificate for its host name, signed under `ca`.
 pub fn client_config(ca: &Path) -> Result<ClientConfig, TlsError> {
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(ca)?), provider())
+    client_of(ca, roots(ca)?)
+}
+
+/// The same with the system's authorities, of which some may be of no use to anybody.
+pub fn system_client_config(ca: &Path) -> Result<ClientConfig, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(certificates(ca)?);
+    client_of(ca, roots)
+}
+
+fn client_of(ca: &Path, roots: RootCertStore) -> Result<ClientConfig, TlsError> {
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
         .build()
         .map_err(|error| TlsError::Pem { path: ca.to_owned(), reason: error.to_string() })?;
     let builder = ClientConfig::builder_with_provider(provider())

@@ -25,5 +25,6 @@ mod running;
 mod sasl;
 mod schema;
 mod support;
+mod telling;
 mod upstream;
 mod workflow;

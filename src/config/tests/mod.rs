@@ -31,6 +31,11 @@ fn folder() -> tempfile::TempDir {
         ("certs/directory-ca.pem", &certificate),
         ("secrets/directory-password", "öpen\n"),
         ("secrets/empty", "\n"),
+        ("secrets/webhook", "0123456789abcdef\n"),
+        ("secrets/chat-webhook", "0123456789abcdef\n"),
+        ("secrets/mail-password", "post\n"),
+        ("certs/receivers.pem", &certificate),
+        ("certs/mail-ca.pem", &certificate),
     ] {
         let path = folder.path().join(name);
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");

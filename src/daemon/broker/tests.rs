@@ -92,7 +92,7 @@ impl House {
         House { broker: Arc::new(broker), shared, clock, sink }
     }
 
-    fn ask(&self) -> Request {
+    pub(in crate::daemon) fn ask(&self) -> Request {
         self.ask_for(&wish())
     }
 
@@ -100,7 +100,7 @@ impl House {
         self.broker.ask(wish, &person("anna"), false).expect("a request")
     }
 
-    fn approve(&self, request: &Request, who: &str) -> Result<Request, BrokerError> {
+    pub(in crate::daemon) fn approve(&self, request: &Request, who: &str) -> Result<Request, BrokerError> {
         self.word(request, who, Verdict::Approve)
     }
 
@@ -111,13 +111,13 @@ impl House {
     }
 
     /// A grant that is active.
-    fn granted(&self) -> Grant {
+    pub(in crate::daemon) fn granted(&self) -> Grant {
         let approved = self.approve(&self.ask(), "lars").expect("an approval");
         self.broker.grant(&approved.grant.expect("a grant"), &person("anna")).expect("which anna sees")
     }
 
     /// The grants in the snapshot.
-    fn open(&self) -> Vec<String> {
+    pub(in crate::daemon) fn open(&self) -> Vec<String> {
         self.shared.snapshot.load().grants.iter().map(|grant| grant.id.to_string()).collect()
     }
 
@@ -125,7 +125,7 @@ impl House {
         self.broker.grant(&grant.id, &person("anna")).expect("a grant").state
     }
 
-    fn pass(&self, seconds: i64) {
+    pub(in crate::daemon) fn pass(&self, seconds: i64) {
         self.clock.set_wall_offset(TimeDelta::seconds(seconds));
     }
 }

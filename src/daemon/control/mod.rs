@@ -9,6 +9,7 @@ mod guard;
 mod identity;
 mod locks;
 mod login;
+mod notifications;
 mod openapi;
 mod port;
 mod requests;
@@ -115,6 +116,8 @@ pub fn router(control: Arc<Control>) -> Router {
         .route(routes::SIGN_OFF, post(grants::sign_off))
         .route(routes::LOCKS, get(locks::list).post(locks::lock))
         .route(routes::LOCK, delete(locks::unlock))
+        .route(routes::NOTIFICATIONS, get(notifications::list))
+        .route(routes::RETRY, post(notifications::retry))
         .route(routes::SESSIONS, get(service::sessions))
         .route(routes::KILL, post(service::kill))
         .route(routes::EXPLAIN, post(explain::explain))

@@ -4,9 +4,9 @@
 use super::answer::{Answer, json};
 use crate::api::{
     CancelBody, CodeBody, DoneView, ExplainBody, ExplainView, ExtendBody, GrantView, KillBody, KillView, LintBody,
-    LintView, LockBody, LockView, LoginBody, MeView, NothingBody, Problem, ReloadBody, ReloadView, RequestBody,
-    RequestView, ResetBody, ReviewBody, RevokeBody, RoleView, SessionView, SignOffBody, TokenView, TotpView,
-    VerifyView, problem, request_state, routes,
+    LintView, LockBody, LockView, LoginBody, MeView, NothingBody, NotificationView, Problem, ReloadBody, ReloadView,
+    RequestBody, RequestView, ResetBody, ReviewBody, RevokeBody, RoleView, SessionView, SignOffBody, TokenView,
+    TotpView, VerifyView, notification_state, problem, request_state, routes,
 };
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json as object};
@@ -133,6 +133,15 @@ fn workflow(b: &mut Builder) {
 }
 
 fn gate(b: &mut Builder) {
+    let call = b.list::<NotificationView>(routes::NOTIFICATIONS, "What waits to be told, or could not be");
+    let call = call.query(
+        "state",
+        "Those that wait (the default), or those that were given up",
+        object!(notification_state()),
+    );
+    b.known(call.paged(), &[404]);
+    let call = b.post_nothing::<NotificationView>(routes::RETRY, "Try to tell it again at once");
+    b.known(call, &[404, 409]);
     let call = b.list::<SessionView>(routes::SESSIONS, "Who is connected to the directory");
     b.known(call, &[]);
     let call = b.post::<KillBody, KillView>(routes::KILL, "End a session", 200).body_is_optional();

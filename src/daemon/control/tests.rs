@@ -4,6 +4,7 @@ mod audit;
 mod conformance;
 mod document;
 mod locks;
+mod notifications;
 mod port;
 mod socket;
 

@@ -12,6 +12,7 @@ pub(crate) mod command;
 pub(crate) mod document;
 pub(crate) mod ds389;
 pub(crate) mod gate;
+pub(crate) mod hook;
 pub(crate) mod https;
 pub(crate) mod kerberos;
 pub(crate) mod ldap;

@@ -3,6 +3,7 @@
 use super::*;
 use crate::daemon::broker::{Lane, Wanted};
 use crate::daemon::store::sled::SledStore;
+use crate::daemon::store::{Change, Publish, Record};
 use crate::engine::grant::history::Happened;
 use crate::engine::workflow::NoticeKind;
 use crate::engine::workflow::telling::{Notification, NotificationState, Outcome, Receiver};
@@ -19,11 +20,11 @@ fn listening() -> (House, Arc<MemoryStore>) {
 }
 
 impl House {
-    fn queue(&self, state: NotificationState) -> Vec<Notification> {
+    pub(in crate::daemon) fn queue(&self, state: NotificationState) -> Vec<Notification> {
         self.broker.notifications(&person("root"), state, &Page { limit: 1_000, after: None }).expect("listed").items
     }
 
-    fn pending(&self) -> Vec<Notification> {
+    pub(in crate::daemon) fn pending(&self) -> Vec<Notification> {
         self.queue(NotificationState::Pending)
     }
 
@@ -64,6 +65,40 @@ fn what_happens_is_to_be_told_in_the_same_commit() {
     store.fail("full");
     house.broker.ask(&wish(), &person("bert"), false).expect_err("it cannot be kept");
     assert!(house.pending().is_empty());
+}
+
+/// Keeps the ids of each commit.
+struct Watched(MemoryStore, Mutex<Vec<Vec<String>>>);
+
+impl GrantStore for Watched {
+    fn get(&self, id: &str) -> Result<Option<Record>, StoreError> {
+        self.0.get(id)
+    }
+
+    fn scan(&self, visit: &mut dyn FnMut(Record)) -> Result<(), StoreError> {
+        self.0.scan(visit)
+    }
+
+    fn apply(&self, changes: Vec<Change>, publish: Publish) -> Result<(), StoreError> {
+        let kinds = changes.iter().map(|change| change.id().split('-').next().unwrap_or_default().to_owned());
+        self.1.lock().unwrap_or_else(PoisonError::into_inner).push(kinds.collect());
+        self.0.apply(changes, publish)
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.0.failure()
+    }
+}
+
+#[test]
+fn between_what_happens_and_what_is_to_be_told_of_it_nothing_can_come() {
+    let store = Arc::new(Watched(MemoryStore::new(), Mutex::default()));
+    let house = House::on(Arc::clone(&store) as Arc<dyn GrantStore>);
+    house.broker.tell_of(everything());
+    let grant = house.granted();
+    house.broker.revoke(&grant.id, "why", &person("lars")).expect("revoked");
+    let commits = std::mem::take(&mut *store.1.lock().unwrap_or_else(PoisonError::into_inner));
+    assert_eq!(commits, [vec!["req", "note"], vec!["req", "grant", "note"], vec!["grant", "note"]]);
 }
 
 #[test]
