@@ -275,9 +275,9 @@ fn those_who_can_decide_get_mail_in_which_nothing_that_people_typed_is_anything_
     );
     // Broken glass: approvers, auditors, administrators, and in whose name it was done.
     gate.json("dave", &["request", "payroll-reader", "--break-glass", "--reason", "down"]);
-    let mut told: Vec<String> = (0..3).map(|_| text(&server.mail()["recipients"][0]).to_owned()).collect();
+    let mut told: Vec<String> = (0..4).map(|_| text(&server.mail()["recipients"][0]).to_owned()).collect();
     told.sort();
-    assert_eq!(told, ["bob@example.com", "dave@example.com", "erin@example.com"]);
+    assert_eq!(told, ["bob@example.com", "dave@example.com", "erin@example.com", "root-admin@example.com"]);
 }
 
 #[test]
