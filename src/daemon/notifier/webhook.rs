@@ -98,6 +98,8 @@ async fn exchange(
     let mut answer = std::pin::pin!(sender.send_request(request));
     loop {
         tokio::select! {
+            // The answer first: a connection that has ended is not looked at again.
+            biased;
             answer = &mut answer => {
                 let head = answer.map_err(said)?.into_parts().0;
                 return Ok((head.status, head.headers));
