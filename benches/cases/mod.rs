@@ -50,6 +50,7 @@ pub(crate) fn snapshot(grants: u32) -> Snapshot {
             from: now().wall,
             until: now().wall + chrono::TimeDelta::hours(1),
             until_monotonic: Duration::from_secs(9_000),
+            break_glass: false,
             opens: vec![Opening {
                 resource: ResourceIndex(n % RESOURCES),
                 operations: OperationSet::all(),

@@ -391,6 +391,7 @@ impl World {
             from: self.now.wall,
             until: self.now.wall + chrono::TimeDelta::seconds(10),
             until_monotonic: self.now.monotonic + Duration::from_secs(10),
+            break_glass: false,
             opens: opens.to_vec(),
         }
     }

@@ -23,7 +23,7 @@ pub mod session;
 pub mod webhook;
 mod words;
 
-pub use audit::{FindingView, VerifyQuery, VerifyView};
+pub use audit::{AuditOrder, AuditPage, AuditQuery, FindingView, VerifyQuery, VerifyView};
 pub use duration::DurationText;
 pub use explain::{AsksView, ExplainBody, ExplainDecision, ExplainView, HeldBy};
 pub use grant::{ExtendBody, GrantQuery, GrantView, RevokeBody, SignOffBody};

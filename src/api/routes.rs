@@ -62,6 +62,8 @@ pub const KILL: &str = "/v1/sessions/{id}/kill";
 pub const EXPLAIN: &str = "/v1/explain";
 /// `POST`.
 pub const RELOAD: &str = "/v1/reload";
+/// `GET`: lines of the log.
+pub const AUDIT: &str = "/v1/audit";
 /// `GET`: whether the log is as it was written.
 pub const AUDIT_VERIFY: &str = "/v1/audit/verify";
 /// `POST`: what looks wrong in a configuration, and what it would open and close.
@@ -130,21 +132,43 @@ pub fn kill(id: &str) -> String {
     with_id(KILL, id)
 }
 
+/// A path with conditions behind it: the fields of `query` that are set.
+pub fn with_query(route: &str, query: &impl serde::Serialize) -> String {
+    let fields = serde_json::to_value(query).unwrap_or_default();
+    let mut path = route.to_owned();
+    for (position, (name, value)) in fields.as_object().into_iter().flatten().enumerate() {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        path.push_str(&format!("{}{name}={}", if position == 0 { '?' } else { '&' }, encoded(&text)));
+    }
+    path
+}
+
 /// Puts an id that somebody typed into a path: what no id has is percent-encoded, so that it
 /// cannot become another path.
 fn with_id(route: &str, id: &str) -> String {
+    route.replace("{id}", &encoded(id))
+}
+
+fn encoded(text: &str) -> String {
     let mut encoded = String::new();
-    for byte in id.bytes() {
+    for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => encoded.push(char::from(byte)),
             other => encoded.push_str(&format!("%{other:02X}")),
         }
     }
-    route.replace("{id}", &encoded)
+    encoded
 }
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn conditions_stay_what_they_are() {
+        let query = serde_json::json!({ "after": 7, "role": "a&b=c+d", "subject": "cn=\u{fc}" });
+        assert_eq!(super::with_query("/v1/x", &query), "/v1/x?after=7&role=a%26b%3Dc%2Bd&subject=cn%3D%C3%BC");
+        assert_eq!(super::with_query("/v1/x", &serde_json::json!({})), "/v1/x");
+    }
+
     #[test]
     fn an_id_stays_one_segment() {
         assert_eq!(super::grant("grant-7f3k9q2m"), "/v1/grants/grant-7f3k9q2m");

@@ -176,7 +176,7 @@ fn standing(section: Section<'_>, known: &Known<'_>, around: Around) -> Option<S
     let replicate = replicate(&section);
     section.finish();
     let (resource, _, operations) = opened?;
-    Some(Standing { who: plain(who), resource, operations, reason: reason?.value, replicate })
+    Some(Standing { who: plain(who), resource, operations, reason: reason?.value.into(), replicate })
 }
 
 fn role(mut section: Section<'_>, known: &Known<'_>, taken: &mut Names) -> Option<Arc<Role>> {

@@ -6,10 +6,13 @@
 //! Knows nothing of what the lines say, but for `seq`.
 
 mod file;
+mod files;
 mod head;
+mod pages;
 mod read;
 mod writer;
 
+pub use pages::{LogPage, Part};
 pub use read::{LogReader, Verification};
 
 use super::broker::EventSink;
@@ -20,7 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{JoinHandle, Thread};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// Where and how to keep the log.
 #[derive(Debug, Clone)]
@@ -106,6 +109,7 @@ impl AuditLog {
             lost: AtomicU64::new(0),
             flushes: Mutex::default(),
             flushed: Condvar::new(),
+            written: watch::Sender::new(0),
             max_buffer_bytes: options.max_buffer_bytes,
             state_change: Mutex::new(()),
             on_state_change,
@@ -250,6 +254,8 @@ struct Shared {
     lost: AtomicU64,
     flushes: Mutex<Flushes>,
     flushed: Condvar,
+    /// The number of the last line that is in a file.
+    written: watch::Sender<u64>,
     max_buffer_bytes: usize,
     /// Held while the state changes and that is told, so that two changes are told in their order.
     state_change: Mutex<()>,

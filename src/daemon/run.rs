@@ -6,7 +6,7 @@ use super::audit_log::{self, AuditLog, AuditLogError};
 use super::broker::{Broker, EventSink};
 use super::clock::Clock;
 use super::clock::kept::{self, Kept};
-use super::control::{Control, ControlError, ControlPort, ControlSocket, LoginSettings, Logins};
+use super::control::{Control, ControlError, ControlPort, ControlSocket, Follows, LoginSettings, Logins};
 use super::directory;
 use super::gate::Gate;
 use super::listener::{self, Kind, Workers};
@@ -170,6 +170,8 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         hooks: reloader.clone(),
         logins,
         audit: gate.audit.reader(),
+        follows: Follows::default(),
+        stopping: stop.clone(),
     });
     let control_port = port.as_ref().map(|(port, _)| port.address());
     if let Some((port, tls)) = port {

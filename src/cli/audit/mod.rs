@@ -1,13 +1,17 @@
 //! `tidegate audit`: the log, for those who may read it. One file a command.
 
+mod lines;
+mod search;
+mod tail;
 mod verify;
+mod wanted;
 
 use super::Outcome;
 use clap::Subcommand;
 
 /// Read the log of operations and of the workflow, as an auditor or administrator; that it was read is recorded
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  tidegate audit verify")]
+#[command(after_help = "Examples:\n  tidegate audit tail --follow\n  tidegate audit verify")]
 pub(super) struct Audit {
     #[command(subcommand)]
     command: Command,
@@ -15,12 +19,16 @@ pub(super) struct Audit {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Tail(tail::Tail),
+    Search(search::Search),
     Verify(verify::Verify),
 }
 
 impl Audit {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
         match self.command {
+            Command::Tail(command) => command.run(),
+            Command::Search(command) => command.run(),
             Command::Verify(command) => command.run(),
         }
     }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Octets that are read at once.
-const AT_ONCE: usize = 256 * 1024;
+pub(super) const AT_ONCE: usize = 256 * 1024;
 
 /// How long a reader waits for lines that are on their way into a file.
 const SETTLING: Duration = Duration::from_secs(2);
@@ -73,7 +73,7 @@ impl LogReader {
     }
 
     /// What was appended before can be read after this, unless the disk is stuck.
-    fn settle(&self) {
+    pub fn settle(&self) {
         self.shared.flush(SETTLING);
     }
 }

@@ -244,6 +244,9 @@ impl Writer {
                 Err(error) => return Err(error),
             }
         }
+        if self.written > 0 {
+            self.shared.written.send_replace(self.next_seq - 1);
+        }
         self.batch.clear();
         self.written = 0;
         // What a long interruption made grow is given back.

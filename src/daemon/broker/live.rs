@@ -363,6 +363,7 @@ impl LiveGrant {
             from: grant.from,
             until: grant.until,
             until_monotonic: self.until_monotonic?,
+            break_glass: grant.basis.is_break_glass(),
             opens: grant.scope.openings(policy).ok()?,
         })
     }

@@ -4,6 +4,7 @@
 mod answer;
 mod audit;
 mod explain;
+mod following;
 mod grants;
 mod guard;
 mod identity;
@@ -18,6 +19,7 @@ mod service;
 #[cfg(test)]
 mod tests;
 
+pub use following::Follows;
 pub use guard::Names;
 pub use identity::{Peer, Remote, Shown};
 pub use login::{LoginSettings, Logins};
@@ -37,6 +39,7 @@ use axum::routing::{delete, get, post};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// The longest body that is read, in octets.
 const MAX_BODY: usize = 64 * 1024;
@@ -90,6 +93,10 @@ pub struct Control {
     pub logins: Arc<Logins>,
     /// What was recorded.
     pub audit: LogReader,
+    /// Who is following it.
+    pub follows: Follows,
+    /// Nobody waits any more once this is so.
+    pub stopping: CancellationToken,
 }
 
 /// Every call of the control API. Requests must carry a [`Peer`] or a [`Remote`] in their
@@ -122,6 +129,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .route(routes::KILL, post(service::kill))
         .route(routes::EXPLAIN, post(explain::explain))
         .route(routes::RELOAD, post(service::reload))
+        .route(routes::AUDIT, get(audit::search))
         .route(routes::AUDIT_VERIFY, get(audit::verify))
         .route(routes::LINT, post(service::lint))
         .route(routes::OPENAPI, get(openapi::serve))

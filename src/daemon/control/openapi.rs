@@ -3,11 +3,12 @@
 
 use super::answer::{Answer, json};
 use crate::api::{
-    CancelBody, CodeBody, DoneView, ExplainBody, ExplainView, ExtendBody, GrantView, KillBody, KillView, LintBody,
+    AuditPage, CancelBody, CodeBody, DoneView, ExplainBody, ExplainView, ExtendBody, GrantView, KillBody, KillView, LintBody,
     LintView, LockBody, LockView, LoginBody, MeView, NothingBody, NotificationView, Problem, ReloadBody, ReloadView,
     RequestBody, RequestView, ResetBody, ReviewBody, RevokeBody, RoleView, SessionView, SignOffBody, TokenView,
     TotpView, VerifyView, notification_state, problem, request_state, routes,
 };
+use crate::engine::audit::query::{DECISIONS, OPERATIONS};
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json as object};
 use std::sync::LazyLock;
@@ -165,7 +166,41 @@ fn gate(b: &mut Builder) {
     b.open(call, &[403]);
 }
 
+fn moment() -> Value {
+    object!({ "type": "string", "format": "date-time" })
+}
+
 fn audit(b: &mut Builder) {
+    let mut call = b.get::<AuditPage>(routes::AUDIT, "Lines of the log; that they were read is recorded");
+    for (name, description) in [
+        ("grant", "What rested on this grant or is about it"),
+        ("request", "The same, of a request"),
+        ("role", "The same, of a role"),
+        ("subject", "What this one (a DN, spelled in any way; or anonymous) did, or what was done to them"),
+        ("resource", "What touched this resource"),
+        ("event", "Only this event"),
+        ("session", "Only this session"),
+        ("wait", "With the oldest first: wait so long for a line, 20s at most"),
+    ] {
+        call = call.query(name, description, object!({ "type": "string" }));
+    }
+    call = call.query("since", "From this moment on", moment()).query("until", "Before this moment", moment());
+    for (name, description, words) in [
+        ("operation", "Only this operation", OPERATIONS),
+        ("decision", "Only this decision", DECISIONS),
+        ("order", "Which come first; the newest unless said", &["newest", "oldest"]),
+    ] {
+        call = call.query(name, description, object!({ "type": "string", "enum": words }));
+    }
+    let limit = object!({ "type": "integer", "minimum": 1, "maximum": 1000 });
+    call = call.query("limit", "So many at most; 500 unless said", limit);
+    for (name, description) in [
+        ("before", "With the newest first: those before this number"),
+        ("after", "With the oldest first: those after it"),
+    ] {
+        call = call.query(name, description, object!({ "type": "integer", "minimum": 0 }));
+    }
+    b.known(call, &[]);
     let call = b.get::<VerifyView>(routes::AUDIT_VERIFY, "Whether the log is complete and unaltered");
     let head = object!({ "type": "string" });
     let call = call.query("head", "A head (SEQ:CHAIN) that was noted elsewhere, to compare with", head);

@@ -128,6 +128,8 @@ impl Door {
             hooks: Arc::clone(&hooks) as Arc<dyn ControlHooks>,
             logins: Arc::clone(&logins),
             audit: audit.reader(),
+            follows: Follows::default(),
+            stopping: CancellationToken::new(),
         });
         let path = directory.path().join("run").join("control.sock");
         let socket = ControlSocket::bind(&path).expect("a socket");
@@ -147,6 +149,8 @@ impl Door {
             hooks: Arc::clone(&self.hooks) as Arc<dyn ControlHooks>,
             logins: Arc::clone(&self.logins),
             audit: self.audit.reader(),
+            follows: Follows::default(),
+            stopping: CancellationToken::new(),
         }))
     }
 

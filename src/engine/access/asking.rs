@@ -74,6 +74,7 @@ fn imagined(policy: &Policy, subject: &Dn, role: &Role) -> Option<ActiveGrant> {
         from: DateTime::<Utc>::MIN_UTC,
         until: DateTime::<Utc>::MAX_UTC,
         until_monotonic: Duration::MAX,
+        break_glass: false,
         opens,
     })
 }

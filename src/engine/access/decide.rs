@@ -11,9 +11,9 @@ use super::controls::{self};
 use super::holding::{Held, Holder};
 use super::refusal::not_held;
 use super::{Asked, Decision, Refusal, Snapshot, understood};
-use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::ResultCode;
 use crate::engine::ldap::request::{Request, SearchScope};
+use crate::engine::policy::Policy;
 use crate::engine::policy::requirement::{Need, Requirement, Touches};
 use crate::engine::policy::resource::ResourceIndex;
 use crate::engine::policy::{Mode, OperationKind, OperationSet};
@@ -104,7 +104,7 @@ impl<'a> Deciding<'a> {
         requirement.needs(policy, |need| {
             push(&mut self.permit.resources, need.resource);
             match self.holder.hold(need, kind) {
-                Some(held) => held.into_iter().for_each(|held| rest_on(&mut self.permit.rests_on, held)),
+                Some(held) => held.into_iter().for_each(|held| rest_on(&mut self.permit, policy, held)),
                 None => self.missing.push(need),
             }
         });
@@ -157,11 +157,18 @@ fn searching(operations: OperationSet) -> bool {
     operations.contains(OperationKind::Search)
 }
 
-fn rest_on(grants: &mut Vec<Arc<ActiveGrant>>, held: Held<'_>) {
-    if let Some(grant) = held.grant()
-        && !grants.iter().any(|other| Arc::ptr_eq(other, grant))
-    {
-        grants.push(Arc::clone(grant));
+fn rest_on(permit: &mut Permit, policy: &Policy, held: Held<'_>) {
+    match held {
+        Held::Grant(grant, _) => {
+            if !permit.rests_on.iter().any(|other| Arc::ptr_eq(other, grant)) {
+                permit.rests_on.push(Arc::clone(grant));
+            }
+        }
+        Held::Standing(standing) => {
+            if let Some(resource) = policy.resource(standing.resource) {
+                permit.stand_on(&(Arc::clone(&resource.name), Arc::clone(&standing.reason)));
+            }
+        }
     }
 }
 

@@ -80,7 +80,7 @@ fn reached<'a>(snapshot: &Snapshot, base: &'a Dn, scope: SearchScope) -> impl It
 fn look(snapshot: &Snapshot, holder: &Holder<'_>, need: Need<'_>, kind: OperationKind) -> Touched {
     // Where several are needed, the first stands for them.
     let held = holder.hold(need, kind).and_then(|held| held.into_iter().next()).map(|held| match held {
-        Held::Standing(standing) => HeldBy::Standing(standing.reason.clone()),
+        Held::Standing(standing) => HeldBy::Standing(standing.reason.to_string()),
         Held::Grant(grant, _) => HeldBy::Grant(Arc::clone(grant)),
     });
     let policy = &snapshot.policy;

@@ -177,14 +177,6 @@ impl Held<'_> {
             Held::Grant(_, opening) => opening.attributes.as_ref(),
         }
     }
-
-    /// The grant, where it is one.
-    pub(super) fn grant(&self) -> Option<&Arc<ActiveGrant>> {
-        match self {
-            Held::Standing(_) => None,
-            Held::Grant(grant, _) => Some(grant),
-        }
-    }
 }
 
 /// Standing access, or the grant that ends last.

@@ -9,4 +9,5 @@ mod ldap_text;
 pub mod lines;
 pub mod query;
 pub mod record;
+pub mod report;
 mod sensitive;

@@ -4,11 +4,13 @@
 //! [`begin`] when it is decided, [`finish`] when it is answered. The log's writer puts `{"seq":N,` in
 //! front and `,"chain":…` at the end. Names and order of the fields are a contract:
 //! `seq time session connection_from tls subject authentication certificate message_id operation target scope filter
-//! attributes controls changes decision reason resources role grant request upstream result entries withheld cut
+//! attributes controls changes decision reason resources role grant request standing break_glass upstream result entries withheld cut
 //! bytes duration_us`; what does not apply is `null`.
 
 mod amend;
 mod line;
+mod verdict;
+
 pub use amend::{amend, name_asked};
 pub use line::{Decided, Done, Kind, Line};
 
@@ -23,9 +25,10 @@ use crate::engine::ldap::request::{
     Attribute, BindName, Change, ChangeKind, ExtendedRequest, RenameRequest, Request, SearchRequest, SearchScope,
 };
 use crate::engine::ldap::{Dn, ResultCode};
-use crate::engine::policy::Subject;
+use crate::engine::policy::{StandingName, Subject};
 use std::borrow::Borrow;
 use std::time::Duration;
+use verdict::write_verdict;
 
 /// Octets of a name, a reason or an address; longer ones keep head and tail.
 const TEXT_LIMIT: usize = 4096;
@@ -73,12 +76,14 @@ pub struct Verdict<'a, R, G> {
     pub resources: R,
     /// The grants that the permit rests on.
     pub grants: G,
+    /// The standing access that it rests on.
+    pub standing: &'a [StandingName],
 }
 
 impl Verdict<'static, std::iter::Empty<&'static str>, std::iter::Empty<&'static ActiveGrant>> {
     /// A verdict that no resource and no grant has to do with.
     pub fn plain(decision: &'static str, reason: Option<&'static str>) -> Self {
-        Verdict { decision, reason, resources: std::iter::empty(), grants: std::iter::empty() }
+        Verdict { decision, reason, resources: std::iter::empty(), grants: std::iter::empty(), standing: &[] }
     }
 }
 
@@ -157,7 +162,7 @@ pub fn begin_malformed(out: &mut Vec<u8>, context: &RecordContext<'_>, tag: Opti
     out.extend_from_slice(NOT_A_SEARCH);
     out.extend_from_slice(b",\"controls\":null,\"changes\":null");
     let (resources, grants) = (std::iter::empty(), std::iter::empty::<&ActiveGrant>());
-    write_verdict(out, Verdict { decision: "refused", reason: Some(reason), resources, grants });
+    write_verdict(out, Verdict { decision: "refused", reason: Some(reason), resources, grants, standing: &[] });
 }
 
 /// Writes the rest of the line, line end included.
@@ -378,45 +383,6 @@ fn write_rename(out: &mut Vec<u8>, rename: &RenameRequest) {
         item(b",\"move to ", parent.text());
     }
     out.extend_from_slice(if rename.delete_old_rdn { b",\"delete old name\"]" } else { b"]" });
-}
-
-fn write_verdict<'a, R, G>(out: &mut Vec<u8>, verdict: Verdict<'a, R, G>)
-where
-    R: IntoIterator<Item = &'a str>,
-    G: IntoIterator<Item: Borrow<ActiveGrant>, IntoIter: Clone>,
-{
-    out.extend_from_slice(b",\"decision\":\"");
-    out.extend_from_slice(verdict.decision.as_bytes());
-    out.extend_from_slice(b"\",\"reason\":");
-    optional(out, verdict.reason.map(str::as_bytes));
-    out.extend_from_slice(b",\"resources\":[");
-    for (position, name) in verdict.resources.into_iter().enumerate() {
-        if position > 0 {
-            out.push(b',');
-        }
-        json::string(out, name.as_bytes(), ITEM_LIMIT);
-    }
-    out.push(b']');
-    let grants = verdict.grants.into_iter();
-    write_joined(out, b",\"role\":", grants.clone(), |grant| &grant.role);
-    write_joined(out, b",\"grant\":", grants.clone(), |grant| &grant.id);
-    write_joined(out, b",\"request\":", grants, |grant| &grant.request);
-}
-
-fn write_joined<B: Borrow<ActiveGrant>>(
-    out: &mut Vec<u8>,
-    field: &[u8],
-    grants: impl Iterator<Item = B>,
-    part: impl Fn(&ActiveGrant) -> &str,
-) {
-    out.extend_from_slice(field);
-    let mut none = true;
-    for grant in grants {
-        out.push(if none { b'"' } else { b',' });
-        none = false;
-        json::text(out, part(grant.borrow()).as_bytes());
-    }
-    out.extend_from_slice(if none { b"null" } else { b"\"" });
 }
 
 fn optional(out: &mut Vec<u8>, text: Option<&[u8]>) {

@@ -56,6 +56,8 @@ pub struct ActiveGrant {
     pub until: DateTime<Utc>,
     /// First instant after it on the monotonic clock, fixed when it was put in here.
     pub until_monotonic: Duration,
+    /// Whether nobody decided on it: its holder broke the glass.
+    pub break_glass: bool,
     /// What it opens.
     pub opens: Vec<Opening>,
 }
@@ -195,6 +197,7 @@ mod tests {
             from: DateTime::from_timestamp(100, 0).unwrap(),
             until: DateTime::from_timestamp(200, 0).unwrap(),
             until_monotonic: Duration::from_secs(50),
+            break_glass: false,
             opens: vec![],
         })
     }

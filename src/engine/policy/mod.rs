@@ -65,11 +65,14 @@ pub struct Standing {
     pub resource: ResourceIndex,
     /// For which operations.
     pub operations: OperationSet,
-    /// Why it is there; reports show it.
-    pub reason: String,
+    /// Why it is there; records and reports show it.
+    pub reason: Arc<str>,
     /// Whether what it opens may be replicated: sync, persistent search, DirSync.
     pub replicate: bool,
 }
+
+/// Standing access as records name it: the resource, and the reason.
+pub type StandingName = (Arc<str>, Arc<str>);
 
 /// Everything that was configured about access. Immutable; a reload makes a new one.
 #[derive(Debug, Clone)]

@@ -348,7 +348,7 @@ impl Session {
         let mut line = self.line();
         let resources = names(&refusal.missing, snapshot);
         let grants = std::iter::empty::<&ActiveGrant>();
-        let verdict = Verdict { decision: "refused", reason: Some(refusal.reason), resources, grants };
+        let verdict = Verdict { decision: "refused", reason: Some(refusal.reason), resources, grants, standing: &[] };
         line.begin(&self.context(now, id), request, controls, verdict);
         let (code, bytes) = match tag::response_to(request.tag()) {
             Some(response_tag) => {
@@ -408,6 +408,7 @@ impl Session {
             reason: Some(reason),
             resources,
             grants: permit.rests_on().iter().map(|grant| &**grant),
+            standing: permit.standing(),
         };
         line.begin(&context, request, controls, verdict);
         line

@@ -375,7 +375,7 @@ fn verdict<'a, R: Iterator<Item = &'a str>>(
     reason: &'static str,
     resources: R,
 ) -> Verdict<'a, R, std::iter::Empty<&'static ActiveGrant>> {
-    Verdict { decision, reason: Some(reason), resources, grants: std::iter::empty() }
+    Verdict { decision, reason: Some(reason), resources, grants: std::iter::empty(), standing: &[] }
 }
 
 /// What the client is told: what is missing, and then this.

@@ -241,6 +241,7 @@ impl Session {
 
 /// Writes into the line of a bind who that was, and what was decided then.
 fn amend(operation: &mut Operation, name: &Dn, decision: Result<&Permit, &Refusal>, snapshot: &Snapshot) {
+    let permitted = decision.ok();
     let (decision, reason, resources, grants) = match decision {
         Ok(permit) if permit.monitored().is_some() => ("monitored", Some("not held"), permit.resources(), &[][..]),
         Ok(permit) if permit.resources().is_empty() => ("permitted", None, &[][..], &[][..]),
@@ -250,9 +251,10 @@ fn amend(operation: &mut Operation, name: &Dn, decision: Result<&Permit, &Refusa
         Ok(permit) => ("permitted", Some("grant"), permit.resources(), permit.rests_on()),
         Err(refusal) => ("refused", Some(refusal.reason), &refusal.missing[..], &[][..]),
     };
+    let standing = permitted.map(Permit::standing).unwrap_or_default();
     let resources = super::client::names(resources, snapshot);
     let grants = grants.iter().map(|grant| -> &ActiveGrant { grant });
-    operation.record.amend(name, Verdict { decision, reason, resources, grants });
+    operation.record.amend(name, Verdict { decision, reason, resources, grants, standing });
 }
 
 fn search(base: Dn, scope: SearchScope, attribute: &'static [u8]) -> SearchRequest<'static> {

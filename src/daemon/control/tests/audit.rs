@@ -41,3 +41,99 @@ async fn nobody_reads_what_cannot_be_recorded() {
     let (status, problem) = door.get("rita", routes::AUDIT_VERIFY).await;
     assert_eq!((status, word(&problem)), (503, "not-recording"));
 }
+
+/// A record of an operation of this subject, as the log has it.
+fn operation(subject: &str, decision: &str) -> Vec<u8> {
+    format!(
+        "\"time\":\"2026-11-20T17:48:13.000412Z\",\"operation\":\"search\",\"subject\":\"{subject}\",\"decision\":\"{decision}\",\"resources\":[\"payroll\"]}}\n"
+    )
+    .into_bytes()
+}
+
+fn seqs(page: &Value) -> Vec<u64> {
+    let records = page["records"].as_array().expect("records");
+    records.iter().map(|record| record["seq"].as_u64().expect("a number")).collect()
+}
+
+#[tokio::test]
+async fn lines_are_found_in_both_directions_page_by_page() {
+    let door = Door::open();
+    let log = door.audit.handle();
+    for number in 0..10 {
+        let subject = if number % 3 == 0 { "UID=Anna,ou=people,dc=x" } else { "uid=lars,ou=people,dc=x" };
+        log.append(&operation(subject, if number % 2 == 0 { "refused" } else { "permitted" }));
+    }
+    let ask = |query: &str| {
+        let path = format!("{}?{query}", routes::AUDIT);
+        let door = &door;
+        async move { door.get("rita", &path).await }
+    };
+    for (query, expected, more) in [
+        ("", vec![10, 9, 8, 7, 6, 5, 4, 3, 2, 1], false),
+        ("order=oldest", vec![1, 2, 3, 4, 5, 6, 7, 8, 9, 10], false),
+        ("subject=uid%3Danna%2Cou%3Dpeople%2Cdc%3Dx", vec![10, 7, 4, 1], false),
+        ("subject=uid%3Danna%2Cou%3Dpeople%2Cdc%3Dx&decision=refused", vec![7, 1], false),
+        ("limit=2", vec![10, 9], true),
+        ("limit=2&before=9", vec![8, 7], true),
+        ("order=oldest&limit=2&after=9", vec![10], false),
+        ("order=oldest&limit=2&after=3", vec![4, 5], true),
+        ("resource=payroll&operation=search&decision=permitted&limit=1", vec![10], true),
+        ("resource=other", vec![], false),
+        ("since=2026-11-20T17:48:13Z&until=2026-11-20T17:48:14Z&limit=1", vec![10], true),
+        ("since=2026-11-20T17:48:14Z", vec![], false),
+    ] {
+        let (status, page) = ask(query).await;
+        assert_eq!((status, seqs(&page), &page["more"]), (200, expected, &json!(more)), "{query}");
+    }
+    for query in [
+        "operation=read",
+        "decision=no",
+        "order=random",
+        "limit=0",
+        "limit=1001",
+        "since=yesterday",
+        "subject=rita",
+        "after=1",
+        "order=oldest&before=1",
+        "wait=1s",
+        "order=oldest&wait=21s",
+        "user=rita",
+    ] {
+        assert_eq!(ask(query).await.0, 400, "{query}");
+    }
+    // Octet for octet: what was read can be verified.
+    let text = std::fs::read_to_string(
+        door.path.parent().and_then(Path::parent).expect("a folder").join("audit/audit-00000000000000000001.jsonl"),
+    )
+    .expect("a log");
+    let (_, page) = ask("limit=1").await;
+    let read: Value = serde_json::from_str(text.lines().nth(9).expect("a line")).expect("JSON");
+    assert_eq!(page["records"][0], read);
+    assert_eq!(door.get("anna", routes::AUDIT).await.0, 403);
+}
+
+#[tokio::test]
+async fn following_is_woken_and_recorded_once() {
+    let door = Door::open();
+    door.audit.handle().append(&operation("uid=anna,ou=people,dc=x", "refused"));
+    door.house.sink.take();
+    let follow = |after: u64| format!("{}?order=oldest&decision=refused&wait=15s&after={after}", routes::AUDIT);
+    let (_, page) = door.get("rita", &follow(0)).await;
+    assert_eq!((seqs(&page), &page["next"]), (vec![1], &json!(1)));
+    let (first, second) = (follow(1), follow(3));
+    let (page, ()) = tokio::join!(door.get("rita", &first), async {
+        door.audit.handle().append(&operation("uid=anna,ou=people,dc=x", "permitted"));
+        door.audit.handle().append(&operation("uid=anna,ou=people,dc=x", "refused"));
+    });
+    assert_eq!(seqs(&page.1), [3]);
+    let (page, ()) = tokio::join!(door.get("rita", &second), async {
+        door.audit.handle().append(&operation("uid=anna,ou=people,dc=x", "refused"));
+    });
+    assert_eq!(seqs(&page.1), [4]);
+    assert_eq!(door.house.sink.take().len(), 1, "one reading");
+    // Elsewhere, by another query, or by somebody else: another one.
+    door.get("rita", &follow(1)).await;
+    door.get("root", &follow(3)).await;
+    door.get("rita", &format!("{}?order=oldest&wait=1s&after=3", routes::AUDIT)).await;
+    assert_eq!(door.house.sink.take().len(), 3);
+}

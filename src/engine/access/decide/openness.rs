@@ -219,7 +219,7 @@ impl Deciding<'_> {
 
     fn is_held(&mut self, need: Need<'_>, kind: OperationKind) -> bool {
         let Some(held) = self.holder.hold(need, kind) else { return false };
-        held.into_iter().for_each(|held| rest_on(&mut self.permit.rests_on, held));
+        held.into_iter().for_each(|held| rest_on(&mut self.permit, &self.snapshot.policy, held));
         true
     }
 
@@ -234,6 +234,6 @@ impl Deciding<'_> {
         let whole = |held: &Held<'_>| held.opens_all(policy.types(resource), policy.schema());
         let enough = |held: &Held<'_>| replicating(held) && whole(held) && held.spans(spot, &protected.base);
         let held = longest(self.holder.openings(resource, searching).filter(enough));
-        held.inspect(|held| rest_on(&mut self.permit.rests_on, *held)).is_some()
+        held.inspect(|held| rest_on(&mut self.permit, policy, *held)).is_some()
     }
 }

@@ -7,11 +7,15 @@ use crate::engine::Now;
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::control::Control;
 use crate::engine::policy::resource::ResourceIndex;
-use crate::engine::policy::{Policy, Subject};
+use crate::engine::policy::{Policy, StandingName, Subject};
 use crate::engine::redaction::Redaction;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The standing access that a permit rests on.
+#[derive(Debug, Default)]
+struct Standings(Vec<StandingName>);
 
 /// The proof that one operation may be forwarded. [`super::decide`] makes it, and nothing else can:
 ///
@@ -27,6 +31,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Permit {
     pub(super) rests_on: Vec<Arc<ActiveGrant>>,
+    /// Most rest on none, and a permit is handed on by value.
+    standing: Option<Box<Standings>>,
     /// The policy that it rests on, where it rests on a grant.
     pub(super) policy: Option<Arc<Policy>>,
     pub(super) resources: Vec<ResourceIndex>,
@@ -42,6 +48,7 @@ impl Permit {
     pub(super) fn blank() -> Permit {
         Permit {
             rests_on: Vec::new(),
+            standing: None,
             policy: None,
             resources: Vec::new(),
             redaction: Redaction::default(),
@@ -55,6 +62,7 @@ impl Permit {
     /// It is one to act for somebody else: it rests on the right to be that one, too.
     pub(super) fn act_as(&mut self, subject: Subject, bound: Permit) {
         self.acts_for = Some(subject);
+        bound.standing().iter().for_each(|name| self.stand_on(name));
         self.policy = self.policy.take().or(bound.policy);
         for grant in bound.rests_on {
             if !self.rests_on.iter().any(|other| Arc::ptr_eq(other, &grant)) {
@@ -73,6 +81,18 @@ impl Permit {
     /// The grants without which this would have been refused or redacted.
     pub fn rests_on(&self) -> &[Arc<ActiveGrant>] {
         &self.rests_on
+    }
+
+    /// The standing access that it rests on as well.
+    pub fn standing(&self) -> &[StandingName] {
+        self.standing.as_ref().map_or(&[], |standing| &standing.0)
+    }
+
+    /// It rests on this, too.
+    pub(super) fn stand_on(&mut self, name: &StandingName) {
+        if !self.standing().contains(name) {
+            self.standing.get_or_insert_default().0.push(name.clone());
+        }
     }
 
     /// The resources that the operation touches.

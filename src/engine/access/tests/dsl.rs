@@ -169,6 +169,7 @@ pub(super) fn grant(policy: &Policy, who: &str, role: &str, until: u64) -> Arc<A
         from: at(900, 0).wall,
         until: at(until as i64, 0).wall,
         until_monotonic: Duration::from_secs(until),
+        break_glass: false,
         opens: opens.collect(),
     })
 }

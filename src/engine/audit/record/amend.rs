@@ -1,6 +1,6 @@
 //! What of a record is known only after it was begun.
 
-use super::{TEXT_LIMIT, Verdict, write_verdict};
+use super::{TEXT_LIMIT, Verdict, verdict::write_verdict};
 use crate::engine::audit::{json, ldap_text};
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::Dn;
@@ -32,11 +32,12 @@ where
 /// Writes into the first part of a refused operation what was asked for in its place: the role, and the request that
 /// was made. There is no grant.
 pub fn name_asked(line: &mut Vec<u8>, role: &str, request: Option<&str>) {
-    const NOTHING: &[u8] = b",\"role\":null,\"grant\":null,\"request\":null";
+    const NOTHING: &[u8] = b",\"role\":null,\"grant\":null,\"request\":null,\"standing\":null,\"break_glass\":false";
     let (Some(request), true) = (request, line.ends_with(NOTHING)) else { return };
     line.truncate(line.len() - NOTHING.len());
     line.extend_from_slice(b",\"role\":");
     json::string(line, role.as_bytes(), TEXT_LIMIT);
     line.extend_from_slice(b",\"grant\":null,\"request\":");
     json::string(line, request.as_bytes(), TEXT_LIMIT);
+    line.extend_from_slice(b",\"standing\":null,\"break_glass\":false");
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 const FIELDS: &str = "seq time session connection_from tls subject authentication certificate message_id operation target scope \
-                      filter attributes controls changes decision reason resources role grant request upstream result \
+                      filter attributes controls changes decision reason resources role grant request standing break_glass upstream result \
                       entries withheld cut bytes duration_us";
 const SECRET: &str = "s3cret-Passw0rd";
 
@@ -37,6 +37,7 @@ fn grant(id: &str, role: &str) -> ActiveGrant {
         from: DateTime::UNIX_EPOCH,
         until: DateTime::UNIX_EPOCH,
         until_monotonic: Duration::ZERO,
+        break_glass: id == "broken",
         opens: Vec::new(),
     }
 }
@@ -44,8 +45,13 @@ fn grant(id: &str, role: &str) -> ActiveGrant {
 /// The record as the log would hold it.
 fn line(request: &Request<'_>, controls: &[Control<'_>], grants: &[ActiveGrant], outcome: &Outcome<'_>) -> String {
     let mut out = b"{\"seq\":1,".to_vec();
-    let verdict =
-        Verdict { decision: "permitted", reason: Some("grant"), resources: ["payroll", "writes"].into_iter(), grants };
+    let verdict = Verdict {
+        decision: "permitted",
+        reason: Some("grant"),
+        resources: ["payroll", "writes"].into_iter(),
+        grants,
+        standing: &[],
+    };
     begin(&mut out, &context(&Subject::Anonymous), request, controls, verdict);
     finish(&mut out, outcome);
     String::from_utf8(out).unwrap()
@@ -118,11 +124,49 @@ fn a_search_in_full() {
             + r#""operation":"search","target":"","scope":"subtree","filter":"(uid=al\"ice\\0a)","attributes":["cn","*"],"#
             + r#""controls":["1.2.840.113556.1.4.319 critical","2.16.840.1.113730.3.4.2"],"changes":null,"#
             + r#""decision":"permitted","reason":"grant","resources":["payroll","writes"],"role":"reader,editor","#
-            + r#""grant":"g1,g2","request":"r-g1,r-g2","upstream":"ldaps://ldap1.example.com","result":0,"entries":2,"#
+            + r#""grant":"g1,g2","request":"r-g1,r-g2","standing":null,"break_glass":false,"upstream":"ldaps://ldap1.example.com","result":0,"entries":2,"#
             + r#""withheld":1,"cut":2,"bytes":345,"duration_us":1234}"#
             + "\n"
     );
     assert_eq!(field_order(&text).join(" "), FIELDS);
+}
+
+#[test]
+fn standing_access_and_broken_glass_are_named() {
+    let standing: [StandingName; 2] =
+        [("payroll".into(), "nightly \"export\", HR-1".into()), ("writes".into(), "IT".into())];
+    for (grants, broke) in
+        [(vec![grant("g1", "reader")], false), (vec![grant("g1", "reader"), grant("broken", "root")], true)]
+    {
+        let mut out = b"{\"seq\":1,".to_vec();
+        let verdict = Verdict {
+            decision: "permitted",
+            reason: None,
+            resources: ["payroll"].into_iter(),
+            grants: &grants,
+            standing: &standing,
+        };
+        begin(&mut out, &context(&Subject::Anonymous), &Request::Unbind, &[], verdict);
+        finish(&mut out, &Outcome::default());
+        let record: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(record["standing"], serde_json::json!(["payroll: nightly \"export\", HR-1", "writes: IT"]));
+        assert_eq!(record["break_glass"], broke);
+    }
+}
+
+#[test]
+fn what_was_asked_for_in_place_of_a_refusal_is_named() {
+    let mut out = b"{\"seq\":1,".to_vec();
+    begin(&mut out, &context(&Subject::Anonymous), &Request::Unbind, &[], Verdict::plain("refused", Some("not held")));
+    name_asked(&mut out, "reader", Some("req-1"));
+    finish(&mut out, &Outcome::default());
+    let text = String::from_utf8(out).unwrap();
+    assert_eq!(field_order(&text).join(" "), FIELDS);
+    let record: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        (&record["role"], &record["request"], &record["grant"]),
+        (&"reader".into(), &"req-1".into(), &Value::Null)
+    );
 }
 
 #[test]

@@ -107,6 +107,7 @@ impl World {
             from: self.now.wall,
             until: self.now.wall + TimeDelta::hours(1),
             until_monotonic: self.now.monotonic + Duration::from_secs(3600),
+            break_glass: false,
             opens: vec![Opening {
                 resource: ResourceIndex(resource),
                 operations: OperationSet::all(),

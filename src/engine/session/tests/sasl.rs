@@ -429,7 +429,7 @@ fn a_certificate_counts_where_external_showed_it() {
         who: vec![selector],
         resource: ResourceIndex(0),
         operations: OperationSet::all(),
-        reason: "test".to_owned(),
+        reason: "test".into(),
         replicate: false,
     };
     let policy = || {

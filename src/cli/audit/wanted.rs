@@ -1,0 +1,138 @@
+//! Which lines of the log are asked for, and pages of them.
+
+use crate::api::{AuditOrder, AuditPage, AuditQuery, DurationText, routes};
+use crate::cli::client::{Client, ClientError};
+use crate::cli::connection::dn;
+use chrono::{DateTime, Utc};
+use serde_json::value::RawValue;
+use std::time::Duration;
+
+/// So many are asked for at once.
+const AT_ONCE: usize = 500;
+
+/// Conditions; lines that fit all of them are shown.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(super) struct Wanted {
+    /// What this one (a DN, or `anonymous`) did, or what was done to them
+    #[arg(long, value_name = "DN", value_parser = who)]
+    subject: Option<String>,
+
+    /// What rested on this grant or is about it
+    #[arg(long, value_name = "ID")]
+    grant: Option<String>,
+
+    /// What rested on this request or is about it
+    #[arg(long, value_name = "ID")]
+    request: Option<String>,
+
+    /// What rested on this role or is about it
+    #[arg(long)]
+    role: Option<String>,
+
+    /// What touched this resource
+    #[arg(long)]
+    resource: Option<String>,
+
+    /// Only this operation
+    #[arg(long)]
+    operation: Option<String>,
+
+    /// Only this decision: permitted, refused, monitored or ended
+    #[arg(long)]
+    decision: Option<String>,
+
+    /// Only this event: approved, revoked, reloaded, audit.read, …
+    #[arg(long)]
+    event: Option<String>,
+
+    /// Only this session
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+
+    #[command(flatten)]
+    period: Period,
+}
+
+/// Of which time.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(super) struct Period {
+    /// From this moment on: 2026-03-31T08:00:00Z, or how long ago: 2h
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(super) since: Option<DateTime<Utc>>,
+
+    /// Before this moment
+    #[arg(long, value_name = "TIME", value_parser = moment)]
+    pub(super) until: Option<DateTime<Utc>>,
+}
+
+impl Wanted {
+    fn query(&self) -> AuditQuery {
+        let Wanted { subject, grant, request, role, resource, operation, decision, event, session, period } =
+            self.clone();
+        let Period { since, until } = period;
+        let base =
+            AuditQuery { subject, grant, request, role, resource, operation, decision, event, ..AuditQuery::default() };
+        AuditQuery { session, since, until, ..base }
+    }
+
+    /// The newest lines, so many at most, the oldest of them first; and whether there are more before them.
+    pub(super) fn newest(&self, client: &Client, limit: usize) -> Result<(Vec<Box<RawValue>>, bool), ClientError> {
+        let mut query = AuditQuery { order: Some(AuditOrder::Newest), ..self.query() };
+        let mut lines = Vec::new();
+        let mut more = true;
+        while more && lines.len() < limit {
+            query.limit = Some((limit - lines.len()).min(AT_ONCE));
+            let page = client.get::<AuditPage>(&routes::with_query(routes::AUDIT, &query))?.value;
+            lines.extend(page.records);
+            more = page.more && page.next.is_some();
+            query.before = page.next;
+        }
+        lines.reverse();
+        Ok((lines, more))
+    }
+
+    /// The lines after one, oldest first, waiting for the first of them for a while; and where to go on.
+    pub(super) fn after(&self, client: &Client, after: u64) -> Result<(Vec<Box<RawValue>>, u64), ClientError> {
+        let query = AuditQuery {
+            order: Some(AuditOrder::Oldest),
+            after: Some(after),
+            wait: Some(DurationText(Duration::from_secs(15))),
+            ..self.query()
+        };
+        let page = client.get::<AuditPage>(&routes::with_query(routes::AUDIT, &query))?.value;
+        Ok((page.records, page.next.unwrap_or(after)))
+    }
+}
+
+fn who(text: &str) -> Result<String, String> {
+    if text == "anonymous" { Ok(text.to_owned()) } else { dn(text).map(|_| text.to_owned()) }
+}
+
+/// A moment, or how long ago it was.
+fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
+        return Ok(at.to_utc());
+    }
+    let ago = text.parse::<DurationText>().ok().and_then(|ago| chrono::TimeDelta::from_std(ago.0).ok());
+    let at = ago.and_then(|ago| Utc::now().checked_sub_signed(ago));
+    at.ok_or_else(|| "write a time like 2026-03-31T08:00:00Z, or how long ago, like 2h or 30d".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_absolute_or_ago() {
+        assert_eq!(
+            moment("2026-03-31T10:00:00+02:00").unwrap(),
+            "2026-03-31T08:00:00Z".parse::<DateTime<Utc>>().unwrap()
+        );
+        let before = Utc::now();
+        let ago = moment("2h").unwrap() + chrono::TimeDelta::hours(2);
+        assert!(before <= ago && ago <= Utc::now(), "{ago}");
+        for wrong in ["", "yesterday", "-1h", "2026-03-31"] {
+            assert!(moment(wrong).is_err(), "{wrong}");
+        }
+    }
+}
