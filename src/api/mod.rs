@@ -15,6 +15,7 @@ pub mod notification;
 mod object;
 pub mod problem;
 pub mod reload;
+pub mod report;
 pub mod request;
 pub mod role;
 pub mod routes;
@@ -33,6 +34,7 @@ pub use notification::{NotificationQuery, NotificationView};
 pub use object::Object;
 pub use problem::Problem;
 pub use reload::{DifferenceView, EndView, LintBody, LintView, ReloadBody, ReloadView};
+pub use report::{GrantRow, RefusedRow, ReportQuery, ReportView, StandingRow};
 pub use request::{
     CancelBody, Decision, HistoryView, NarrowBody, RequestBody, RequestQuery, RequestView, ReviewBody, ReviewView,
 };

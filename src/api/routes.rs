@@ -68,6 +68,8 @@ pub const AUDIT: &str = "/v1/audit";
 pub const AUDIT_VERIFY: &str = "/v1/audit/verify";
 /// `POST`: what looks wrong in a configuration, and what it would open and close.
 pub const LINT: &str = "/v1/policy/lint";
+/// `GET`: a report over it.
+pub const AUDIT_REPORT: &str = "/v1/audit/report/{id}";
 /// `GET`: the document that describes all this.
 pub const OPENAPI: &str = "/v1/openapi.json";
 /// `GET`: what is counted, for Prometheus.
@@ -130,6 +132,11 @@ pub fn retry(id: &str) -> String {
 /// [`KILL`] of one session.
 pub fn kill(id: &str) -> String {
     with_id(KILL, id)
+}
+
+/// [`AUDIT_REPORT`] of one name.
+pub fn report(name: &str) -> String {
+    with_id(AUDIT_REPORT, name)
 }
 
 /// A path with conditions behind it: the fields of `query` that are set.

@@ -113,6 +113,7 @@ fn what_the_product_promises_is_understood() {
         "tidegate sessions --config gate.toml",
         "tidegate audit verify --head 7:nxhuQgL7Kz9gyq8gwOq1Z6ZIoL9jthBeJ5T6YkwN0R0",
         "tidegate audit verify --files data/audit",
+        "tidegate audit report standing --since 90d",
         "tidegate audit tail -n 5 -f --decision refused",
         "tidegate audit search --grant grant-1 --subject uid=a,dc=x --since 2h --until 2026-03-31T08:00:00Z --limit 5",
         "tidegate reload",

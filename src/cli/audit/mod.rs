@@ -1,6 +1,7 @@
 //! `tidegate audit`: the log, for those who may read it. One file a command.
 
 mod lines;
+mod report;
 mod search;
 mod tail;
 mod verify;
@@ -22,6 +23,7 @@ enum Command {
     Tail(tail::Tail),
     Search(search::Search),
     Verify(verify::Verify),
+    Report(report::Report),
 }
 
 impl Audit {
@@ -30,6 +32,7 @@ impl Audit {
             Command::Tail(command) => command.run(),
             Command::Search(command) => command.run(),
             Command::Verify(command) => command.run(),
+            Command::Report(command) => command.run(),
         }
     }
 }

@@ -132,7 +132,7 @@ pub(super) async fn verify(
 }
 
 /// Lets auditors and administrators in, and records what they are about to read.
-fn admit(control: &Control, caller: &Caller, what: &str, query: &impl Serialize) -> Result<(), Failure> {
+pub(super) fn admit(control: &Control, caller: &Caller, what: &str, query: &impl Serialize) -> Result<(), Failure> {
     may_read(control, caller, what)?;
     let query = serde_json::to_value(query).unwrap_or_default();
     control.broker.record_read(what, query, &caller.actor);
@@ -153,7 +153,7 @@ fn may_read(control: &Control, caller: &Caller, what: &str) -> Result<(), Failur
 }
 
 /// Reads where it holds nobody up; few at a time.
-async fn read<T: Send + 'static>(
+pub(super) async fn read<T: Send + 'static>(
     control: &Control,
     work: impl FnOnce(LogReader, Instant) -> std::io::Result<T> + Send + 'static,
 ) -> Result<T, Failure> {

@@ -13,6 +13,7 @@ mod login;
 mod notifications;
 mod openapi;
 mod port;
+mod report;
 mod requests;
 mod server;
 mod service;
@@ -130,6 +131,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .route(routes::EXPLAIN, post(explain::explain))
         .route(routes::RELOAD, post(service::reload))
         .route(routes::AUDIT, get(audit::search))
+        .route(routes::AUDIT_REPORT, get(report::report))
         .route(routes::AUDIT_VERIFY, get(audit::verify))
         .route(routes::LINT, post(service::lint))
         .route(routes::OPENAPI, get(openapi::serve))

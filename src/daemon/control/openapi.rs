@@ -3,10 +3,10 @@
 
 use super::answer::{Answer, json};
 use crate::api::{
-    AuditPage, CancelBody, CodeBody, DoneView, ExplainBody, ExplainView, ExtendBody, GrantView, KillBody, KillView, LintBody,
-    LintView, LockBody, LockView, LoginBody, MeView, NothingBody, NotificationView, Problem, ReloadBody, ReloadView,
-    RequestBody, RequestView, ResetBody, ReviewBody, RevokeBody, RoleView, SessionView, SignOffBody, TokenView,
-    TotpView, VerifyView, notification_state, problem, request_state, routes,
+    AuditPage, CancelBody, CodeBody, DoneView, ExplainBody, ExplainView, ExtendBody, GrantView, KillBody, KillView,
+    LintBody, LintView, LockBody, LockView, LoginBody, MeView, NothingBody, NotificationView, Problem, ReloadBody,
+    ReloadView, ReportView, RequestBody, RequestView, ResetBody, ReviewBody, RevokeBody, RoleView, SessionView,
+    SignOffBody, TokenView, TotpView, VerifyView, notification_state, problem, request_state, routes,
 };
 use crate::engine::audit::query::{DECISIONS, OPERATIONS};
 use axum::http::StatusCode;
@@ -201,6 +201,12 @@ fn audit(b: &mut Builder) {
         call = call.query(name, description, object!({ "type": "integer", "minimum": 0 }));
     }
     b.known(call, &[]);
+    let call =
+        b.get::<ReportView>(routes::AUDIT_REPORT, "What the log comes to: standing, grants, refused or monitored");
+    b.known(
+        call.query("since", "From this moment on", moment()).query("until", "Before this moment", moment()),
+        &[404],
+    );
     let call = b.get::<VerifyView>(routes::AUDIT_VERIFY, "Whether the log is complete and unaltered");
     let head = object!({ "type": "string" });
     let call = call.query("head", "A head (SEQ:CHAIN) that was noted elsewhere, to compare with", head);

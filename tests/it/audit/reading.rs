@@ -136,3 +136,34 @@ fn what_nobody_approved_is_marked_in_every_record() {
     let table = gate.cli("root-admin", &["audit", "search", "--request", &request]).expect(0).stdout;
     assert!(table.contains("BREAK-GLASS"), "{table}");
 }
+
+#[test]
+fn reports_tell_of_what_is_left_and_what_was_done() {
+    let slapd = Slapd::start();
+    let gate = Setup::default().and(NOBODY_DECIDES).start(&slapd);
+    let grant = gate.granted("alice", "payroll-reader", &[]);
+    assert_eq!(gate.client_as("alice").search(&payroll()).answer.code, 0);
+    gate.cli("alice", &["release", &grant]).expect(0);
+    let request = gate.request("alice", "emergency", &["--break-glass"]);
+    assert_eq!(gate.client_as("frank").search(&payroll()).answer.code, 50);
+    let report = |kind: &str| gate.json("root-admin", &["audit", "report", kind])[kind].clone();
+    let unused = report("standing");
+    assert_eq!((&unused[0]["uses"], &unused[0]["reason"]), (&0.into(), &"nightly export, HR-112".into()), "{unused}");
+    assert_eq!(gate.client_as("carol").search(&payroll()).answer.code, 0);
+    let used = report("standing");
+    assert_eq!((&used[0]["uses"], &used[0]["used_by"]), (&1.into(), &serde_json::json!([person("carol")])), "{used}");
+    let grants = report("grants");
+    let of = |id: &str, field: &str| {
+        grants.as_array().unwrap().iter().find(|row| row["grant"] == id || row["request"] == id).unwrap()[field].clone()
+    };
+    assert_eq!((of(&grant, "end"), of(&grant, "uses")), ("released".into(), 1.into()), "{grants}");
+    assert_eq!(of(&grant, "approved_by"), serde_json::json!([person("bob")]));
+    assert_eq!((of(&request, "break_glass"), of(&request, "signed_off_by")), (true.into(), Value::Null));
+    let refused = report("refused");
+    assert_eq!((&refused[0]["subject"], &refused[0]["count"]), (&person("frank").into(), &1.into()), "{refused}");
+    assert_eq!(report("monitored"), Value::Null);
+    for kind in ["standing", "grants", "refused"] {
+        assert!(gate.cli("root-admin", &["audit", "report", kind]).expect(0).stdout.lines().count() > 1, "{kind}");
+        gate.cli("alice", &["audit", "report", kind]).expect(1);
+    }
+}
