@@ -172,6 +172,11 @@ impl Reloader {
         out.number("tidegate_requests_pending", "gauge", "Requests that wait.", pending);
         out.number("tidegate_grants_unsigned", "gauge", "Break-glass grants that nobody has signed off.", unsigned);
         out.number("tidegate_locks", "gauge", "Subjects that are locked.", locked);
+        let (waiting, dead) = self.broker.notification_count();
+        out.family("tidegate_notifications", "gauge", "What is still to be told, and what could not be.");
+        for (state, count) in [("pending", waiting), ("dead", dead)] {
+            out.sample("tidegate_notifications", &[("state", state)], count);
+        }
         let help = "Transitions that were decided again because somebody else was faster.";
         out.number("tidegate_broker_conflicts_total", "counter", help, conflicts);
         let failed = u64::from(self.broker.failure().is_some());

@@ -225,6 +225,7 @@ fn the_reference_stays_valid_with_every_key_in_use() {
     let whole: Vec<String> = text
         .lines()
         .map(|line| match line.strip_prefix("# ") {
+            Some(rest) if matches!(rest, "[[notify.webhook]]" | "[notify.mail]") => rest.to_owned(),
             Some(rest)
                 if rest
                     .split_once(" = ")

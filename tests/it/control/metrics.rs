@@ -48,6 +48,7 @@ fn it_counts_what_was_done_and_prometheus_reads_it() {
         (r#"tidegate_sessions_total{listener="ldaps"}"#, 2.0),
         ("tidegate_upstream_connections", 1.0),
         (r#"tidegate_grants{state="active"}"#, 1.0),
+        (r#"tidegate_notifications{state="dead"}"#, 0.0),
         (r#"tidegate_events_total{event="approved"}"#, 1.0),
         (r#"tidegate_events_total{event="logged in"}"#, 1.0),
         (r#"tidegate_refusals_total{attempt="log in",reason="login-failed"}"#, 1.0),
