@@ -38,7 +38,7 @@ pub(super) struct Message<'m> {
 impl Session {
     /// One message of the client. `followed`: octets of the client wait behind it.
     pub fn on_client(&mut self, frame: &[u8], followed: bool, snapshot: &Snapshot, now: Now, fx: &mut Effects) -> Flow {
-        if self.closed {
+        if self.closed || self.bind_has_ended(snapshot, now, fx) {
             return Flow::Done;
         }
         let envelope = Envelope::parse_request(frame);

@@ -39,10 +39,8 @@ impl Session {
         if self.closed {
             return;
         }
-        if self.identity.permit.as_mut().is_some_and(|permit| !permit.renew(snapshot, now)) {
-            let text = "the grant that this session's bind rested on has ended";
-            fx.withdraw_all();
-            return self.disconnect(ResultCode::INSUFFICIENT_ACCESS_RIGHTS, text, now, fx);
+        if self.bind_has_ended(snapshot, now, fx) {
+            return;
         }
         let identity = &self.identity;
         let ended: Vec<_> = self
@@ -71,6 +69,18 @@ impl Session {
             self.finish(&mut operation, Some(code), now, fx);
         }
         self.look_at_held(snapshot, now, fx);
+    }
+
+    /// Whether the grant has ended that the bind rests on; the session has ended with it then. Asked before anything is
+    /// decided in the name of whoever the session is: news of the end may come behind what is to be decided.
+    pub(super) fn bind_has_ended(&mut self, snapshot: &Snapshot, now: Now, fx: &mut Effects) -> bool {
+        let ended = self.identity.permit.as_mut().is_some_and(|permit| !permit.renew(snapshot, now));
+        if ended {
+            let text = "the grant that this session's bind rested on has ended";
+            fx.withdraw_all();
+            self.disconnect(ResultCode::INSUFFICIENT_ACCESS_RIGHTS, text, now, fx);
+        }
+        ended
     }
 
     /// The client is gone: what was in flight is written down.

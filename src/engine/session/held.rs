@@ -180,7 +180,7 @@ impl Session {
 
     /// What came of asking. Whatever no longer waits is past caring.
     pub fn on_asked(&mut self, number: u64, answer: Answer, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
-        if self.closed {
+        if self.closed || self.bind_has_ended(snapshot, now, fx) {
             return;
         }
         let Some(mut held) = self.held.take(|held| held.number == number) else { return };
@@ -234,7 +234,7 @@ impl Session {
 
     /// Grants changed, or time passed: what has waited for long enough is refused, what may go on goes on.
     pub(super) fn look_at_held(&mut self, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
-        if self.held.is_empty() {
+        if self.held.is_empty() || self.bind_has_ended(snapshot, now, fx) {
             return;
         }
         let over = |held: &Held| now.wall >= held.ends.0 || now.monotonic >= held.ends.1;

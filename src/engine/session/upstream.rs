@@ -50,7 +50,7 @@ impl Session {
         if named && !self.binding {
             self.disconnect(ResultCode::UNAVAILABLE, "the connection to the directory was lost", now, fx);
         } else {
-            self.refuse_all_held("bound again", "the connection to the directory was lost", now, fx);
+            self.refuse_all_held("directory lost", "the connection to the directory was lost", now, fx);
             self.identity = Identity::nobody();
             self.answer_all(ResultCode::UNAVAILABLE, "the connection to the directory was lost", now, fx);
         }

@@ -543,3 +543,31 @@ fn a_snapshot_that_is_the_same_is_not_decided_upon_again() {
     world.change();
     assert_eq!(world.session.held(), 0);
 }
+
+/// Whoever hears first of the grant, or of the next message, has not heard yet that the bind's own grant has ended.
+#[test]
+fn nothing_is_decided_in_the_name_of_a_bind_that_has_ended() {
+    for (what, event) in [
+        ("what was asked for", (|world, number| world.answer_to(number, granted())) as fn(&mut World, u64)),
+        ("a message", |world, _| {
+            world.search(3, BASE);
+        }),
+    ] {
+        let mut world = World::new();
+        set(&mut world, |policy| policy.roles = vec![Arc::new(role("payroll-reader", HOLD))]);
+        world.grant("bind", ROBOT, 1);
+        world.bound(1, ROBOT);
+        world.search(2, PAYROLL);
+        let number = world.role_asked();
+        world.grant("g1", ROBOT, 0);
+        world.snapshot.grants = Arc::new(world.snapshot.grants.without(&dn(ROBOT), "bind"));
+        event(&mut world, number);
+        let sent = world.at_directory();
+        assert!(sent.iter().all(|seen| seen.tag == tag::UNBIND_REQUEST), "{what}: {sent:?}");
+        assert!(world.fx.close, "{what}");
+    }
+}
+
+fn granted() -> Answer {
+    Answer::Granted { request: "req-7".to_owned() }
+}
