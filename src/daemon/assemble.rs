@@ -217,11 +217,19 @@ impl Source for OwnQuestions {
             if let Some(naming_contexts) = configured {
                 facts.naming_contexts = naming_contexts;
             }
-            let policy = match &schema {
-                Some(read) => Arc::new(snapshot.policy.with_schema(Arc::clone(&read.schema))),
-                None => Arc::clone(&snapshot.policy),
+            let (policy, grants) = match &schema {
+                Some(read) => {
+                    let policy = snapshot.policy.with_schema(Arc::clone(&read.schema));
+                    let grants = snapshot.grants.resolved(policy.naming());
+                    (Arc::new(policy), Arc::new(grants))
+                }
+                None => (Arc::clone(&snapshot.policy), Arc::clone(&snapshot.grants)),
             };
-            Snapshot { policy, directory: Arc::new(facts), groups: Arc::new(groups), ..snapshot.clone() }
+            let naming = policy.naming();
+            groups.resolve(naming);
+            facts.naming_contexts.iter_mut().for_each(|context| context.resolve(naming));
+            let (directory, groups) = (Arc::new(facts), Arc::new(groups));
+            Snapshot { policy, grants, directory, groups, ..snapshot.clone() }
         });
         if schema.is_some() {
             warn_of_strangers(&self.gate.shared.snapshot.load().policy);

@@ -223,7 +223,7 @@ impl Broker {
         };
         let waiting = self.waiters.wait(&id, doing.subject, Box::new(tell));
         // What ends from here on is told. What has ended before is not: a grant may have come of it.
-        if self.live.is_pending(&id) && self.moment().locks.of(doing.subject).is_none() {
+        if self.live.is_pending(&id) && !self.moment().context().is_locked(doing.subject) {
             return Ok(Done::Waits { request: id, waiting });
         }
         check_holder_unlocked(doing.subject, &self.moment().context())?;

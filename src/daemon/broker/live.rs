@@ -120,7 +120,10 @@ impl Live {
                 return None;
             }
             let mut inner = self.lock();
-            let held = inner.grants.values().filter(|live| live.grant.subject == lock.subject);
+            let naming = snapshot.policy.naming();
+            let locked = lock.subject.resolved(naming);
+            let is_locked = |grant: &Grant| grant.subject.resolved(naming).may_be(&locked);
+            let held = inner.grants.values().filter(|live| is_locked(&live.grant));
             let held: Vec<Grant> = held.map(|live| live.grant.clone()).collect();
             let mut grants = ActiveGrants::clone(&snapshot.grants);
             for grant in held {
@@ -164,7 +167,7 @@ impl Live {
                 .filter(|live| !inner.doubtful.contains(&live.grant.id))
                 .filter_map(|live| live.active(&next.policy).map(Arc::new))
                 .collect();
-            Snapshot { grants: Arc::new(grants), ..next }
+            Snapshot { grants: Arc::new(grants.resolved(next.policy.naming())), ..next }
         });
     }
 

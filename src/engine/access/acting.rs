@@ -3,6 +3,7 @@
 //! The decision is then the one for that other: what the one who asks holds does not count.
 
 use super::holding::Holder;
+use super::resolved::{self, Resolved};
 use super::{Asked, Decision, Permit, Refusal, Snapshot, decide_bound};
 use crate::engine::Now;
 use crate::engine::ldap::control::{Control, oid};
@@ -24,7 +25,7 @@ pub(super) struct Acting {
 /// Whom the operation is asked to be done for, if anybody but the subject, and if the subject may say so.
 /// For the record: a decision finds it out itself.
 pub fn acts_for(snapshot: &Snapshot, asked: &Asked<'_>) -> Option<Subject> {
-    named(snapshot, asked).ok().flatten().map(Subject::Dn)
+    named(snapshot, &Resolved::of(snapshot, asked).asked(asked)).ok().flatten().map(Subject::Dn)
 }
 
 /// The same, with the right to bind as that one: acting is not a way around a login that is protected.
@@ -62,7 +63,7 @@ fn named(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Option<Dn>, Refusal> 
     // RFC 4513 5.2.1.8. What another form names, and nobody at all, cannot be decided upon.
     let (prefix, name) = control.value.unwrap_or_default().split_at_checked(3).unwrap_or_default();
     match Dn::parse(name) {
-        Ok(name) if prefix.eq_ignore_ascii_case(b"dn:") && !name.is_root() => Ok(Some(name)),
+        Ok(name) if prefix.eq_ignore_ascii_case(b"dn:") && !name.is_root() => Ok(Some(resolved::name(snapshot, name))),
         Ok(_) | Err(_) => no("proxied authorization is for names that are DNs"),
     }
 }
@@ -76,7 +77,8 @@ fn may_act(snapshot: &Snapshot, asked: &Asked<'_>) -> bool {
 
 /// Whether the subject is still one of those who may act for others, whatever they do.
 pub fn may_still_act(snapshot: &Snapshot, subject: &Subject, certificate: Option<&Dn>, now: Now) -> bool {
-    may_act(snapshot, &Asked { subject, request: &Request::Unbind, controls: &[], now, certificate })
+    let asked = Asked { subject, request: &Request::Unbind, controls: &[], now, certificate };
+    may_act(snapshot, &Resolved::of(snapshot, &asked).asked(&asked))
 }
 
 fn may_stand_on(request: &Request<'_>) -> bool {

@@ -10,6 +10,7 @@ use super::asking;
 use super::controls::{self};
 use super::holding::{Held, Holder};
 use super::refusal::not_held;
+use super::resolved::Resolved;
 use super::{Asked, Decision, Refusal, Snapshot, understood};
 use crate::engine::ldap::ResultCode;
 use crate::engine::ldap::request::{Request, SearchScope};
@@ -25,7 +26,8 @@ pub use permit::Permit;
 
 /// Decides upon one operation.
 pub fn decide(snapshot: &Snapshot, asked: &Asked<'_>) -> Decision {
-    match permit(snapshot, asked) {
+    let resolved = Resolved::of(snapshot, asked);
+    match permit(snapshot, &resolved.asked(asked)) {
         Ok(permit) => Decision::Permitted(permit),
         Err(refusal) => Decision::Refused(refusal),
     }
@@ -39,7 +41,8 @@ fn permit(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Permit, Refusal> {
         None => *asked,
     };
     let requirement = Requirement::of(asked.request, asked.controls, asked.subject)
-        .filter(|_| !understood::is_subschema_read(snapshot, asked));
+        .filter(|_| !understood::is_subschema_read(snapshot, asked))
+        .map(|requirement| requirement.resolved(snapshot.policy.naming()));
     let holder = Holder::of(snapshot, asked);
     let mut deciding = Deciding {
         snapshot,

@@ -2,6 +2,7 @@
 
 use super::holding::{Held, Holder};
 use super::refusal::role_opens;
+use super::resolved::Resolved;
 use super::{Asked, Decision, Snapshot, decide};
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::Dn;
@@ -43,8 +44,11 @@ pub enum HeldBy {
 
 /// Decides, and says why.
 pub fn explain(snapshot: &Snapshot, asked: &Asked<'_>) -> Explanation {
+    let resolved = Resolved::of(snapshot, asked);
+    let asked = &resolved.asked(asked);
     let mut touched: Vec<Touched> = Vec::new();
-    if let Some(requirement) = Requirement::of(asked.request, asked.controls, asked.subject) {
+    let requirement = Requirement::of(asked.request, asked.controls, asked.subject);
+    if let Some(requirement) = requirement.map(|requirement| requirement.resolved(snapshot.policy.naming())) {
         let holder = Holder::of(snapshot, asked);
         let mut add = |need: Need<'_>| touched.push(look(snapshot, &holder, need, requirement.kind));
         requirement.needs(&snapshot.policy, &mut add);

@@ -10,6 +10,7 @@ mod decide;
 mod explain;
 mod holding;
 mod refusal;
+mod resolved;
 pub mod root_dse;
 mod understood;
 

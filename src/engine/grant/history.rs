@@ -1,6 +1,7 @@
 //! Who acted, and what happened to a request or a grant: the part of both that is never changed.
 
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::dn::Naming;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -28,9 +29,9 @@ impl Identity {
     }
 
     /// Whether this may be the person that the directory knows as `dn` (some directory would
-    /// take the names for one).
-    pub fn may_be(&self, dn: &Dn) -> bool {
-        self.dn.as_ref().is_some_and(|own| own == dn)
+    /// take the names for one), names read as `naming` says.
+    pub fn may_be(&self, dn: &Dn, naming: &Naming) -> bool {
+        self.dn.as_ref().is_some_and(|own| own.resolved(naming).may_be(&dn.resolved(naming)))
     }
 
     /// Whether this is that person to every directory.

@@ -4,9 +4,11 @@
 
 use crate::engine::Now;
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::dn::Naming;
 use crate::engine::policy::attributes::AttributeNames;
 use crate::engine::policy::{OperationSet, resource::ResourceIndex};
 use chrono::{DateTime, Utc};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,12 +83,14 @@ type Shard = HashMap<Arc<[u8]>, Arc<[Arc<ActiveGrant>]>>;
 pub struct ActiveGrants {
     shards: Vec<Arc<Shard>>,
     count: usize,
+    /// How the directory reads the names of subjects: names are found however they are given.
+    naming: Arc<Naming>,
 }
 
 impl ActiveGrants {
     /// None.
     pub fn new() -> ActiveGrants {
-        ActiveGrants { shards: vec![Arc::default(); SHARDS], count: 0 }
+        ActiveGrants { shards: vec![Arc::default(); SHARDS], count: 0, naming: Arc::default() }
     }
 
     /// How many there are, active at this moment or not.
@@ -102,10 +106,18 @@ impl ActiveGrants {
     /// The grants of `subject`, active at this moment or not; never those of a name that some
     /// directory tells apart from it.
     pub fn get(&self, subject: &Dn) -> impl Iterator<Item = &Arc<ActiveGrant>> {
+        let subject = subject.resolved(&self.naming);
         // Most have none, and are not worth a hash.
-        let shard = self.shards.get(shard_of(subject)).filter(|shard| !shard.is_empty());
+        let shard = self.shards.get(shard_of(&subject)).filter(|shard| !shard.is_empty());
         let list = shard.and_then(|shard| shard.get(subject.key())).map_or(&[][..], |list| list);
-        list.iter().filter(|grant| grant.subject.is_surely(subject))
+        list.iter().filter(move |grant| grant.subject.is_surely(&subject))
+    }
+
+    /// These, with names as the directory reads them.
+    #[must_use]
+    pub fn resolved(&self, naming: &Arc<Naming>) -> ActiveGrants {
+        let grants: ActiveGrants = self.iter().map(|grant| read_by(naming, grant)).collect();
+        ActiveGrants { naming: Arc::clone(naming), ..grants }
     }
 
     /// Every grant.
@@ -116,6 +128,7 @@ impl ActiveGrants {
     /// These and `grant`, which takes the place of one with the same subject and id.
     #[must_use]
     pub fn with(&self, grant: Arc<ActiveGrant>) -> ActiveGrants {
+        let grant = read_by(&self.naming, &grant);
         let subject = grant.subject.clone();
         self.changed(&subject, |list| {
             list.retain(|other| other.id != grant.id);
@@ -126,7 +139,7 @@ impl ActiveGrants {
     /// These without the grant `id` of `subject`.
     #[must_use]
     pub fn without(&self, subject: &Dn, id: &str) -> ActiveGrants {
-        self.changed(subject, |list| list.retain(|grant| &*grant.id != id))
+        self.changed(&subject.resolved(&self.naming), |list| list.retain(|grant| &*grant.id != id))
     }
 
     fn changed(&self, subject: &Dn, change: impl FnOnce(&mut Vec<Arc<ActiveGrant>>)) -> ActiveGrants {
@@ -143,6 +156,19 @@ impl ActiveGrants {
         }
         next
     }
+}
+
+/// The grant with its names as the directory reads them.
+fn read_by(naming: &Naming, grant: &Arc<ActiveGrant>) -> Arc<ActiveGrant> {
+    let names =
+        || std::iter::once(&grant.subject).chain(grant.opens.iter().filter_map(|opening| opening.base.as_ref()));
+    if names().all(|name| matches!(name.resolved(naming), Cow::Borrowed(_))) {
+        return Arc::clone(grant);
+    }
+    let mut grant = ActiveGrant::clone(grant);
+    grant.subject.resolve(naming);
+    grant.opens.iter_mut().filter_map(|opening| opening.base.as_mut()).for_each(|base| base.resolve(naming));
+    Arc::new(grant)
 }
 
 impl Default for ActiveGrants {
@@ -167,7 +193,7 @@ impl FromIterator<Arc<ActiveGrant>> for ActiveGrants {
         let count = shards.iter().flat_map(HashMap::values).map(Vec::len).sum();
         let freeze =
             |shard: HashMap<_, Vec<_>>| Arc::new(shard.into_iter().map(|(key, list)| (key, list.into())).collect());
-        ActiveGrants { shards: shards.into_iter().map(freeze).collect(), count }
+        ActiveGrants { shards: shards.into_iter().map(freeze).collect(), count, naming: Arc::default() }
     }
 }
 

@@ -136,6 +136,11 @@ impl ScopeEntry {
         Region { base: self.base.clone(), reach: self.reach }
     }
 
+    /// The same, as the policy's directory reads their names.
+    fn region_by(&self, policy: &Policy) -> Region {
+        Region { base: self.base.resolved(policy.naming()).into_owned(), reach: self.reach }
+    }
+
     /// What in it has effects that outlast the grant, for the one who decides.
     pub fn permanent(&self) -> Vec<&'static str> {
         // What lets people in, or says who is let in; other attributes do not outlast the grant by themselves.
@@ -236,7 +241,7 @@ impl Scope {
                 let opened = whole.0.iter().any(|line| {
                     line.resource == entry.resource
                         && line.operations.contains(kind)
-                        && entry.region().is_within(&line.region())
+                        && entry.region_by(policy).is_within(&line.region())
                         && attributes_within(entry.attributes.as_ref(), line.attributes.as_ref(), policy.schema())
                 });
                 if !opened {
@@ -260,8 +265,9 @@ impl Scope {
                 .find(|(_, resource)| *resource.name == *entry.resource)
                 .ok_or_else(|| ScopeError::ResourceGone(entry.resource.clone()))?;
             // What a decision will open is the resource as it is now, at and below the base.
-            let opens = Region::of(resource, Some(&entry.base))
-                .filter(|opens| opens.is_within(&entry.region()))
+            let approved = entry.region_by(policy);
+            let opens = Region::of(resource, Some(&approved.base))
+                .filter(|opens| opens.is_within(&approved))
                 .ok_or_else(|| ScopeError::ResourceChanged(entry.resource.clone()))?;
             openings.push(Opening {
                 resource: index,

@@ -1,12 +1,13 @@
 //! Typed requests, borrowed from the frame they came in; decoding and canonical encoding.
 
 use super::attribute::AttributeDescription;
-use super::dn::Dn;
+use super::dn::{Dn, Naming};
 use super::filter::Filter;
 use super::message::ClientMessageId;
 use super::result::ResultCode;
 use super::sasl::Mechanism;
 use super::tag;
+use std::borrow::Cow;
 
 mod decode;
 mod encode;
@@ -75,6 +76,46 @@ impl Request<'_> {
             Request::Compare(_) => tag::COMPARE_REQUEST,
             Request::Abandon(_) => tag::ABANDON_REQUEST,
             Request::Extended(_) => tag::EXTENDED_REQUEST,
+        }
+    }
+
+    /// The same with its names as the directory reads them (see [`Dn::resolved`]); `None`: it is the same.
+    pub fn resolved(&self, naming: &Naming) -> Option<Self> {
+        let is_read_otherwise = |name: &Dn| matches!(name.resolved(naming), Cow::Owned(_));
+        let any = match self {
+            Request::Bind(BindRequest { name: BindName::Dn(name), .. })
+            | Request::Search(SearchRequest { base: name, .. })
+            | Request::Modify(ModifyRequest { entry: name, .. })
+            | Request::Add(AddRequest { entry: name, .. })
+            | Request::Delete(name)
+            | Request::Compare(CompareRequest { entry: name, .. }) => is_read_otherwise(name),
+            Request::Rename(RenameRequest { entry, new_rdn, new_superior, .. }) => {
+                [Some(entry), Some(new_rdn), new_superior.as_ref()].into_iter().flatten().any(is_read_otherwise)
+            }
+            Request::Bind(_) | Request::Unbind | Request::Abandon(_) | Request::Extended(_) => false,
+        };
+        any.then(|| {
+            let mut request = self.clone();
+            request.resolve(naming);
+            request
+        })
+    }
+
+    fn resolve(&mut self, naming: &Naming) {
+        match self {
+            Request::Bind(BindRequest { name: BindName::Dn(name), .. })
+            | Request::Search(SearchRequest { base: name, .. })
+            | Request::Modify(ModifyRequest { entry: name, .. })
+            | Request::Add(AddRequest { entry: name, .. })
+            | Request::Delete(name)
+            | Request::Compare(CompareRequest { entry: name, .. }) => name.resolve(naming),
+            Request::Rename(RenameRequest { entry, new_rdn, new_superior, .. }) => {
+                [Some(entry), Some(new_rdn), new_superior.as_mut()]
+                    .into_iter()
+                    .flatten()
+                    .for_each(|name| name.resolve(naming));
+            }
+            Request::Bind(_) | Request::Unbind | Request::Abandon(_) | Request::Extended(_) => {}
         }
     }
 }

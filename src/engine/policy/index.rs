@@ -2,7 +2,8 @@
 //! that protect entries, one for those that protect attributes.
 //!
 //! Upwards by one hash look-up for each level at which any resource begins; downwards by a range of
-//! sorted keys. Names are compared coarsely: this is what protects.
+//! sorted keys. Names are compared coarsely: this is what protects. A vague name (see [`Dn`]) has no key that would
+//! find all that it may be, nor has a resource with a vague base: then every resource is looked at.
 
 use super::resource::{Resource, ResourceIndex, ResourceScope};
 use super::{OperationKind, OperationSet, Policy};
@@ -31,6 +32,10 @@ pub(super) struct Index {
     by_kind: [Vec<(Arc<[u8]>, ResourceIndex)>; OperationKind::ALL.len()],
     /// All resources, by the key of their base.
     all: Vec<(Arc<[u8]>, ResourceIndex)>,
+    /// All resources with their base.
+    marks: Vec<(Dn, Mark)>,
+    /// Whether any base is vague.
+    vague: bool,
 }
 
 impl Index {
@@ -49,6 +54,8 @@ impl Index {
                 }
             }
             index.all.push((key.clone(), at));
+            index.marks.push((resource.base.clone(), mark));
+            index.vague |= resource.base.is_vague();
             index.bases.entry(key).or_default().push(mark);
         }
         index.by_kind.iter_mut().for_each(|list| list.sort());
@@ -60,12 +67,22 @@ impl Index {
         kind.and_then(|kind| self.by_kind.get(kind as usize)).unwrap_or(&self.all)
     }
 
+    /// What has to be looked at one by one for this name: all, or nothing.
+    fn unindexed(&self, name: &Dn) -> &[(Dn, Mark)] {
+        if self.vague || name.is_vague() { &self.marks } else { &[] }
+    }
+
     /// The resources that begin at `entry` or above it, with how many levels above.
     fn upwards(&self, entry: &Dn) -> impl Iterator<Item = (usize, Mark)> {
         let depth = entry.depth();
-        let lineage = entry.lineage().enumerate().filter(|(at, _)| self.depths >> at & 1 == 1);
+        let slow = self.unindexed(entry).iter();
+        let depths = if slow.len() == 0 { self.depths } else { 0 };
+        let lineage = entry.lineage().enumerate().filter(move |(at, _)| depths >> at & 1 == 1);
         lineage
             .flat_map(move |(at, key)| self.bases.get(key).into_iter().flatten().map(move |mark| (depth - at, *mark)))
+            .chain(
+                slow.filter(|(base, _)| entry.is_within(base)).map(move |(base, mark)| (depth - base.depth(), *mark)),
+            )
     }
 }
 
@@ -86,19 +103,24 @@ impl Index {
             .upwards(base)
             .filter(move |(above, mark)| protects(mark) && mark.scope.meets_from_below(*above, scope))
             .map(|(_, mark)| mark.at);
+        let slow = self.unindexed(base);
         let children = match scope {
-            SearchScope::One => self.children.get(base.key()).map_or(&[][..], Vec::as_slice),
-            SearchScope::Base | SearchScope::Subtree | SearchScope::Subordinate => &[],
+            SearchScope::One if slow.is_empty() => self.children.get(base.key()).map_or(&[][..], Vec::as_slice),
+            SearchScope::One | SearchScope::Base | SearchScope::Subtree | SearchScope::Subordinate => &[],
         };
         let children = children
             .iter()
             .filter(move |mark| protects(mark) && mark.scope.meets_from_above(1, scope))
             .map(|mark| mark.at);
         let below = match scope {
-            SearchScope::Base | SearchScope::One => &[],
-            SearchScope::Subtree | SearchScope::Subordinate => below(self.sorted(kind), base.key()),
+            SearchScope::Subtree | SearchScope::Subordinate if slow.is_empty() => below(self.sorted(kind), base.key()),
+            SearchScope::Subtree | SearchScope::Subordinate | SearchScope::Base | SearchScope::One => &[],
         };
-        above.chain(children).chain(below.iter().map(|(_, at)| *at))
+        let slow = slow.iter().filter(move |(at, mark)| {
+            let down = at.depth().saturating_sub(base.depth());
+            down > 0 && protects(mark) && at.is_within(base) && mark.scope.meets_from_above(down, scope)
+        });
+        above.chain(children).chain(below.iter().map(|(_, at)| *at)).chain(slow.map(|(_, mark)| mark.at))
     }
 
     fn protecting(&self, kind: OperationKind) -> impl ExactSizeIterator<Item = ResourceIndex> {

@@ -15,6 +15,7 @@ pub mod role;
 pub mod selector;
 
 use super::ldap::Dn;
+use super::ldap::dn::Naming;
 use super::ldap::sasl::Mechanisms;
 use super::ldap::schema::Schema;
 use asking::HeldBounds;
@@ -104,6 +105,8 @@ pub struct Policy {
     standing_for: Vec<Vec<usize>>,
     /// What names of attributes mean.
     schema: Arc<Schema>,
+    /// What names of entries mean.
+    naming: Arc<Naming>,
     /// For each resource what its attributes are in the schema.
     types: Vec<Option<TypeSet>>,
 }
@@ -118,9 +121,7 @@ impl Policy {
         standing: Vec<Standing>,
         roles: Vec<Arc<Role>>,
     ) -> Policy {
-        let indexed = || (0..).map(ResourceIndex).zip(&resources);
-        let entries = Index::new(indexed().filter(|(_, resource)| resource.attributes.is_none()));
-        let attributes = Index::new(indexed().filter(|(_, resource)| resource.attributes.is_some()));
+        let (entries, attributes) = indexes(&resources);
         let mut standing_for = vec![Vec::new(); resources.len()];
         for (at, standing) in standing.iter().enumerate() {
             if let Some(list) = standing_for.get_mut(standing.resource.0 as usize) {
@@ -144,14 +145,34 @@ impl Policy {
             attributes,
             standing_for,
             schema,
+            naming: Arc::new(Naming::unread()),
             types,
         }
     }
 
-    /// The same, for a directory of this schema.
+    /// The same, for a directory of this schema: attributes and the names of entries are those of the directory.
     #[must_use]
     pub fn with_schema(&self, schema: Arc<Schema>) -> Policy {
-        Policy { types: types(&self.resources, &schema), schema, ..self.clone() }
+        let naming = match Arc::ptr_eq(&schema, &Schema::standard()) {
+            // The directory does not show what it has.
+            true => Naming::unread(),
+            false => Naming::of(&schema),
+        };
+        let mut policy = Policy { types: types(&self.resources, &schema), schema, ..self.clone() };
+        policy.resources.iter_mut().for_each(|resource| resource.base.resolve(&naming));
+        policy.standing.iter_mut().for_each(|standing| selector::resolve(&mut standing.who, &naming));
+        selector::resolve(&mut policy.proxied_authorization, &naming);
+        for role in &mut policy.roles {
+            *role = Arc::new(role.resolved(&naming));
+        }
+        (policy.entries, policy.attributes) = indexes(&policy.resources);
+        policy.naming = Arc::new(naming);
+        policy
+    }
+
+    /// What the names of entries mean.
+    pub fn naming(&self) -> &Arc<Naming> {
+        &self.naming
     }
 
     /// What names of attributes mean.
@@ -205,6 +226,14 @@ impl Policy {
         };
         lists.flatten().filter_map(group).collect()
     }
+}
+
+/// Look-ups over the resources that protect entries, and over those that protect attributes.
+fn indexes(resources: &[Resource]) -> (Index, Index) {
+    let indexed = || (0..).map(ResourceIndex).zip(resources);
+    let entries = Index::new(indexed().filter(|(_, resource)| resource.attributes.is_none()));
+    let attributes = Index::new(indexed().filter(|(_, resource)| resource.attributes.is_some()));
+    (entries, attributes)
 }
 
 fn types(resources: &[Resource], schema: &Schema) -> Vec<Option<TypeSet>> {

@@ -45,6 +45,12 @@ impl Resource {
         entry.is_within(&self.base) && self.scope.spans(entry.depth() - self.base.depth())
     }
 
+    /// Whether `entry` is one of its entries to every directory that takes the two for one name or neither: never
+    /// where either name is vague.
+    pub fn holds(&self, entry: &Dn) -> bool {
+        self.contains(entry) && !entry.is_vague() && !self.base.is_vague()
+    }
+
     /// Whether one of its entries may be among those that a search of `scope` from `base` can reach.
     pub fn meets(&self, base: &Dn, scope: SearchScope) -> bool {
         if base.is_within(&self.base) {

@@ -3,9 +3,10 @@
 use super::asking::OnMissing;
 use super::attributes::AttributeNames;
 use super::deciding::{Automatic, Stage};
-use super::selector::Selector;
+use super::selector::{self, Selector};
 use super::{OperationSet, resource::ResourceIndex};
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::dn::Naming;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,6 +79,18 @@ impl Role {
     pub fn selectors(&self) -> impl Iterator<Item = &Vec<Selector>> {
         let lists = [&self.eligible, &self.approvers, &self.beneficiaries, &self.break_glass];
         lists.into_iter().chain(self.automatic.iter().filter_map(|rule| rule.who.as_ref()))
+    }
+
+    /// The same, its names as the directory reads them.
+    #[must_use]
+    pub fn resolved(&self, naming: &Naming) -> Role {
+        let mut role = self.clone();
+        role.allow.iter_mut().filter_map(|allow| allow.base.as_mut()).for_each(|base| base.resolve(naming));
+        let lists = [&mut role.eligible, &mut role.approvers, &mut role.beneficiaries, &mut role.break_glass];
+        let stages = role.stages.iter_mut().map(|stage| &mut stage.approvers);
+        let rules = role.automatic.iter_mut().filter_map(|rule| rule.who.as_mut());
+        lists.into_iter().chain(stages).chain(rules).for_each(|list| selector::resolve(list, naming));
+        role
     }
 
     /// Who decides, one after another; never empty.

@@ -4,6 +4,8 @@
 
 use crate::engine::Now;
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::dn::Naming;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::Duration;
@@ -103,6 +105,16 @@ impl Selector {
     }
 }
 
+/// Has the names in these be as the directory reads them. Certificates are no names of entries.
+pub fn resolve(selectors: &mut [Selector], naming: &Naming) {
+    for selector in selectors {
+        match selector {
+            Selector::Dn(name) | Selector::Subtree(name) | Selector::Group(name) => name.resolve(naming),
+            Selector::Certificate(_) | Selector::Local(_) | Selector::Anyone => {}
+        }
+    }
+}
+
 impl fmt::Display for Selector {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -136,6 +148,21 @@ pub struct Membership {
 pub const GROUP_MAX_AGE: Duration = Duration::from_secs(30);
 
 impl Groups {
+    /// Has the names of groups and members be as the directory reads them.
+    pub fn resolve(&mut self, naming: &Naming) {
+        let is_read_otherwise = |name: &Dn| matches!(name.resolved(naming), Cow::Owned(_));
+        if self.members.keys().any(is_read_otherwise) {
+            let resolved = |(name, members): (Dn, Membership)| (name.resolved(naming).into_owned(), members);
+            self.members = std::mem::take(&mut self.members).into_iter().map(resolved).collect();
+        }
+        for membership in self.members.values_mut() {
+            if membership.members.iter().any(is_read_otherwise) {
+                let members = std::mem::take(&mut membership.members);
+                membership.members = members.into_iter().map(|name| name.resolved(naming).into_owned()).collect();
+            }
+        }
+    }
+
     /// Whether `subject` is a member of `group`, as far as that is known freshly enough.
     pub fn contains(&self, group: &Dn, subject: &Dn, now: Now) -> bool {
         let Some((name, membership)) = self.members.get_key_value(group) else { return false };

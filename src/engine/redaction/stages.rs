@@ -70,7 +70,8 @@ impl Redaction {
         if self.is_empty() {
             return Some(View::default());
         }
-        let name = Dn::parse(extended::name(name)).ok()?;
+        let mut name = Dn::parse(extended::name(name)).ok()?;
+        name.resolve(policy.naming());
         if self.trees.as_ref().is_some_and(|directory| !directory.holds(&name)) {
             return None;
         }

@@ -260,7 +260,10 @@ pub(super) fn tells_through_alias(operation: &Operation, envelope: &Envelope<'_>
         ResultCode::ALIAS_PROBLEM | ResultCode::ALIAS_DEREFERENCING_PROBLEM => true,
         // Where no alias was followed, what was found on the way lies above the base.
         ResultCode::NO_SUCH_OBJECT if !view.matched_dn.is_empty() => {
-            Dn::parse(view.matched_dn).map_or(true, |matched| !base.is_within(&matched))
+            Dn::parse(view.matched_dn).map_or(true, |matched| {
+                // Of a vague name it is not known what lies above it.
+                !base.is_within(&matched) || base.is_vague() || matched.is_vague()
+            })
         }
         // That there are controls says that there was a search. A page with more behind it has a cookie.
         ResultCode::SUCCESS if operation.entries == 0 => {

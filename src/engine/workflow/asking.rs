@@ -174,7 +174,7 @@ pub(super) fn check_second_factor(role: &Role, actor: &Actor) -> Result<(), Work
 /// # Errors
 /// They are.
 pub fn check_holder_unlocked(subject: &Dn, context: &Context<'_>) -> Result<(), WorkflowError> {
-    let lock = context.locks.of(subject);
+    let lock = context.locks.of(subject, context.policy.naming());
     lock.map_or(Ok(()), |lock| Err(WorkflowError::Locked(lock.subject.text().to_owned())))
 }
 

@@ -5,8 +5,10 @@ use super::locks::Locks;
 use crate::engine::Now;
 use crate::engine::grant::history::{Actor, Identity};
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::dn::Naming;
 use crate::engine::policy::Policy;
 use crate::engine::policy::selector::{GROUP_MAX_AGE, Groups, Person, Selector};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// Who administers, audits and acts as others, as configured.
@@ -123,24 +125,36 @@ impl Context<'_> {
         wanted.unwrap_or(Match::No)
     }
 
+    /// Whether somebody who may be this subject is locked.
+    pub fn is_locked(&self, subject: &Dn) -> bool {
+        self.locks.of(subject, self.policy.naming()).is_some()
+    }
+
     /// Whether the actor is locked, under any of their names.
     ///
     /// # Errors
     /// They are.
     pub fn check_unlocked(&self, actor: &Actor) -> Result<(), WorkflowError> {
         let names = [Some(&actor.acts), actor.really.as_ref()].into_iter().flatten();
-        let locked = names.filter_map(|name| name.dn.as_ref()).find_map(|dn| self.locks.of(dn));
+        let locked = names.filter_map(|name| name.dn.as_ref()).find_map(|dn| self.locks.of(dn, self.policy.naming()));
         locked.map_or(Ok(()), |lock| Err(WorkflowError::Locked(lock.subject.text().to_owned())))
     }
 
     /// Whether something that `one` does may be the doing of `other`, under any of their names. With
     /// `trust_act_as`, that one operator acts as both does not make them one.
     pub(super) fn may_be_one(&self, one: &Actor, other: &Identity, really: Option<&Identity>) -> bool {
+        let may_be_same = |one: &Identity, other: &Identity| may_be_same(one, other, self.policy.naming());
         may_be_same(&one.acts, other)
             || one.really.as_ref().is_some_and(|name| may_be_same(name, other))
             || really.is_some_and(|name| may_be_same(&one.acts, name))
             || !self.authority.trust_act_as
                 && one.really.as_ref().zip(really).is_some_and(|(one, other)| may_be_same(one, other))
+    }
+
+    /// Whether the actor may be this subject, under any of their names.
+    pub fn may_be(&self, actor: &Actor, subject: &Dn) -> bool {
+        let names = [Some(&actor.acts), actor.really.as_ref()];
+        names.into_iter().flatten().any(|name| name.may_be(subject, self.policy.naming()))
     }
 
     /// Whether the actor asked, or holds.
@@ -154,7 +168,12 @@ impl Context<'_> {
             local_user: identity.local_user.as_deref(),
             certificate: identity.certificate.as_deref(),
         };
+        // Selectors of roles are as the directory reads names, those of the control port as they were configured.
+        let resolved = person.subject.map(|dn| dn.resolved(self.policy.naming()));
+        let is_another = matches!(resolved, Some(Cow::Owned(_)));
+        let resolved = Person { subject: resolved.as_deref(), ..person };
         selector.matches(&person, self.groups, self.now)
+            || is_another && selector.matches(&resolved, self.groups, self.now)
     }
 
     pub(super) fn is_unknown(&self, selector: &Selector) -> bool {
@@ -185,8 +204,8 @@ pub(super) fn is_same(one: &Identity, other: &Identity) -> bool {
 }
 
 /// Whether the two may be one person: what keeps people from deciding about themselves asks this.
-pub(super) fn may_be_same(one: &Identity, other: &Identity) -> bool {
-    other.dn.as_ref().is_some_and(|dn| one.may_be(dn))
+pub(super) fn may_be_same(one: &Identity, other: &Identity, naming: &Naming) -> bool {
+    other.dn.as_ref().is_some_and(|dn| one.may_be(dn, naming))
         || (one.local_user.is_some() && one.local_user == other.local_user)
 }
 

@@ -160,9 +160,8 @@ pub fn sign_off(
     note: Option<&str>,
     context: &Context<'_>,
 ) -> Result<(Grant, Effect), WorkflowError> {
-    let names = [Some(&actor.acts), actor.really.as_ref()];
-    let own = context.may_be_one(actor, &grant.requested_by, grant.really.as_ref())
-        || names.into_iter().flatten().any(|name| name.may_be(&grant.subject));
+    let own =
+        context.may_be_one(actor, &grant.requested_by, grant.really.as_ref()) || context.may_be(actor, &grant.subject);
     if own {
         return Err(WorkflowError::OwnSignOff);
     }

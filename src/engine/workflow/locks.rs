@@ -6,6 +6,7 @@ use super::asking::check_text;
 use super::authority::Context;
 use crate::engine::grant::history::{Actor, Entry, Happened, dn_text};
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::dn::Naming;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
@@ -42,9 +43,14 @@ impl Lock {
 }
 
 impl Locks {
-    /// The lock of whoever may be this subject.
-    pub fn of(&self, subject: &Dn) -> Option<&Lock> {
-        self.0.get(subject)
+    /// The lock of whoever may be this subject, names read as `naming` says.
+    pub fn of(&self, subject: &Dn, naming: &Naming) -> Option<&Lock> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let subject = subject.resolved(naming);
+        let may_be = |lock: &&Lock| lock.subject.resolved(naming).may_be(&subject);
+        self.0.get(&*subject).or_else(|| self.0.values().find(may_be))
     }
 
     /// These, and what became of one.

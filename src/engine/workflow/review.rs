@@ -274,9 +274,7 @@ fn check_still_allowed(request: &Request, role: &Role, context: &Context<'_>) ->
 
 /// Whether the request may be the actor's own: asked by them or for them, under any of their names.
 fn is_own(request: &Request, actor: &Actor, context: &Context<'_>) -> bool {
-    let names = [Some(&actor.acts), actor.really.as_ref()];
-    context.may_be_one(actor, &request.requested_by, request.really.as_ref())
-        || names.into_iter().flatten().any(|name| name.may_be(&request.subject))
+    context.may_be_one(actor, &request.requested_by, request.really.as_ref()) || context.may_be(actor, &request.subject)
 }
 
 /// That the request went on to the stage at `position`.

@@ -7,5 +7,6 @@ mod names;
 mod operations;
 mod referrals;
 mod replication;
+mod schema;
 mod search;
 mod trees;

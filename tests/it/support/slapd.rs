@@ -54,6 +54,8 @@ pub(crate) struct Extra {
     pub(crate) configuration: String,
     /// Identifiers and times that slapd would make are the same in every directory that has the same names.
     pub(crate) fixed: bool,
+    /// A further name of `ou`.
+    pub(crate) unit: &'static str,
     /// Variables of its environment.
     pub(crate) environment: Vec<(&'static str, PathBuf)>,
 }
@@ -176,8 +178,12 @@ fn configuration_text(folder: &Path, certificate: &Path, key: &Path, extra: &Ext
     let folder = folder.display();
     let (certificate, key) = (certificate.display(), key.display());
     let more = &extra.configuration;
+    let core = format!("{folder}/core.schema");
+    let names = format!("'organizationalUnitName' {}", extra.unit);
+    let schema = fs::read_to_string("/etc/ldap/schema/core.schema").unwrap();
+    fs::write(&core, schema.replacen("'organizationalUnitName'", &names, 1)).unwrap();
     format!(
-        "include /etc/ldap/schema/core.schema
+        "include {core}
 include /etc/ldap/schema/cosine.schema
 include /etc/ldap/schema/inetorgperson.schema
 include /etc/ldap/schema/nis.schema

@@ -197,8 +197,7 @@ pub(in crate::daemon::control) async fn reset_totp(
         return Err(caller.refused(&control, attempt, subject.text(), error.word(), &error.to_string()));
     }
     // Or a stolen login of an administrator's would be rid of its second factor.
-    if caller.actor.acts.may_be(&subject) || caller.actor.really.as_ref().is_some_and(|really| really.may_be(&subject))
-    {
+    if control.broker.with_context(|context| context.may_be(&caller.actor, &subject)) {
         let why = "nobody resets their own: another administrator has to";
         return Err(caller.refused(&control, attempt, subject.text(), "own-second-factor", why));
     }

@@ -1,6 +1,10 @@
 //! One name, however it is written: protected, and opened, as the directory would find it.
 
-use super::dsl::{Case, POLICY, check, check_cases, policy};
+use super::dsl::{Case, POLICY, check, check_cases, now, operation, policy, snapshot_for};
+use crate::engine::access::{Asked, Decision, decide};
+use crate::engine::ldap::schema::Schema;
+use crate::engine::policy::Policy;
+use std::sync::Arc;
 
 /// Spellings of `ou=payroll,dc=x` that every directory reads as that.
 const SAME: &[&str] = &[
@@ -152,4 +156,87 @@ fn names_of_several_values() {
         || policy(POLICY),
         |_| {},
     );
+}
+
+/// A directory that calls `ou` also `abteilung`, and has naming attributes of its own.
+const SCHEMA: &[&str] = &[
+    "( 2.5.4.11 NAME ( 'ou' 'organizationalUnitName' 'abteilung' ) SUP name )",
+    "( 1.3.9.1 NAME 'validFrom' EQUALITY generalizedTimeMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.24 )",
+    "( 1.3.9.2 NAME 'heldBy' EQUALITY distinguishedNameMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.12 )",
+];
+
+fn read_by_schema(policy: Policy) -> Policy {
+    policy.with_schema(Arc::new(Schema::from_subschema(SCHEMA.iter().map(|line| line.as_bytes()), [])))
+}
+
+#[test]
+fn a_name_is_protected_by_every_name_of_its_types() {
+    let names = ["abteilung=payroll,dc=x", "ABTEILUNG=␣Payroll,DC=X", "abteilung=p\\61yroll,dc=x"];
+    let refused = |_: &str| "50 payroll";
+    check_cases(cases("anna+writer", &names, refused), || read_by_schema(policy(POLICY)), |_| {});
+    let outcome = |what: &str| match what.split(' ').next() {
+        Some("bind" | "search" | "compare") => "ok",
+        _ if what.ends_with("!treedelete") => "ok writer [tree delete]",
+        _ => "ok writer",
+    };
+    let other = ["abteilung=rolls,dc=x", "validFrom=20200101000000Z,dc=x"];
+    check_cases(cases("anna+writer", &other, outcome), || read_by_schema(policy(POLICY)), |_| {});
+}
+
+#[test]
+fn a_policy_is_read_by_the_schema_as_requests_are() {
+    const POLICY: &str = "
+        resource payroll subtree abteilung=payroll,dc=x *
+        resource old     subtree validFrom=20200101000000Z,dc=x *
+        resource bobs    subtree heldBy=uid=bob\\,dc\\=x,dc=x *
+        standing payroll search subtree:abteilung=robots,dc=x
+        standing payroll search dn:uid=sync,abteilung=people,dc=x
+        role reader payroll/search old/search bobs/search
+    ";
+    check(
+        "
+        bert                     : search base ou=payroll,dc=x                            -> 50 payroll
+        bert                     : search base cn=1,abteilung=payroll,dc=x                -> 50 payroll
+        bert                     : modify cn=1,validFrom=20200101000000.0Z,dc=x           -> 50 old
+        bert                     : search sub validFrom=202001010000Z,dc=x                -> 50 old
+        bert                     : search sub validFrom=20200101010000\\⊕0100,dc=x         -> 50 bobs old payroll
+        bert                     : search sub validFrom=20200102000000Z,dc=x              -> ok
+        bert                     : delete heldBy=uid\\=bo\\5C62\\,dc\\=x,dc=x             -> 50 bobs
+        bert                     : delete heldBy=uid\\=bo\\5C63\\,dc\\=x,dc=x             -> ok
+        uid=1,ou=robots,dc=x     : search sub abteilung=payroll,dc=x                      -> ok
+        sync                     : search sub abteilung=payroll,dc=x                      -> ok
+        uid=sync,abteilung=people,dc=x : search sub ou=payroll,dc=x                       -> ok
+        anna+reader              : search sub 1.3.9.1=20200101000000\\,000Z,dc=x            -> ok reader
+        uid=anna,abteilung=people,dc=x+anna:reader : search sub ou=payroll,dc=x           -> ok reader
+        ",
+        || read_by_schema(policy(POLICY)),
+        |snapshot| snapshot.grants = Arc::new(snapshot.grants.resolved(snapshot.policy.naming())),
+    );
+}
+
+/// Before the schema was read, and of types that it does not have.
+#[test]
+fn a_type_that_nobody_knows_may_be_any() {
+    for (name, policy) in [
+        ("abteilung=payroll,dc=x", policy(POLICY)),
+        ("abteilung=rolls,dc=x", policy(POLICY)),
+        ("nobody=payroll,dc=x", read_by_schema(policy(POLICY))),
+        ("ou=payroll+nobody=a,dc=x", read_by_schema(policy(POLICY))),
+    ] {
+        let (snapshot, subject) = snapshot_for(policy, "anna+writer");
+        for line in OPERATIONS {
+            let operation = operation(line.replace("NAME", name).leak());
+            let asked = Asked {
+                subject: &subject,
+                request: &operation.request,
+                controls: &operation.controls,
+                now: now(),
+                certificate: None,
+            };
+            match decide(&snapshot, &asked) {
+                Decision::Refused(refusal) => assert_eq!(refusal.code.0, 50, "{line} {name}"),
+                Decision::Permitted(_) => panic!("{line} {name}"),
+            }
+        }
+    }
 }

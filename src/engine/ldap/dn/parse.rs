@@ -3,10 +3,10 @@
 //! Two ways in: one for names of plain ASCII with nothing to escape, in one pass, and one for
 //! everything else. A property test holds them to the same answer.
 
-use super::fold::invisible;
+use super::escape::escape;
 use super::prepare::{certain, comparable};
-use super::{Dn, DnError};
-use crate::engine::ldap::schema::{AttributeType, Rule, known_type};
+use super::{Dn, DnError, Naming, Odd};
+use crate::engine::ldap::schema::{Rule, STRANGE, known_type};
 use std::borrow::Cow;
 
 /// The longest name that is read, in octets.
@@ -27,14 +27,18 @@ const PLUS: u8 = 0x01;
 struct Ava<'a> {
     /// The type as it was written.
     written: &'a str,
-    known: Option<&'static AttributeType>,
+    /// What it is called in keys and how its values compare; `None`: it may be any type.
+    known: Option<(&'a str, Rule)>,
+    /// See [`Dn`].
+    types: u64,
     /// The decoded value.
     value: Cow<'a, str>,
     /// Whether the next one belongs to the same RDN.
     joined: bool,
 }
 
-pub(super) fn parse(octets: &[u8], nesting: usize) -> Result<Dn, DnError> {
+/// Reads a name, by the schema of `naming` where there is one.
+pub(super) fn parse(octets: &[u8], nesting: usize, naming: Option<&Naming>) -> Result<Dn, DnError> {
     if octets.len() > MAX_LENGTH || nesting > MAX_NESTING {
         return Err(DnError);
     }
@@ -43,9 +47,9 @@ pub(super) fn parse(octets: &[u8], nesting: usize) -> Result<Dn, DnError> {
     }
     // RFC 4514 2.4: the string is UTF-8.
     let text = std::str::from_utf8(octets).map_err(|_| DnError)?;
-    match parse_plain(text) {
-        Some(dn) => Ok(dn),
-        None => parse_general(text, nesting),
+    match naming {
+        None => parse_plain(text).map_or_else(|| parse_general(text, nesting, naming), Ok),
+        Some(_) => parse_general(text, nesting, naming),
     }
 }
 
@@ -97,6 +101,7 @@ fn parse_plain(text: &str) -> Option<Dn> {
     }
     let mut key = Vec::with_capacity(text.len() + 1);
     let mut ends = Vec::with_capacity(rdns);
+    let mut types = 0;
     let mut end = text.len();
     for start in starts.get(..rdns)?.iter().rev() {
         let rdn = text.as_bytes().get(*start..end)?;
@@ -105,6 +110,7 @@ fn parse_plain(text: &str) -> Option<Dn> {
             return None;
         }
         let known = known_type(name).filter(|known| known.rule == Rule::CaseIgnore)?;
+        types |= known.bit;
         key.extend_from_slice(known.name.as_bytes());
         key.extend_from_slice(value);
         key.push(END);
@@ -112,11 +118,11 @@ fn parse_plain(text: &str) -> Option<Dn> {
         end = start.saturating_sub(1);
     }
     key.make_ascii_lowercase();
-    Some(Dn { text: text.into(), key: key.into(), ends: ends.into(), certain: None })
+    Some(Dn { text: text.into(), key: key.into(), ends: ends.into(), odd: None, types })
 }
 
-fn parse_general(text: &str, nesting: usize) -> Result<Dn, DnError> {
-    let mut cursor = Cursor { text, at: 0 };
+fn parse_general<'a>(text: &'a str, nesting: usize, naming: Option<&'a Naming>) -> Result<Dn, DnError> {
+    let mut cursor = Cursor { text, at: 0, naming };
     let mut avas: Vec<Ava<'_>> = Vec::with_capacity(8);
     let (mut rdns, mut in_rdn) = (1, 1);
     loop {
@@ -134,10 +140,17 @@ fn parse_general(text: &str, nesting: usize) -> Result<Dn, DnError> {
             return Err(DnError);
         }
     }
-    assemble(&avas, text.len(), nesting)
+    assemble(&avas, text.len(), Values { nesting, naming })
 }
 
-fn assemble(avas: &[Ava<'_>], length: usize, nesting: usize) -> Result<Dn, DnError> {
+/// How values that are names themselves are read.
+#[derive(Clone, Copy)]
+struct Values<'n> {
+    nesting: usize,
+    naming: Option<&'n Naming>,
+}
+
+fn assemble(avas: &[Ava<'_>], length: usize, values: Values<'_>) -> Result<Dn, DnError> {
     let mut text = String::with_capacity(length);
     for ava in avas {
         text.push_str(ava.written);
@@ -152,28 +165,39 @@ fn assemble(avas: &[Ava<'_>], length: usize, nesting: usize) -> Result<Dn, DnErr
     }
     let (mut key, mut fine) = (Vec::with_capacity(length + 1), Vec::with_capacity(length + 1));
     let mut ends = Vec::with_capacity(avas.len());
+    let (mut types, mut vague) = (0, 0);
     for rdn in avas.chunk_by(|ava, _| ava.joined).rev() {
-        if let [ava] = rdn {
-            ava.comparable(nesting, &mut key)?;
+        let understood = if let [ava] = rdn {
             ava.certain(&mut fine);
+            ava.comparable(values, &mut types, &mut key)?
         } else {
-            join(rdn, nesting, &mut key, &mut fine)?;
+            join(rdn, values, &mut types, &mut key, &mut fine)?
+        };
+        if !understood {
+            vague |= 1 << ends.len();
         }
         key.push(END);
         fine.push(END);
         ends.push(u32::try_from(key.len()).map_err(|_| DnError)?);
     }
     let certain = (fine != key).then(|| fine.into());
-    Ok(Dn { text: text.into(), key: key.into(), ends: ends.into(), certain })
+    Ok(Dn { text: text.into(), key: key.into(), ends: ends.into(), odd: Odd::new(certain, vague), types })
 }
 
 /// The values of one RDN. Their order means nothing (RFC 4512 2.3.2); a value twice is the value once to
-/// what is protected, and something else to what is opened.
-fn join(rdn: &[Ava<'_>], nesting: usize, key: &mut Vec<u8>, fine: &mut Vec<u8>) -> Result<(), DnError> {
+/// what is protected, and something else to what is opened. Whether all of them are understood.
+fn join(
+    rdn: &[Ava<'_>],
+    values: Values<'_>,
+    types: &mut u64,
+    key: &mut Vec<u8>,
+    fine: &mut Vec<u8>,
+) -> Result<bool, DnError> {
     let (mut keys, mut fines) = (Vec::with_capacity(rdn.len()), Vec::with_capacity(rdn.len()));
+    let mut understood = true;
     for ava in rdn {
         let (mut key, mut fine) = (Vec::new(), Vec::new());
-        ava.comparable(nesting, &mut key)?;
+        understood &= ava.comparable(values, types, &mut key)?;
         ava.certain(&mut fine);
         keys.push(key);
         fines.push(fine);
@@ -183,71 +207,52 @@ fn join(rdn: &[Ava<'_>], nesting: usize, key: &mut Vec<u8>, fine: &mut Vec<u8>) 
     fines.sort_unstable();
     key.extend_from_slice(&keys.join(&PLUS));
     fine.extend_from_slice(&fines.join(&PLUS));
-    Ok(())
+    Ok(understood)
 }
 
 impl Ava<'_> {
-    /// Appends the coarse form.
-    fn comparable(&self, nesting: usize, out: &mut Vec<u8>) -> Result<(), DnError> {
-        // A type that is not in the table may be another's alias, so to what is protected all of
-        // them are one.
-        out.extend_from_slice(self.known.map_or("?", |known| known.name).as_bytes());
+    /// Appends the coarse form. Whether it is known what equals this: else it may be anything.
+    fn comparable(&self, values: Values<'_>, types: &mut u64, out: &mut Vec<u8>) -> Result<bool, DnError> {
+        *types |= self.types;
+        // A type that is not known may be another's alias.
+        out.extend_from_slice(self.known.map_or("?", |(name, _)| name).as_bytes());
         out.push(b'=');
-        let rule = self.known.map(|known| known.rule);
-        if rule == Some(Rule::Dn) {
-            // A DN inside a key must not delimit: its delimiters are raised out of the way.
-            let inner = parse(self.value.as_bytes(), nesting + 1)?;
-            out.extend(inner.key().iter().map(|octet| if *octet <= PLUS { octet + 0x10 } else { *octet }));
-        } else {
-            comparable(&self.value, rule, out);
+        let rule = self.known.map(|(_, rule)| rule);
+        if rule != Some(Rule::Dn) {
+            return Ok(comparable(&self.value, rule, out));
         }
-        Ok(())
+        match parse(self.value.as_bytes(), values.nesting + 1, values.naming) {
+            Ok(inner) => {
+                // A DN inside a key must not delimit: its delimiters are raised out of the way.
+                out.extend(inner.key().iter().map(|octet| if *octet <= PLUS { octet + 0x10 } else { *octet }));
+                *types |= inner.types;
+                Ok(!inner.is_vague())
+            }
+            // What the standard takes for a name must be one. What the directory takes for one may have more
+            // (RFC 4517 3.3.21), or be one that only the directory can read.
+            Err(error) if values.naming.is_none() => Err(error),
+            Err(_) => {
+                comparable(&self.value, None, out);
+                Ok(false)
+            }
+        }
     }
 
     /// Appends the fine form.
     fn certain(&self, out: &mut Vec<u8>) {
         match self.known {
-            Some(known) => out.extend_from_slice(known.name.as_bytes()),
+            Some((name, _)) => out.extend_from_slice(name.as_bytes()),
             None => out.extend(self.written.bytes().map(|octet| octet.to_ascii_lowercase())),
         }
         out.push(b'=');
-        certain(&self.value, self.known.map(|known| known.rule), out);
+        certain(&self.value, self.known.map(|(_, rule)| rule), out);
     }
-}
-
-/// Appends a value with what RFC 4514 2.4 demands escaped, and what would not show besides.
-fn escape(value: &str, out: &mut String) {
-    let last = value.len().saturating_sub(1);
-    // What stands for itself is appended in runs.
-    let mut run = 0;
-    for (at, c) in value.char_indices() {
-        let by_itself = match c {
-            '"' | '+' | ',' | ';' | '<' | '>' | '\\' => false,
-            '#' => at != 0,
-            ' ' => at != 0 && at != last,
-            '!'..='~' => true,
-            _ => !(c.is_control() || invisible(c) || matches!(c, '\u{2028}' | '\u{2029}')),
-        };
-        if by_itself {
-            continue;
-        }
-        out.push_str(value.get(run..at).unwrap_or_default());
-        run = at + c.len_utf8();
-        if matches!(c, ' '..='~') {
-            out.extend(['\\', c]);
-        } else {
-            for octet in c.encode_utf8(&mut [0; 4]).bytes() {
-                let digit = |n: u8| char::from(b"0123456789abcdef"[usize::from(n & 15)]);
-                out.extend(['\\', digit(octet >> 4), digit(octet)]);
-            }
-        }
-    }
-    out.push_str(value.get(run..).unwrap_or_default());
 }
 
 struct Cursor<'a> {
     text: &'a str,
     at: usize,
+    naming: Option<&'a Naming>,
 }
 
 impl<'a> Cursor<'a> {
@@ -286,7 +291,12 @@ impl<'a> Cursor<'a> {
         self.skip_spaces();
         let value = if self.eat(b'#') { self.hex_value()?.into() } else { self.string_value()? };
         let joined = self.eat(b'+');
-        avas.push(Ava { written, known: known_type(written.as_bytes()), value, joined });
+        let standard = known_type(written.as_bytes());
+        let known = match self.naming {
+            None => standard.map(|known| (known.name, known.rule)),
+            Some(naming) => naming.known(written),
+        };
+        avas.push(Ava { written, known, types: standard.map_or(STRANGE, |known| known.bit), value, joined });
         Ok(joined)
     }
 

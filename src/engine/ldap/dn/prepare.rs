@@ -25,9 +25,19 @@ fn is_plain(value: &[u8]) -> bool {
     !after_space
 }
 
-/// Appends the coarse form: what any directory might take for the same value has the same.
-pub(super) fn comparable(value: &str, rule: Option<Rule>, out: &mut Vec<u8>) {
+/// Appends the coarse form: what any directory might take for the same value has the same. Whether that is so; a
+/// value that the rule gives no form to, and any value where the rule is not known, may equal any other.
+pub(super) fn comparable(value: &str, rule: Option<Rule>, out: &mut Vec<u8>) -> bool {
     let start = out.len();
+    let normal = match rule {
+        Some(Rule::Time) => time(value),
+        Some(Rule::Bits) => bits(value).map(str::to_owned),
+        _ => None,
+    };
+    if let Some(normal) = normal {
+        out.extend_from_slice(normal.as_bytes());
+        return true;
+    }
     if is_plain(value.as_bytes()) {
         lowercase(value, out);
     } else {
@@ -44,11 +54,53 @@ pub(super) fn comparable(value: &str, rule: Option<Rule>, out: &mut Vec<u8>) {
     }
     match rule {
         // RFC 4517 4.2.11; collapse has done it.
-        Some(Rule::CaseIgnore | Rule::CaseExact | Rule::Dn) => {}
-        Some(Rule::Integer) => strip_zeros(out, start),
+        Some(Rule::CaseIgnore | Rule::CaseExact | Rule::Dn) => true,
+        Some(Rule::Integer) => {
+            strip_zeros(out, start);
+            is_integer(value)
+        }
+        Some(Rule::Uuid) => is_uuid(value),
         // RFC 4518 2.6.2 and 2.6.3; and what is not known may be such a type.
-        Some(Rule::Compact) | None => retain(out, start, |octet| !matches!(octet, b' ' | b'-')),
+        Some(Rule::Compact) | None => {
+            retain(out, start, |octet| !matches!(octet, b' ' | b'-'));
+            rule.is_some()
+        }
+        // They have no form that says what they equal.
+        Some(Rule::Time | Rule::Bits | Rule::Other) => false,
     }
+}
+
+/// A time in UTC without the ways to write it differently (RFC 4517 3.3.13): all digits up to the second, no zeros
+/// at the end of a fraction. `None`: an offset, or fractions of an hour or a minute, which directories read differently.
+fn time(value: &str) -> Option<String> {
+    let (time, fraction) = value.strip_suffix('Z')?.split_once(['.', ',']).unwrap_or((value.strip_suffix('Z')?, ""));
+    let digits = |text: &str| text.bytes().all(|octet| octet.is_ascii_digit());
+    let second = time.get(12..).unwrap_or("");
+    let plain = matches!(time.len(), 10 | 12 | 14) && digits(time) && digits(fraction) && second < "60";
+    let fraction = fraction.trim_end_matches('0');
+    (plain && (fraction.is_empty() || time.len() == 14)).then(|| format!("{time:0<14}.{fraction}"))
+}
+
+/// Bits (RFC 4517 3.3.2) without zeros at the end.
+fn bits(value: &str) -> Option<&str> {
+    let bits = value.strip_prefix('\'')?.strip_suffix("'B")?;
+    bits.bytes().all(|bit| matches!(bit, b'0' | b'1')).then(|| bits.trim_end_matches('0'))
+}
+
+/// RFC 4517 3.3.16, with the zeros in front that some directories allow.
+fn is_integer(value: &str) -> bool {
+    let digits = value.strip_prefix('-').unwrap_or(value);
+    let is_negative_zero = digits.len() < value.len() && digits.bytes().all(|digit| digit == b'0');
+    !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit()) && !is_negative_zero
+}
+
+/// RFC 4530 2.1.
+fn is_uuid(value: &str) -> bool {
+    let form = |(at, octet): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => octet == b'-',
+        _ => octet.is_ascii_hexdigit(),
+    };
+    value.len() == 36 && value.bytes().enumerate().all(form)
 }
 
 /// Appends the fine form: only what every directory takes for the same value has the same.
@@ -56,7 +108,7 @@ pub(super) fn certain(value: &str, rule: Option<Rule>, out: &mut Vec<u8>) {
     if rule == Some(Rule::CaseIgnore) && is_plain(value.as_bytes()) {
         return lowercase(value, out);
     }
-    let lower = !matches!(rule, None | Some(Rule::CaseExact));
+    let lower = matches!(rule, Some(Rule::CaseIgnore | Rule::Compact | Rule::Integer));
     for c in value.chars() {
         match c {
             ..='\x1f' => out.extend_from_slice(&[ESCAPE, c as u8 | 0x40]),

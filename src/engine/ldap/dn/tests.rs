@@ -57,7 +57,6 @@ const DIFFERENT: &[(&str, &str)] = &[
     (r"ou=a\+cn=b", "ou=a+cn=b"),
     ("ou=a+cn=b", "ou=a"),
     ("ou=a+cn=b", "ou=b+cn=a"),
-    ("site1=a", "cn=a"),
     ("ou=a b", "ou=ab"),
     ("ou=日本", "ou=日"),
     ("uidNumber=7", "uidNumber=70"),
@@ -144,6 +143,46 @@ fn what_is_no_name_is_refused() {
     for octets in REFUSED {
         assert_eq!(Dn::parse(octets), Err(DnError), "{}", octets.escape_ascii());
     }
+}
+
+/// Parts of names of which it is not known what they mean.
+#[test]
+fn a_vague_part_may_be_any_part_and_is_surely_only_itself() {
+    let alike = [
+        ("site1=a,dc=x", "ou=payroll,dc=x"),
+        ("site1=a,dc=x", "uid=b+cn=a,dc=x"),
+        ("cn=a+site1=a,dc=x", "ou=payroll,dc=x"),
+        ("site1=a,dc=x", "site2=b,dc=x"),
+        ("cn=z,site1=a,dc=x", "ou=payroll,dc=x"),
+        ("objectClass=person", "objectClass=2.5.6.6"),
+        ("createTimestamp=20200101000000\\+0000", "createTimestamp=20200101000000Z"),
+        ("entryUUID=0123456789abcdef", "entryUUID=30313233-3435-3637-3839-616263646566"),
+        ("x500UniqueIdentifier=5", "x500UniqueIdentifier='0101'B"),
+        ("uidNumber=\\+7", "uidNumber=7"),
+        ("member=site1\\=a,dc=x", "member=ou\\=b,dc=x"),
+    ];
+    for (vague, name) in alike {
+        assert!(dn(vague).is_vague() && dn(vague).is_within(&dn(name)), "{vague} may be within {name}");
+        let (vague, name) = (dn(vague), dn(name));
+        assert_eq!(vague.may_be(&name), vague.depth() == name.depth());
+        assert_eq!(name.is_within(&vague), vague.depth() == name.depth());
+        assert!(!vague.is_surely_within(&name) && vague.is_surely(&vague));
+    }
+    for (vague, name) in [
+        ("site1=a,dc=x", "ou=payroll,dc=y"),
+        ("site1=a", "ou=payroll,dc=x"),
+        ("cn=z,site1=a,dc=x", "cn=y,ou=payroll,dc=x"),
+    ] {
+        assert!(!dn(vague).is_within(&dn(name)), "{vague} is not within {name}");
+    }
+    assert!(!dn("ou=a,dc=x").is_vague() && !dn("createTimestamp=20200101000000.0Z").is_vague());
+    assert_eq!(dn("createTimestamp=202001010000Z"), dn("createTimestamp=20200101000000\\,00Z"));
+    assert_ne!(dn("createTimestamp=20200101000001Z"), dn("createTimestamp=20200101000000Z"));
+    let below = dn("cn=z,site1=a,dc=x");
+    assert!(below.is_vague() && below.parent().is_some_and(|parent| parent.is_vague()));
+    assert!(!below.parent().and_then(|parent| parent.parent()).is_some_and(|top| top.is_vague()));
+    assert!(Dn::join(&dn("site1=a"), &dn("ou=b,dc=x")).may_be(&dn("ou=c,ou=b,dc=x")));
+    assert!(!Dn::join(&dn("site1=a"), &dn("ou=b,dc=x")).may_be(&dn("ou=c,ou=a,dc=x")));
 }
 
 #[test]
@@ -299,7 +338,8 @@ proptest! {
             above
         };
         let by_rdn = rdns(&a).get(b.depth()) == Some(&b);
-        prop_assert_eq!(a.is_within(&b), by_rdn);
+        prop_assert_eq!(a.key().starts_with(b.key()), by_rdn);
+        prop_assert!(a.is_within(&b) == by_rdn || a.is_vague() || b.is_vague());
         prop_assert!(Dn::join(&a, &b).is_within(&b) && Dn::join(&a, &b).is_surely_within(&b));
         prop_assert_eq!(a.key().iter().filter(|octet| **octet == 0).count(), a.depth());
     }

@@ -18,6 +18,14 @@ pub enum Rule {
     Integer,
     /// A DN; compared as one (RFC 4517 4.2.15).
     Dn,
+    /// A time (RFC 4517 4.2.16): the same instant may be written in several ways.
+    Time,
+    /// A UUID (RFC 4530 2.3).
+    Uuid,
+    /// Bits (RFC 4517 4.2.1): zeros at the end may be ignored.
+    Bits,
+    /// Not known here: any two values may be equal.
+    Other,
 }
 
 /// One standard attribute type.
@@ -29,26 +37,55 @@ pub struct AttributeType {
     pub oid: &'static str,
     /// How its values compare.
     pub rule: Rule,
+    /// A bit for it, which it may share with others: see [`type_bit`].
+    pub bit: u64,
+}
+
+/// The bit of types that are not in the table.
+pub const STRANGE: u64 = 1 << 63;
+
+/// The bit of a standard type, by its name: one of 63, so that a name's types can be compared with those that a
+/// directory defines otherwise, in one step. The usual types share theirs with no other.
+pub const fn type_bit(name: &str) -> u64 {
+    let own = match name.as_bytes() {
+        b"dc" => 0,
+        b"ou" => 1,
+        b"cn" => 2,
+        b"uid" => 3,
+        b"o" => 4,
+        b"c" => 5,
+        b"l" => 6,
+        b"st" => 7,
+        octets => {
+            let (mut hash, mut at) = (0_u32, 0);
+            while at < octets.len() {
+                hash = hash.wrapping_mul(31).wrapping_add(octets[at] as u32);
+                at += 1;
+            }
+            8 + hash % 55
+        }
+    };
+    1 << own
 }
 
 macro_rules! attribute_types {
     ($( $rule:ident $name:literal $oid:literal $($alias:literal)* ; )*) => {
         /// Every standard attribute type.
         pub static ATTRIBUTE_TYPES: &[AttributeType] =
-            &[$( AttributeType { name: $name, oid: $oid, rule: Rule::$rule } ),*];
+            &[$( AttributeType { name: $name, oid: $oid, rule: Rule::$rule, bit: type_bit($name) } ),*];
 
         /// Looks up a name (in lower case) or a numeric OID.
         pub fn attribute_type(lower_name_or_oid: &str) -> Option<&'static AttributeType> {
             match lower_name_or_oid {
                 $( $name | $oid $(| $alias)* => {
-                    const { Some(&AttributeType { name: $name, oid: $oid, rule: Rule::$rule }) }
+                    const { Some(&AttributeType { name: $name, oid: $oid, rule: Rule::$rule, bit: type_bit($name) }) }
                 } )*
                 _ => None,
             }
         }
 
-        #[cfg(test)]
-        pub(super) const NAMES: &[(&str, &[&str])] = &[$( ($name, &[$name, $oid $(, $alias)*]) ),*];
+        /// The name of each, and all that it is called: its name, OID and aliases.
+        pub(in crate::engine::ldap) const NAMES: &[(&str, &[&str])] = &[$( ($name, &[$name, $oid $(, $alias)*]) ),*];
     };
 }
 
@@ -88,20 +125,20 @@ attribute_types! {
     Dn "seealso" "2.5.4.34";
     CaseIgnore "serialnumber" "2.5.4.5";
     Compact "telephonenumber" "2.5.4.20";
-    CaseIgnore "teletexterminalidentifier" "2.5.4.22";
-    CaseIgnore "telexnumber" "2.5.4.21";
+    Other "teletexterminalidentifier" "2.5.4.22";
+    Other "telexnumber" "2.5.4.21";
     CaseIgnore "title" "2.5.4.12";
     Compact "x121address" "2.5.4.24";
-    CaseIgnore "x500uniqueidentifier" "2.5.4.45";
+    Bits "x500uniqueidentifier" "2.5.4.45";
     CaseIgnore "pseudonym" "2.5.4.65";
     CaseIgnore "knowledgeinformation" "2.5.4.2";
     // RFC 4512.
-    CaseIgnore "objectclass" "2.5.4.0";
+    Other "objectclass" "2.5.4.0";
     Dn "aliasedobjectname" "2.5.4.1" "aliasedentryname";
     Dn "creatorsname" "2.5.18.3";
     Dn "modifiersname" "2.5.18.4";
-    CaseIgnore "createtimestamp" "2.5.18.1";
-    CaseIgnore "modifytimestamp" "2.5.18.2";
+    Time "createtimestamp" "2.5.18.1";
+    Time "modifytimestamp" "2.5.18.2";
     // RFC 4524.
     CaseIgnore "associateddomain" "0.9.2342.19200300.100.1.37";
     Dn "associatedname" "0.9.2342.19200300.100.1.38";
@@ -143,7 +180,7 @@ attribute_types! {
     Integer "gidnumber" "1.3.6.1.1.1.1.1";
     CaseExact "memberuid" "1.3.6.1.1.1.1.12";
     CaseExact "membernisnetgroup" "1.3.6.1.1.1.1.13";
-    CaseExact "nisnetgrouptriple" "1.3.6.1.1.1.1.14";
+    Other "nisnetgrouptriple" "1.3.6.1.1.1.1.14";
     Integer "ipserviceport" "1.3.6.1.1.1.1.15";
     CaseIgnore "ipserviceprotocol" "1.3.6.1.1.1.1.16";
     Integer "ipprotocolnumber" "1.3.6.1.1.1.1.17";
@@ -157,7 +194,7 @@ attribute_types! {
     CaseExact "automountkey" "1.3.6.1.1.1.1.32";
     CaseExact "automountinformation" "1.3.6.1.1.1.1.33";
     // RFC 4530, RFC 5020.
-    CaseIgnore "entryuuid" "1.3.6.1.1.16.4";
+    Uuid "entryuuid" "1.3.6.1.1.16.4";
     Dn "entrydn" "1.3.6.1.1.20";
     // Directories' own.
     CaseIgnore "nsuniqueid" "2.16.840.1.113730.3.1.542";

@@ -13,8 +13,8 @@ mod rules;
 mod tests;
 mod uncertain;
 
-pub(super) use builtin::known_type;
-pub use builtin::{ATTRIBUTE_TYPES, AttributeType, Rule, attribute_type};
+pub use builtin::{ATTRIBUTE_TYPES, AttributeType, Rule, attribute_type, type_bit};
+pub(super) use builtin::{NAMES, STRANGE, known_type};
 
 use super::attribute::{AttributeDescription, numeric_oid};
 use definition::{ClassKind, Usage};

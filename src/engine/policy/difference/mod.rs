@@ -104,6 +104,7 @@ pub fn compare(old: &Policy, new: &Policy, found: &mut Difference) {
         // The directory's.
         schema,
         types: _,
+        naming: _,
     } = old;
     match (mode, new.mode) {
         (Mode::Enforce, Mode::Monitor) => {

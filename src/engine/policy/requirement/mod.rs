@@ -17,6 +17,7 @@ use super::{OperationKind, Policy, Subject};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::control::Control;
+use crate::engine::ldap::dn::Naming;
 use crate::engine::ldap::request::{ExtendedRequest, Request, SearchScope};
 use std::borrow::Cow;
 
@@ -145,6 +146,15 @@ impl<'a> Requirement<'a> {
             | Request::Abandon(_) => return None,
         };
         Some(Requirement { kind, touches, part })
+    }
+
+    /// The same, with a name that was read of a value as the directory reads it; those of the request are so already.
+    #[must_use]
+    pub fn resolved(mut self, naming: &Naming) -> Requirement<'a> {
+        if let Touches::Entry(Cow::Owned(entry)) = &mut self.touches {
+            entry.resolve(naming);
+        }
+        self
     }
 
     /// The names that the operation goes to: each must lie in a tree that is served.

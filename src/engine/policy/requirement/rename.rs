@@ -43,10 +43,10 @@ pub(super) fn needs<'a>(policy: &Policy, from: &'a Dn, to: &'a Dn, visit: &mut i
 /// Attribute resources whose border an entry crosses: which attributes it has is not known here, and all
 /// of them come under other rules, or into what others take for protected.
 pub(super) fn crossings<'a>(policy: &Policy, from: &'a Dn, to: &'a Dn, visit: &mut impl FnMut(Need<'a>)) {
-    if from == to {
+    if is_same(from, to) {
         return;
     }
-    let stays = |resource: &Resource| resource.contains(from) && resource.contains(to);
+    let stays = |resource: &Resource| resource.holds(from) && resource.holds(to);
     // What is only read there is not harmed by what comes in.
     let writes = [OperationKind::Add, OperationKind::Modify, OperationKind::Rename];
     let is_written = |resource: &Resource| writes.iter().any(|kind| resource.operations.contains(*kind));
@@ -66,9 +66,14 @@ fn need_to_leave(resource: ResourceIndex, from: &Dn) -> Need<'_> {
 
 /// Whether entries leave a resource that does not protect renaming itself.
 fn leaves(resource: &Resource, from: &Dn, to: &Dn) -> bool {
-    if resource.operations.contains(OperationKind::Rename) || from == to {
+    if resource.operations.contains(OperationKind::Rename) || is_same(from, to) {
         return false;
     }
     let base_moves = resource.base.is_within(from);
-    base_moves || (resource.contains(from) && !resource.contains(to))
+    base_moves || (resource.contains(from) && !resource.holds(to))
+}
+
+/// Whether the entry keeps its name, as far as protection goes.
+fn is_same(from: &Dn, to: &Dn) -> bool {
+    from == to && !from.is_vague()
 }

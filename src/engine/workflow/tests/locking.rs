@@ -2,6 +2,7 @@
 
 use super::super::locks::{lock, unlock};
 use super::*;
+use crate::engine::ldap::dn::Naming;
 
 fn locked(world: World, subject: &str) -> World {
     let lock = lock(None, &dn(subject), "laptop lost", &person("root"), &world.context()).unwrap();
@@ -43,13 +44,17 @@ fn only_administrators_lock_and_say_why() {
 #[test]
 fn a_lock_is_of_a_subject_however_it_is_spelled() {
     let world = locked(World::new(), "UID=Anna, OU=People, DC=X");
-    assert!(world.locks.of(&uid("anna")).is_some());
-    assert!(world.locks.of(&dn("uid=a\\6ena,ou=people,dc=x")).is_some());
-    assert!(world.locks.of(&uid("bert")).is_none() && world.locks.of(&dn("ou=people,dc=x")).is_none());
+    assert!(world.locks.of(&uid("anna"), &Naming::unread()).is_some());
+    assert!(world.locks.of(&dn("uid=a\\6ena,ou=people,dc=x"), &Naming::unread()).is_some());
+    assert!(
+        world.locks.of(&uid("bert"), &Naming::unread()).is_none()
+            && world.locks.of(&dn("ou=people,dc=x"), &Naming::unread()).is_none()
+    );
     assert_eq!(Lock::id_of(&dn("uid = ANNA,ou=people,dc=x")), Lock::id_of(&uid("anna")));
     assert_ne!(Lock::id_of(&uid("bert")), Lock::id_of(&uid("anna")));
     let root = locked(World::new(), "uid=root,ou=people,dc=x");
-    let lifting = unlock(root.locks.of(&uid("root")), &uid("root"), &person("root"), &root.context());
+    let lifting =
+        unlock(root.locks.of(&uid("root"), &Naming::unread()), &uid("root"), &person("root"), &root.context());
     assert_eq!(lifting.unwrap_err().word(), "locked", "nobody lifts their own");
 }
 
