@@ -32,6 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "engine::session",
         &[
             "engine::time",
+            "engine::text",
             "engine::ldap",
             "engine::policy",
             "engine::grant",

@@ -1,12 +1,8 @@
 //! Text that others wrote, made safe to show: no terminal escapes, nothing invisible, nothing that
 //! turns the direction of writing. And how wide text is.
 
+use crate::engine::text::is_invisible;
 pub(super) use crate::engine::text::visible;
-
-/// The characters of the basic plane that turn the direction of writing, or break lines, unseen.
-fn turns_or_hides(c: char) -> bool {
-    matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
 
 /// JSON of the same meaning that a terminal takes for nothing else: control characters can only
 /// stand within its strings, where they may be escaped.
@@ -15,8 +11,12 @@ pub(super) fn visible_json(text: &str) -> String {
     for c in text.chars() {
         match c {
             '\n' | '\r' | '\t' => out.push(c),
-            // What turns the direction of writing, or does not show, stands in strings only, too.
-            c if c.is_control() || turns_or_hides(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            // Outside of strings JSON has only characters that show.
+            c if is_invisible(c) => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    out.push_str(&format!("\\u{unit:04x}"));
+                }
+            }
             c => out.push(c),
         }
     }
@@ -99,9 +99,9 @@ mod tests {
 
     #[test]
     fn json_keeps_its_meaning() {
-        let written = "{\"a\": \"x\u{9b}31m\u{7f}\u{202e}\"}\n";
+        let written = "{\"a\": \"x\u{9b}31m\u{7f}\u{202e}\u{3164}\u{e0041}\"}\n";
         let shown = visible_json(written);
-        assert_eq!(shown, "{\"a\": \"x\\u009b31m\\u007f\\u202e\"}\n");
+        assert_eq!(shown, "{\"a\": \"x\\u009b31m\\u007f\\u202e\\u3164\\udb40\\udc41\"}\n");
         let [before, after] =
             [written, &shown].map(|text| serde_json::from_str::<serde_json::Value>(text).expect("JSON"));
         assert_eq!(before, after);

@@ -4,6 +4,7 @@
 //! line separators and characters that turn the direction of writing are escaped, octets that are
 //! not UTF-8 become U+FFFD. Knows nothing of records.
 
+use crate::engine::text::is_invisible;
 use chrono::{DateTime, Datelike, Timelike, Utc};
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -55,15 +56,7 @@ fn escaped(out: &mut Vec<u8>, octets: &[u8]) {
             match character {
                 '"' => out.extend_from_slice(b"\\\""),
                 '\\' => out.extend_from_slice(b"\\\\"),
-                // Controls; separators that some readers take for line ends; marks that turn or hide text.
-                '\0'..='\x1f'
-                | '\x7f'..='\u{9f}'
-                | '\u{ad}'
-                | '\u{61c}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}' => unicode(out, character as u32),
+                character if is_invisible(character) => unicode(out, character),
                 _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
             }
         }
@@ -73,11 +66,13 @@ fn escaped(out: &mut Vec<u8>, octets: &[u8]) {
     }
 }
 
-/// `\u` and four digits, for characters of the basic plane.
-fn unicode(out: &mut Vec<u8>, code: u32) {
-    out.extend_from_slice(b"\\u");
-    for shift in [12, 8, 4, 0] {
-        out.push(HEX[(code >> shift & 15) as usize]);
+/// `\u` and four digits; twice, as a surrogate pair (RFC 8259 7), beyond the basic plane.
+fn unicode(out: &mut Vec<u8>, character: char) {
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        out.extend_from_slice(b"\\u");
+        for shift in [12, 8, 4, 0] {
+            out.push(HEX[usize::from(*unit >> shift & 15)]);
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::engine::grant::index::ActiveGrants;
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::request::{ExtendedRequest, Request};
+use crate::engine::text::is_invisible;
 use std::sync::Arc;
 
 /// How much of what was done is told in a reason, in characters.
@@ -73,7 +74,7 @@ pub(super) fn reason(request: &Request<'_>, from: &str) -> String {
     };
     let mut text = String::new();
     for letter in target.chars().take(MAX_DOING) {
-        if is_plain(letter) {
+        if !is_invisible(letter) {
             text.push(letter);
         } else {
             let mut octets = [0; 4];
@@ -84,11 +85,4 @@ pub(super) fn reason(request: &Request<'_>, from: &str) -> String {
     let space = if text.is_empty() { "" } else { " " };
     let address = from.rsplit_once(':').map_or(from, |(address, _)| address);
     format!("asked by doing: {what}{space}{text}{cut} from {address}")
-}
-
-/// Neither a control character nor one that changes the direction of what comes after it, or is not seen.
-fn is_plain(letter: char) -> bool {
-    let unseen = matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
-    !letter.is_control() && !unseen
 }
