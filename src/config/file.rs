@@ -7,15 +7,18 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use zeroize::Zeroizing;
 
-/// A password: UTF-8, not empty. Is never shown: not by `Debug`, not in errors.
+/// A password: UTF-8, not empty. Is never shown: not by `Debug`, not in errors. Clones share one copy in memory, which is
+/// overwritten when the last of them is dropped.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Box<[u8]>);
+pub struct Secret(Arc<Zeroizing<Box<[u8]>>>);
 
 impl Secret {
     /// Takes the octets as they are.
     pub fn new(octets: impl Into<Box<[u8]>>) -> Secret {
-        Secret(octets.into())
+        Secret(Arc::new(Zeroizing::new(octets.into())))
     }
 
     /// For the one place that sends it.
@@ -127,6 +130,7 @@ pub(super) fn secret(
         }
         (Some(written), None) => {
             let (path, content) = read(section, file_key, &written)?;
+            let content = Zeroizing::new(content);
             private(section, file_key, written.at, &path);
             let line = content.strip_suffix(b"\n").unwrap_or(&content);
             let line = line.strip_suffix(b"\r").unwrap_or(line);

@@ -4,6 +4,7 @@
 //! Reads only. Says what it found and when; publishing that is somebody else's.
 
 use super::ldap_client::{ClientError, LdapClient};
+use crate::config::Secret;
 use crate::engine::access::DirectoryFacts;
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::control::oid;
@@ -35,8 +36,15 @@ const MAX_PARTS: usize = 1000;
 pub struct ServiceAccount {
     /// Its name; the root: anonymous.
     pub dn: Dn,
-    /// Its password.
-    pub password: Vec<u8>,
+    /// Its password; `None`: anonymous.
+    pub password: Option<Secret>,
+}
+
+impl ServiceAccount {
+    /// The password's octets; empty for an anonymous account.
+    pub fn password(&self) -> &[u8] {
+        self.password.as_ref().map_or(&[], Secret::reveal)
+    }
 }
 
 impl std::fmt::Debug for ServiceAccount {
@@ -191,7 +199,7 @@ where
     let mut client = LdapClient::new(stream, ANSWER_TIMEOUT);
     if !account.dn.is_root() {
         // `ldap3_proto` has no other passwords.
-        let password = std::str::from_utf8(&account.password).map_err(|_| ClientError::NotText)?;
+        let password = std::str::from_utf8(account.password()).map_err(|_| ClientError::NotText)?;
         let result = client.bind(account.dn.text(), password).await?;
         if result.code != LdapResultCode::Success {
             return Err(ClientError::Refused(result.code, result.message));

@@ -7,6 +7,7 @@ use super::reload::Reloader;
 use crate::api::{LintBody, LintView, ReloadView, SessionView};
 use crate::engine::ldap::Dn;
 use ldap3_proto::proto::LdapResultCode;
+use zeroize::Zeroizing;
 
 impl ControlHooks for Reloader {
     fn sessions(&self) -> Later<'_, Vec<SessionView>> {
@@ -42,7 +43,7 @@ impl ControlHooks for Reloader {
     }
 
     /// Over a connection of its own, which ends with the answer.
-    fn check_password(&self, subject: Dn, password: String) -> Later<'_, Result<bool, String>> {
+    fn check_password(&self, subject: Dn, password: Zeroizing<String>) -> Later<'_, Result<bool, String>> {
         Box::pin(async move {
             let directory = self.gate.directory.load_full();
             let (stream, _) = directory.connect().await.map_err(|error| error.to_string())?;

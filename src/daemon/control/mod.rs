@@ -41,6 +41,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
 
 /// The longest body that is read, in octets.
 const MAX_BODY: usize = 64 * 1024;
@@ -77,7 +78,7 @@ pub trait ControlHooks: Send + Sync {
 
     /// Whether the directory takes this password for this subject. Both are sent as they are: what
     /// must not be asked is the caller's to know. An error says why it could not be asked.
-    fn check_password(&self, subject: Dn, password: String) -> Later<'_, Result<bool, String>>;
+    fn check_password(&self, subject: Dn, password: Zeroizing<String>) -> Later<'_, Result<bool, String>>;
 }
 
 /// What the control port works with.

@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use tokio::net::UnixStream;
 use tokio::sync::oneshot;
+use zeroize::Zeroizing;
 
 #[derive(Default)]
 struct Hooks {
@@ -63,7 +64,7 @@ impl ControlHooks for Hooks {
     }
 
     /// Everybody's password is their name.
-    fn check_password(&self, subject: Dn, password: String) -> Later<'_, Result<bool, String>> {
+    fn check_password(&self, subject: Dn, password: Zeroizing<String>) -> Later<'_, Result<bool, String>> {
         let right = uid(&password).is_surely(&subject);
         self.asked.lock().unwrap().push(subject);
         let away = *self.directory_away.lock().unwrap();

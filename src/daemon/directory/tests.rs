@@ -16,7 +16,10 @@ fn dn(text: &str) -> Dn {
 }
 
 fn account(password: &str) -> ServiceAccount {
-    ServiceAccount { dn: dn("cn=tidegate,ou=services,dc=example,dc=com"), password: password.into() }
+    ServiceAccount {
+        dn: dn("cn=tidegate,ou=services,dc=example,dc=com"),
+        password: Some(Secret::new(password.as_bytes())),
+    }
 }
 
 /// A source that connects where it is told and hands on what was read.

@@ -35,7 +35,7 @@ impl Addresses for DirectoryAddresses {
             let mut client = LdapClient::new(stream, ANSWER_TIMEOUT);
             let account = self.config.load().directory.service.clone();
             if let Some(account) = account {
-                let password = String::from_utf8_lossy(account.password.reveal()).into_owned();
+                let password = String::from_utf8_lossy(account.password.reveal());
                 let answer = client.bind(account.dn.text(), &password).await.map_err(|error| error.to_string())?;
                 if answer.code != LdapResultCode::Success {
                     return Err(format!("the directory refuses the gate's own account: {:?}", answer.code));

@@ -2,6 +2,7 @@
 //! a connection. Replies are bounded in length and in time. Neither account nor mail is sent before TLS
 //! stands, unless the configuration says that it may.
 
+use crate::config::Secret;
 use crate::engine::workflow::telling::Outcome;
 use crate::engine::workflow::telling::mail::Address;
 use base64::Engine as _;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use zeroize::Zeroizing;
 
 /// For the whole of a mail.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -46,7 +48,7 @@ pub struct Mailer {
     /// How octets travel.
     pub security: Security,
     /// User and password.
-    pub account: Option<(String, Vec<u8>)>,
+    pub account: Option<(String, Secret)>,
 }
 
 /// Without the account.
@@ -154,8 +156,9 @@ impl Mailer {
                 return Err(Failure::Not("the server does not offer AUTH PLAIN".to_owned()));
             }
             // RFC 4616; RFC 4954 4.
-            let octets = [b"\0", user.as_bytes(), b"\0", password].concat();
-            line.command(&format!("AUTH PLAIN {}", STANDARD.encode(octets)), 235, "AUTH").await?;
+            let octets = Zeroizing::new([b"\0", user.as_bytes(), b"\0", password.reveal()].concat());
+            let command = Zeroizing::new(format!("AUTH PLAIN {}", STANDARD.encode(&*octets)));
+            line.command(&command, 235, "AUTH").await?;
         }
         line.command(&format!("MAIL FROM:<{}>", from.as_str()), 250, "MAIL").await?;
         line.command(&format!("RCPT TO:<{}>", to.as_str()), 250, "RCPT").await?;

@@ -19,6 +19,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use std::sync::Arc;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// No answer to a wrong name or password comes earlier, so that it does not tell how far it came.
 const LEAST_TIME: Duration = Duration::from_millis(400);
@@ -28,7 +29,8 @@ pub(in crate::daemon::control) async fn login(
     door: Door,
     body: Result<Bytes, BytesRejection>,
 ) -> Answer {
-    let body: LoginBody = read(body)?;
+    let mut body: LoginBody = read(body)?;
+    let password = Zeroizing::new(std::mem::take(&mut body.password));
     let began = tokio::time::Instant::now();
     let tried = control.logins.subject_of(&body.name);
     let nobody = Actor::own(Identity::default(), &door.from());
@@ -36,7 +38,7 @@ pub(in crate::daemon::control) async fn login(
     let (place, key) = (door.place(), name_key(tried.as_ref(), &body.name));
     admit(&control, place, key, &nobody, about)?;
     let right = match &tried {
-        Some(subject) => check::is_right(&control, subject, &body.password).await,
+        Some(subject) => check::is_right(&control, subject, password).await,
         None => Ok(false),
     };
     let Ok(right) = right else {

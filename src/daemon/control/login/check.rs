@@ -8,6 +8,7 @@ use crate::engine::ldap::Dn;
 use crate::engine::ldap::request::{Authentication, BindName, BindRequest, Request};
 use crate::engine::policy::Subject;
 use crate::engine::workflow::authority::subject_by;
+use zeroize::Zeroizing;
 
 /// Longer names and passwords are nobody's.
 const MAX_NAME: usize = 1024;
@@ -33,13 +34,17 @@ impl Logins {
 }
 
 /// Whether the password is the subject's.
-pub(super) async fn is_right(control: &Control, subject: &Dn, password: &str) -> Result<bool, Unreachable> {
+pub(super) async fn is_right(
+    control: &Control,
+    subject: &Dn,
+    password: Zeroizing<String>,
+) -> Result<bool, Unreachable> {
     // RFC 4513 5.1.2: a bind without a password succeeds and proves nothing.
-    if password.is_empty() || password.len() > MAX_PASSWORD || !may_bind(control, subject, password) {
+    if password.is_empty() || password.len() > MAX_PASSWORD || !may_bind(control, subject, &password) {
         return Ok(false);
     }
     let Ok(_place) = control.logins.checks.acquire().await else { return Err(Unreachable) };
-    match control.hooks.check_password(subject.clone(), password.to_owned()).await {
+    match control.hooks.check_password(subject.clone(), password).await {
         Ok(right) => Ok(right),
         Err(why) => {
             tracing::warn!(%why, "a password cannot be checked");

@@ -16,6 +16,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Wrong codes of one subject. Who gets here has given the password or stands at the socket, so
 /// that this locks out nobody for strangers.
@@ -46,6 +47,12 @@ struct Enrolled {
     secret: [u8; SECRET],
     /// The step of the last code that was taken.
     last_step: i64,
+}
+
+impl Drop for Enrolled {
+    fn drop(&mut self) {
+        self.secret.zeroize();
+    }
 }
 
 /// What tells one secret from another, and nothing else of it.
@@ -119,7 +126,7 @@ impl Secrets {
 
     fn read(&self, subject: &Dn) -> io::Result<Option<Enrolled>> {
         let text = match std::fs::read(self.path(subject)) {
-            Ok(text) => text,
+            Ok(text) => Zeroizing::new(text),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
@@ -141,7 +148,8 @@ impl Secrets {
             Ok(()) | Err(_) => {}
         }
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        file.write_all(&serde_json::to_vec(enrolled).map_err(|_| io::Error::other("it has no JSON form"))?)?;
+        let text = serde_json::to_vec(enrolled).map_err(|_| io::Error::other("it has no JSON form"))?;
+        file.write_all(&Zeroizing::new(text))?;
         file.sync_all()?;
         std::fs::rename(&new, &path)?;
         sync(&self.folder)
