@@ -56,11 +56,28 @@ impl Check {
 fn look(file: &Path) -> LintView {
     match Config::load(file) {
         Ok(config) => {
-            let warnings = lint(&config).iter().map(ToString::to_string).collect();
+            let mut warnings: Vec<String> = lint(&config).iter().map(ToString::to_string).collect();
+            warnings.extend(open_files(&config, file));
             LintView { warnings, ..LintView::default() }
         }
         Err(errors) => LintView { errors: errors.iter().map(ToString::to_string).collect(), ..LintView::default() },
     }
+}
+
+/// Whether this machine lets a process open as many files as the configured number of clients takes. The gate may be
+/// started with another limit.
+fn open_files(config: &Config, file: &Path) -> Option<String> {
+    use nix::sys::resource::{Resource, getrlimit};
+    let wanted = u64::try_from(config.listen.max_connections?).ok()?;
+    let (_, limit) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
+    let needed = wanted.saturating_mul(2).saturating_add(64);
+    (limit < needed).then(|| {
+        format!(
+            "{}: [listen] max_connections: {wanted} clients take {needed} open files and more, and the limit here is \
+             {limit}; a gate with this limit serves fewer; raise it (ulimit -n, LimitNOFILE=)",
+            file.display()
+        )
+    })
 }
 
 fn text(findings: &LintView, width: Option<usize>) -> String {

@@ -23,7 +23,6 @@ impl Serve {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
         log_to_stderr("info");
         let config = Config::load(&self.config)?;
-        daemon::raise_file_limit();
         // Sessions have threads of their own; these serve the control port.
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         runtime.block_on(async {

@@ -40,10 +40,17 @@ impl Config {
             ldap: _,
             max_message_bytes: _,
             max_connections: _,
+            max_connections_per_address: _,
+            shared_addresses: _,
+            max_operations_per_session: _,
+            max_buffered_bytes: _,
+            message_timeout: _,
+            max_failed_binds_per_minute: _,
             start_tls_timeout: _,
             idle_timeout: _,
         } = listen;
-        let (Store { path: _ }, Audit { path: _, rotate_bytes: _ }, Runtime { threads: _ }) = (store, audit, runtime);
+        let (Store { path: _ }, Audit { path: _, rotate_bytes: _ }, Runtime { threads: _, core_dumps: _ }) =
+            (store, audit, runtime);
         let changed = [
             ("[listen]", *listen != new.listen),
             ("[control] socket", control.socket != new.control.socket),
@@ -108,6 +115,7 @@ fn compare_directory(old: &Directory, new: &Directory, found: &mut Difference) {
         proxy,
         // Lets nobody do more.
         connect_timeout: _,
+        bind_timeout: _,
         // The policy's.
         extended_operations: _,
         referrals,

@@ -24,6 +24,8 @@ pub struct Directory {
     pub proxy: Option<ServiceAccount>,
     /// How long one URL is tried before the next is.
     pub connect_timeout: Duration,
+    /// How long a bind may take; then it is answered with `unavailable` and the connection is given up.
+    pub bind_timeout: Duration,
     /// Extended operations that are passed as they are.
     pub extended_operations: Vec<String>,
     /// What becomes of its referrals.
@@ -126,6 +128,7 @@ pub(super) fn directory(root: &Section<'_>) -> Option<Directory> {
     let proxy_keys = ["proxy_bind_password", "proxy_bind_password_file", "proxy_bind_password_env"];
     let proxy = account(&section, "proxy_bind_dn", proxy_keys);
     let connect_timeout = section.optional::<Duration>("connect_timeout");
+    let bind_timeout = section.optional::<Duration>("bind_timeout");
     let extended_operations = extensions::extended_operations(&section);
     let referrals = section.optional::<Referrals>("referrals");
     section.finish();
@@ -136,6 +139,7 @@ pub(super) fn directory(root: &Section<'_>) -> Option<Directory> {
         service: service?,
         proxy: proxy?,
         connect_timeout: connect_timeout.map_or(Duration::from_secs(5), |found| found.value),
+        bind_timeout: bind_timeout.map_or(Duration::from_secs(10), |found| found.value),
         extended_operations,
         referrals: referrals.map_or(Referrals::Drop, |found| found.value),
     })

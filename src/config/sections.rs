@@ -4,6 +4,7 @@ use super::control::CertificateSubject;
 use super::file;
 use super::raw::Section;
 use super::value::{FromText, one_of};
+use crate::engine::policy::deciding::AddressRange;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,8 +18,24 @@ pub struct Listen {
     pub ldap: Option<SocketAddr>,
     /// The longest LDAP message that is read from a client, in octets.
     pub max_message_bytes: usize,
-    /// How many clients are served at once; more are closed at once.
-    pub max_connections: usize,
+    /// How many clients are served at once; more are rejected. `None`: 10,000, or as many as the limit on open files allows.
+    pub max_connections: Option<usize>,
+    /// How many of them from one address (an IPv6 /64 is one). `None`: a quarter.
+    pub max_connections_per_address: Option<usize>,
+    /// Addresses behind which are many clients (load balancers, proxies, terminal servers): shares by address do not
+    /// apply to them.
+    pub shared_addresses: Vec<AddressRange>,
+    /// How many operations of one session may be with the directory at once; beyond it the client is not read. A client
+    /// without a name may have 32 at most.
+    pub max_operations_per_session: usize,
+    /// How many octets all sessions together keep beyond what each needs when idle: unfinished messages, answers that
+    /// wait for clients, what is known of operations in flight.
+    pub max_buffered_bytes: usize,
+    /// A message must be there within this from its first octet.
+    pub message_timeout: Duration,
+    /// After so many wrong passwords within a minute for one name from one address, further ones are answered with
+    /// `busy` and the directory is not asked; 0: the directory is always asked.
+    pub max_failed_binds_per_minute: u32,
     /// Who is connected in clear and says nothing for this long is closed.
     pub start_tls_timeout: Duration,
     /// A session in which nothing happens for this long is closed; `None`: never.
@@ -64,9 +81,14 @@ pub struct Audit {
 pub struct Runtime {
     /// How many threads serve clients; `None`: one for each processor.
     pub threads: Option<usize>,
+    /// Whether the system may write the process's memory, with what passes through it, to a core file.
+    pub core_dumps: bool,
 }
 
 const MIB: u64 = 1024 * 1024;
+
+/// For a message of 16 MiB it takes 2.3 megabits a second.
+const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Clients that mean to use StartTLS do so at once.
 const START_TLS_TIMEOUT: Duration = Duration::from_secs(30);
@@ -86,7 +108,21 @@ pub(super) fn listen(root: &Section<'_>) -> Option<Listen> {
         section.problem(plain.at, format!("ldap: {} is what ldaps listens on; use another port", plain.value));
     }
     let max_message_bytes = section.number("max_message_bytes", 16 * MIB, 16 * 1024..=1024 * MIB);
-    let max_connections = section.number("max_connections", 10_000, 1..=1_000_000);
+    let most = 1..=1_000_000;
+    let optional = |key| section.has(key).then(|| section.number(key, 1, most.clone()));
+    let max_connections = optional("max_connections");
+    let max_connections_per_address = optional("max_connections_per_address");
+    let shared_addresses = section.list::<AddressRange>("shared_addresses").map_or_else(Vec::new, |list| list.value);
+    for local in shared_addresses.iter().filter(|found| found.value == AddressRange::Local) {
+        section.problem(
+            local.at,
+            "shared_addresses: \"local\" is no address; write it like \"10.0.0.5\" or \"10.0.0.0/24\"",
+        );
+    }
+    let max_operations_per_session = section.number("max_operations_per_session", 1024, 1..=65_536);
+    let max_buffered_bytes = max_buffered_bytes(&section, max_message_bytes);
+    let message_timeout = section.optional::<Duration>("message_timeout");
+    let max_failed_binds = section.number("max_failed_binds_per_minute", 20, 0..=1_000_000);
     let start_tls_timeout = section.optional::<Duration>("start_tls_timeout");
     let idle_timeout = section.optional::<Duration>("idle_timeout");
     section.finish();
@@ -94,10 +130,33 @@ pub(super) fn listen(root: &Section<'_>) -> Option<Listen> {
         ldaps: ldaps.map(|found| found.value),
         ldap: ldap.map(|found| found.value),
         max_message_bytes: usize::try_from(max_message_bytes).ok()?,
-        max_connections: usize::try_from(max_connections).ok()?,
+        max_connections: max_connections.and_then(number),
+        max_connections_per_address: max_connections_per_address.and_then(number),
+        shared_addresses: shared_addresses.into_iter().map(|found| found.value).collect(),
+        max_operations_per_session: number(max_operations_per_session)?,
+        max_buffered_bytes: number(max_buffered_bytes)?,
+        message_timeout: message_timeout.map_or(MESSAGE_TIMEOUT, |found| found.value),
+        max_failed_binds_per_minute: u32::try_from(max_failed_binds).ok()?,
         start_tls_timeout: start_tls_timeout.map_or(START_TLS_TIMEOUT, |found| found.value),
         idle_timeout: idle_timeout.map(|found| found.value),
     })
+}
+
+fn number(value: u64) -> Option<usize> {
+    usize::try_from(value).ok()
+}
+
+/// A share is an eighth of it, and must have room for a message.
+fn max_buffered_bytes(section: &Section<'_>, max_message_bytes: u64) -> u64 {
+    const KEY: &str = "max_buffered_bytes";
+    let least = max_message_bytes.saturating_mul(8);
+    let default = least.saturating_mul(2).max(256 * MIB);
+    let Some(found) = section.optional::<u64>(KEY) else { return default };
+    if found.value < least {
+        let message = format!("{KEY}: {} is less than eight times max_message_bytes; use {least} or more", found.value);
+        section.problem(found.at, message);
+    }
+    found.value
 }
 
 pub(super) fn tls(root: &Section<'_>) -> Option<Tls> {
@@ -150,8 +209,9 @@ pub(super) fn audit(root: &Section<'_>) -> Option<Audit> {
 pub(super) fn runtime(root: &Section<'_>) -> Option<Runtime> {
     let section = root.section("runtime");
     let threads = section.has("threads").then(|| section.number("threads", 1, 1..=1024));
+    let core_dumps = section.optional::<bool>("core_dumps").is_some_and(|found| found.value);
     section.finish();
-    Some(Runtime { threads: threads.and_then(|threads| usize::try_from(threads).ok()) })
+    Some(Runtime { threads: threads.and_then(number), core_dumps })
 }
 
 /// What an operation waits for before it is answered: nothing, or its record being on disk.

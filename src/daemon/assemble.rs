@@ -3,7 +3,8 @@
 use super::broker::Wanted;
 use super::control::{Names, PortTls};
 use super::directory::{Reading, ServiceAccount, Source};
-use super::gate::{Gate, Limits};
+use super::gate::Gate;
+use super::limits::Limits;
 use super::notifier::{self, Webhook};
 use super::tls::{self, TlsError};
 use super::upstream::{Directory, Security, Server, UpstreamStream};
@@ -26,10 +27,15 @@ use tokio::sync::watch;
 /// A TLS handshake that takes longer is given up.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub(super) fn limits(config: &config::Listen) -> Limits {
+/// `sessions`: as many as the limit on open files allows.
+pub(super) fn limits(config: &config::Listen, sessions: usize) -> Limits {
     Limits {
         max_message_bytes: config.max_message_bytes,
-        max_connections: config.max_connections,
+        max_connections: sessions,
+        // One address cannot keep all others out.
+        max_connections_per_address: config.max_connections_per_address.unwrap_or(sessions.div_ceil(4)),
+        max_operations_per_session: config.max_operations_per_session,
+        message_timeout: config.message_timeout,
         start_tls_timeout: config.start_tls_timeout,
         idle_timeout: config.idle_timeout,
         handshake_timeout: HANDSHAKE_TIMEOUT,
@@ -72,6 +78,7 @@ pub(super) fn upstream(config: &config::Directory) -> Result<Directory, TlsError
     });
     let mut directory =
         Directory::new(servers.collect::<Result<_, _>>()?, config.connect_timeout, config.proxy().map(account_of));
+    directory.bind_timeout = config.bind_timeout;
     directory.refers_to = match &config.referrals {
         config::Referrals::Drop => None,
         config::Referrals::Rewrite(own) => Some(own.to_string().into()),
@@ -81,7 +88,7 @@ pub(super) fn upstream(config: &config::Directory) -> Result<Directory, TlsError
 
 /// An account that is bound as.
 fn account_of(account: &config::ServiceAccount) -> ServiceAccount {
-    ServiceAccount { dn: account.dn.clone(), password: account.password.reveal().to_vec() }
+    ServiceAccount { dn: account.dn.clone(), password: Some(account.password.clone()) }
 }
 
 /// When the certificates that are shown expire.
@@ -141,7 +148,7 @@ pub(super) fn telling(config: &config::Notify) -> Result<notifier::Settings, Tls
             config::MailSecurity::StartTls => notifier::Security::StartTls(ca()?),
             config::MailSecurity::Plain => notifier::Security::Plain,
         };
-        let account = mail.account.as_ref().map(|(user, password)| (user.clone(), password.reveal().to_vec()));
+        let account = mail.account.as_ref().map(|(user, password)| (user.clone(), password.clone()));
         let mailer = notifier::Mailer { host: mail.server.host.clone(), port: mail.server.port, security, account };
         Ok(notifier::Mail {
             mailer,
@@ -184,7 +191,7 @@ impl Source for OwnQuestions {
     fn account(&mut self) -> ServiceAccount {
         match &self.config.load().directory.service {
             Some(service) => account_of(service),
-            None => ServiceAccount { dn: Dn::root(), password: Vec::new() },
+            None => ServiceAccount { dn: Dn::root(), password: None },
         }
     }
 
@@ -284,6 +291,7 @@ mod tests {
                 service: None,
                 proxy: None,
                 connect_timeout: Duration::from_secs(1),
+                bind_timeout: Duration::from_secs(1),
                 extended_operations: vec![],
                 referrals: config::Referrals::Drop,
             };

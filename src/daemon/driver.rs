@@ -6,11 +6,15 @@
 mod asking;
 mod idling;
 mod reading;
+mod room;
 mod viewing;
 mod writing;
 
 use super::audit_log::AuditHandle;
 use super::gate::Gate;
+use super::limits::admission::Counted;
+use super::limits::failed_binds::Attempt;
+use super::limits::share::SessionShare;
 use super::metrics::{Open, Tally};
 use super::registry::SessionCommand;
 use super::upstream::{ConnectError, UpstreamStream};
@@ -18,6 +22,7 @@ use crate::engine::session::{Effects, Session};
 use asking::Asked;
 use chrono::{DateTime, Utc};
 use idling::Idle;
+use room::Watch;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -73,6 +78,12 @@ enum Turn {
     StartTls,
 }
 
+/// How a session is reached, and where it comes from.
+pub(super) struct Reached {
+    pub(super) commands: mpsc::Receiver<SessionCommand>,
+    pub(super) address: Counted,
+}
+
 /// One session's task.
 pub(super) struct Driver {
     gate: Arc<Gate>,
@@ -85,13 +96,24 @@ pub(super) struct Driver {
     client_sent: Sent,
     /// Octets of the client that are not processed yet.
     client_in: Vec<u8>,
+    /// How long the message is going to be of which `client_in` holds the beginning; 0: it holds none.
+    client_expected: usize,
     /// A whole message may be in `client_in`.
     client_ready: bool,
     upstream: Upstream,
     /// The server that was connected to, until it has said something.
     unheard: Option<Arc<str>>,
+    /// The server that was connected to.
+    server: Option<Arc<str>>,
     upstream_sent: Sent,
     upstream_in: Vec<u8>,
+    /// As `client_expected`.
+    upstream_expected: usize,
+    /// What the session takes of what is shared.
+    share: SessionShare,
+    watch: Watch,
+    /// What the bind in flight counts under, should it fail.
+    attempt: Option<Attempt>,
     commands: mpsc::Receiver<SessionCommand>,
     news: News,
     deadline: Option<Deadline>,
@@ -113,8 +135,9 @@ impl Driver {
         (audit, tally): (AuditHandle, Arc<Tally>),
         session: Session,
         client: ClientStream,
-        commands: mpsc::Receiver<SessionCommand>,
+        Reached { commands, address }: Reached,
     ) -> Driver {
+        let share = SessionShare::new(gate.ledger.clone(), address);
         let news = next_news(gate.shared.watch());
         let since = gate.clock.now().wall;
         let idle = match client {
@@ -131,11 +154,17 @@ impl Driver {
             client,
             client_sent: Sent::default(),
             client_in: Vec::new(),
+            client_expected: 0,
             client_ready: false,
             upstream: Upstream::None,
             unheard: None,
+            server: None,
             upstream_sent: Sent::default(),
             upstream_in: Vec::new(),
+            upstream_expected: 0,
+            share,
+            watch: Watch::default(),
+            attempt: None,
             commands,
             news,
             deadline: None,
@@ -205,7 +234,7 @@ impl Driver {
             progress |= self.write_upstream(cx);
             progress |= self.read_upstream(cx);
             progress |= self.read_client(cx);
-            if !progress {
+            if !progress && !self.watch(cx) {
                 return Poll::Pending;
             }
         }
@@ -220,7 +249,12 @@ impl Driver {
             begin = end;
         }
         self.fx.records.clear();
-        self.fx.done.drain(..).for_each(|done| self.tally.count(&done));
+        let mut finished = std::mem::take(&mut self.fx.done);
+        for done in finished.drain(..) {
+            self.tally.count(&done);
+            self.bind_done(&done);
+        }
+        self.fx.done = finished;
     }
 
     /// Commands, grants that change, grants that end, nothing at all for too long.
@@ -285,6 +319,7 @@ impl Driver {
             Ok((stream, server)) => {
                 self.upstream = Upstream::Open(stream, self.gate.metrics.upstream());
                 self.unheard = Some(server.clone());
+                self.server = Some(server.clone());
                 self.session.on_upstream_connected(server);
             }
             Err(error) => {
@@ -303,7 +338,8 @@ impl Driver {
             self.fx.drop_upstream = false;
             self.upstream = Upstream::None;
             self.upstream_sent = Sent::default();
-            self.upstream_in.clear();
+            self.upstream_in = Vec::new();
+            self.upstream_expected = 0;
         }
         if self.fx.connect {
             self.fx.connect = false;

@@ -3,6 +3,10 @@
 use super::asking::Asker;
 use super::audit_log::AuditLog;
 use super::clock::Clock;
+use super::limits::Limits;
+use super::limits::accounts::Ledger;
+use super::limits::failed_binds::FailedBinds;
+use super::limits::rejected::Rejected;
 use super::metrics::Metrics;
 use super::registry::Registry;
 use super::state::Shared;
@@ -10,22 +14,6 @@ use super::upstream::Directory;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use std::sync::Arc;
-use std::time::Duration;
-
-/// Bounds on what one client, or all of them, can take.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// The largest message of a client, in octets.
-    pub max_message_bytes: usize,
-    /// Sessions at once.
-    pub max_connections: usize,
-    /// A client in clear that says nothing for this long is let go.
-    pub start_tls_timeout: Duration,
-    /// A session in which nothing happens for this long is ended.
-    pub idle_timeout: Option<Duration>,
-    /// TLS handshakes must be done within this.
-    pub handshake_timeout: Duration,
-}
 
 /// Shared by all sessions; replaced piece by piece on reload.
 pub struct Gate {
@@ -41,6 +29,12 @@ pub struct Gate {
     pub certificate_subject: ArcSwap<Option<String>>,
     /// Bounds.
     pub limits: Limits,
+    /// Who takes how much.
+    pub ledger: Arc<Ledger>,
+    /// Binds that failed lately.
+    pub failed_binds: FailedBinds,
+    /// How often bounds were met.
+    pub rejected: Arc<Rejected>,
     /// Where operations ask for roles.
     pub asker: Asker,
     /// Who is connected.

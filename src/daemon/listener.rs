@@ -2,8 +2,9 @@
 //! sessions. A new connection goes to the worker that has the fewest.
 
 use super::audit_log::AuditHandle;
-use super::driver::{ClientStream, Driver};
+use super::driver::{ClientStream, Driver, Reached};
 use super::gate::Gate;
+use super::limits::admission::{self, Admission};
 use super::metrics::Tally;
 use crate::engine::session::{Origin, Session};
 use std::io;
@@ -14,6 +15,9 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
+
+/// Names of directory servers that one worker looks up at once.
+const LOOK_UPS: usize = 8;
 
 /// Which listener a connection came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +32,7 @@ struct Arrival {
     tcp: std::net::TcpStream,
     from: SocketAddr,
     kind: Kind,
+    admission: Admission,
 }
 
 /// The threads that serve sessions.
@@ -49,10 +54,12 @@ impl Workers {
     pub fn start(gate: &Arc<Gate>, threads: usize) -> io::Result<Workers> {
         let mut workers = Vec::new();
         for number in 0..threads.max(1) {
-            // Bounded by `max_connections`: an arrival has its place in the registry or is dropped.
+            // Bounded by `max_connections`: an arrival has its place in the registry.
             let (arrivals, receiver) = mpsc::unbounded_channel();
             let sessions = Arc::new(AtomicUsize::new(0));
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            // Their threads look up host names, which opens files: as many as `Descriptors` keeps for each worker.
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(LOOK_UPS).build()?;
             let (gate, count) = (gate.clone(), sessions.clone());
             std::thread::Builder::new()
                 .name(format!("worker-{number}"))
@@ -73,12 +80,21 @@ impl Workers {
 }
 
 /// Accepts for ever. Dropping the future stops it.
-pub async fn accept(listener: TcpListener, kind: Kind, workers: Workers) {
+pub async fn accept(listener: TcpListener, kind: Kind, gate: Arc<Gate>, workers: Workers) {
     loop {
         match listener.accept().await {
-            Ok((tcp, from)) => match tcp.into_std() {
-                Ok(tcp) => workers.deal(Arrival { tcp, from, kind }),
-                Err(error) => tracing::warn!(%error, "a connection was lost while it was accepted"),
+            Ok((tcp, from)) => match admission::admit(&gate, from) {
+                Ok(admission) => match tcp.into_std() {
+                    Ok(tcp) => workers.deal(Arrival { tcp, from, kind, admission }),
+                    Err(error) => tracing::warn!(%error, "a connection was lost while it was accepted"),
+                },
+                Err(bound) => {
+                    // Here, not on a worker: what waits for one holds no descriptor beyond the bound.
+                    admission::reject(&tcp, kind == Kind::Ldap, bound);
+                    tracing::debug!(%from, bound = bound.key(), "rejected: too many connections");
+                    gate.rejected.count(bound);
+                    gate.metrics.turned_away(kind == Kind::Ldaps);
+                }
             },
             Err(error) => {
                 // Out of file descriptors, mostly: wait for some to come back.
@@ -113,10 +129,7 @@ async fn work(gate: Arc<Gate>, mut arrivals: mpsc::UnboundedReceiver<Arrival>, s
 async fn serve(gate: Arc<Gate>, own: (AuditHandle, Arc<Tally>), arrival: Arrival) {
     let from = arrival.from;
     let tls = arrival.kind == Kind::Ldaps;
-    let Some((place, commands)) = gate.registry.enter(gate.limits.max_connections) else {
-        tracing::warn!(%from, limit = gate.limits.max_connections, "turned away: too many connections");
-        return gate.metrics.turned_away(tls);
-    };
+    let Admission { place, commands, address } = arrival.admission;
     let counted = gate.metrics.accepted(tls);
     let Ok(tcp) = TcpStream::from_std(arrival.tcp) else { return };
     // Without it each answer waits for the last one's acknowledgement; a socket that cannot have it is gone.
@@ -128,6 +141,7 @@ async fn serve(gate: Arc<Gate>, own: (AuditHandle, Arc<Tally>), arrival: Arrival
         connection_from: from.to_string(),
         tls: None,
     });
+    session.bounds.operations = gate.limits.max_operations_per_session;
     session.refer_to(gate.directory.load().refers_to.clone());
     let client = match arrival.kind {
         Kind::Ldap => ClientStream::Plain(tcp),
@@ -149,6 +163,6 @@ async fn serve(gate: Arc<Gate>, own: (AuditHandle, Arc<Tally>), arrival: Arrival
             }
         }
     };
-    Driver::new(gate, own, session, client, commands).run().await;
+    Driver::new(gate, own, session, client, Reached { commands, address }).run().await;
     drop((place, counted));
 }

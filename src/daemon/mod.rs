@@ -13,6 +13,7 @@ mod driver;
 pub mod gate;
 mod hooks;
 pub mod ldap_client;
+pub mod limits;
 pub mod listener;
 pub mod metrics;
 pub mod notifier;
@@ -24,4 +25,4 @@ pub mod store;
 pub mod tls;
 pub mod upstream;
 
-pub use run::{Running, StartError, raise_file_limit, start};
+pub use run::{Running, StartError, start};

@@ -141,6 +141,7 @@ impl Reloader {
     pub(super) fn exposition(&self) -> String {
         let mut out = Exposition::default();
         self.gate.metrics.write(&mut out);
+        crate::daemon::limits::exposition::write(&self.gate, &mut out);
         out.family(
             "tidegate_configuration_info",
             "gauge",

@@ -9,6 +9,10 @@ use super::clock::kept::{self, Kept};
 use super::control::{Control, ControlError, ControlPort, ControlSocket, Follows, LoginSettings, Logins};
 use super::directory;
 use super::gate::Gate;
+use super::limits::accounts::Ledger;
+use super::limits::descriptors::{self, Descriptors};
+use super::limits::failed_binds::FailedBinds;
+use super::limits::{core_dumps, keepalive, rejected, run_id};
 use super::listener::{self, Kind, Workers};
 use super::metrics::{Counted, Metrics};
 use super::notifier::{DirectoryAddresses, Notifier};
@@ -36,6 +40,8 @@ use tokio_util::sync::CancellationToken;
 const FIRST_READING: Duration = Duration::from_secs(3);
 /// How long running sessions get to end.
 const DRAIN: Duration = Duration::from_secs(5);
+/// Clients served at once when the configuration does not say.
+const MAX_CONNECTIONS: usize = 10_000;
 /// How often the two clocks are compared.
 const CLOCK_WATCH: Duration = Duration::from_millis(50);
 /// A difference above this is somebody setting the clock.
@@ -64,6 +70,9 @@ pub enum StartError {
         /// Why not.
         source: std::io::Error,
     },
+    /// The limit on open files leaves nothing for clients.
+    #[error("the limit on open files is {0}, which leaves none for clients; raise it (ulimit -n, LimitNOFILE=)")]
+    TooFewFiles(u64),
     /// Threads, mostly.
     #[error("cannot start: {0}")]
     System(#[from] std::io::Error),
@@ -90,12 +99,17 @@ pub struct Running {
 /// # Errors
 /// Everything that makes serving impossible. A directory that does not answer is none of these.
 pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, StartError> {
+    if !config.runtime.core_dumps {
+        core_dumps::forbid();
+    }
     let clock = Clock::new();
     let clock_file = Kept::path(&config.store.path);
     match Kept::read(&clock_file) {
         Ok(kept) => kept.into_iter().for_each(|kept| clock.go_on(kept)),
         Err(error) => tracing::warn!(file = %clock_file.display(), %error, "where the clocks were is not known"),
     }
+    let threads = config.runtime.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
+    let shares = share_descriptors(&config, threads)?;
     let tls = assemble::server_tls(&config.tls)?;
     let upstream = assemble::upstream(&config.directory)?;
     let port_tls = config.control.port.as_ref().map(assemble::port_tls).transpose()?;
@@ -106,15 +120,19 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     let path = config.store.path.clone();
     let store = tokio::task::spawn_blocking(move || SledStore::open(&path)).await.map_err(std::io::Error::other)??;
     let metrics = Arc::new(Metrics::default());
-    metrics.started(clock.now().wall.timestamp());
+    let started = clock.now().wall;
+    metrics.started(started.timestamp());
     let events: Arc<dyn EventSink> = Arc::new(Counted { audit: audit.clone(), metrics: metrics.clone() });
     let broker = Arc::new(Broker::new(Arc::new(store), shared.clone(), clock.clone(), events)?);
     broker.tell_of(assemble::wanted(&config.notify));
     let ldaps = listen(config.listen.ldaps).await?;
     let ldap = listen(config.listen.ldap).await?;
-    let socket = ControlSocket::bind(&config.control.socket)?;
+    let socket = ControlSocket::bind(&config.control.socket)?.bounded(shares.control_socket);
     let port = match (&config.control.port, port_tls) {
-        (Some(port), Some(tls)) => Some((ControlPort::bind(port.listen).await?, Arc::new(ArcSwap::from_pointee(tls)))),
+        (Some(port), Some(tls)) => {
+            let port = ControlPort::bind(port.listen).await?.bounded(shares.control_port);
+            Some((port, Arc::new(ArcSwap::from_pointee(tls))))
+        }
         (_, _) => None,
     };
     let logins =
@@ -127,14 +145,16 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         directory: ArcSwap::from_pointee(upstream),
         tls: ArcSwap::from_pointee(tls),
         certificate_subject: ArcSwap::from_pointee(assemble::certificate_subject(&config.tls)),
-        limits: assemble::limits(&config.listen),
+        limits: assemble::limits(&config.listen, shares.sessions),
+        ledger: Arc::new(Ledger::new(config.listen.max_buffered_bytes, config.listen.shared_addresses.clone())),
+        failed_binds: FailedBinds::new(config.listen.max_failed_binds_per_minute),
+        rejected: Arc::default(),
         asker,
         registry: Arc::default(),
         metrics,
         audit,
-        run: format!("{:x}", std::process::id()),
+        run: run_id::new(started.timestamp_millis())?,
     });
-    let threads = config.runtime.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, Into::into));
     let workers = Workers::start(&gate, threads)?;
     let (reloaded, reloads) = watch::channel(0);
     let config = Arc::new(ArcSwap::from_pointee(config));
@@ -154,6 +174,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     background.spawn(jobs.serve(broker.clone()));
     background.spawn(notifier.clone().run());
     background.spawn(watch_clock(gate.clone()));
+    background.spawn(rejected::record(gate.rejected.clone(), gate.audit.clone()));
     background.spawn(keep_clock(gate.clone(), broker.clone(), clock_file.clone()));
     let first = tokio::time::timeout(FIRST_READING, was_read.wait_for(|read| *read)).await;
     if !matches!(first, Ok(Ok(_))) {
@@ -185,11 +206,14 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         }
     });
     let mut accepting = JoinSet::new();
-    let (ldaps, ldap) =
-        (accept(&mut accepting, ldaps, Kind::Ldaps, &workers), accept(&mut accepting, ldap, Kind::Ldap, &workers));
+    let (ldaps, ldap) = (
+        accept(&mut accepting, ldaps, Kind::Ldaps, &gate, &workers),
+        accept(&mut accepting, ldap, Kind::Ldap, &gate, &workers),
+    );
     let (control, configuration) = (path, reloader.digest());
     gate.audit.event(json!({
         "event": "started", "ldaps": ldaps, "ldap": ldap, "control": control_port, "configuration": configuration,
+        "max_connections": gate.limits.max_connections, "open_files": shares.limit,
     }));
     Ok(Running { gate, reloader, ldaps, ldap, control, control_port, accepting, workers, background, stop, clock_file })
 }
@@ -245,14 +269,26 @@ impl Running {
     }
 }
 
-/// A session takes two file descriptors, and the usual soft limit is for programs that need few.
-pub fn raise_file_limit() {
-    use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(soft, hard)| if soft < hard { setrlimit(Resource::RLIMIT_NOFILE, hard, hard) } else { Ok(()) });
-    if let Err(error) = raised {
-        tracing::warn!(%error, "cannot raise the limit on open files");
+/// Raises the limit on open files as far as it goes, and shares it out. Fewer clients than were asked for are served where
+/// it does not suffice.
+fn share_descriptors(config: &Config, threads: usize) -> Result<Descriptors, StartError> {
+    let limit = descriptors::raise_limit()?;
+    let wanted = config.listen.max_connections;
+    let shares = Descriptors::share(limit, threads, wanted.unwrap_or(MAX_CONNECTIONS));
+    if shares.sessions == 0 {
+        return Err(StartError::TooFewFiles(limit));
     }
+    match wanted {
+        Some(configured) if shares.sessions < configured => tracing::warn!(
+            limit,
+            max_connections = shares.sessions,
+            configured,
+            "the limit on open files does not suffice for max_connections, which is lowered; raise it (ulimit -n, \
+             LimitNOFILE=)"
+        ),
+        Some(_) | None => tracing::info!(limit, max_connections = shares.sessions, "open files"),
+    }
+    Ok(shares)
 }
 
 /// Where other things are kept: beside the store, whose folder is its own.
@@ -295,13 +331,22 @@ fn open_audit(config: &Config, clock: &Clock, shared: &Arc<Shared>) -> Result<Au
 
 async fn listen(address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
     let Some(address) = address else { return Ok(None) };
-    TcpListener::bind(address).await.map(Some).map_err(|source| StartError::Listen { address, source })
+    let failed = |source| StartError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    keepalive::of_listener(&listener).map_err(failed)?;
+    Ok(Some(listener))
 }
 
-fn accept(tasks: &mut JoinSet<()>, listener: Option<TcpListener>, kind: Kind, workers: &Workers) -> Option<SocketAddr> {
+fn accept(
+    tasks: &mut JoinSet<()>,
+    listener: Option<TcpListener>,
+    kind: Kind,
+    gate: &Arc<Gate>,
+    workers: &Workers,
+) -> Option<SocketAddr> {
     let listener = listener?;
     let address = listener.local_addr().ok();
-    tasks.spawn(listener::accept(listener, kind, workers.clone()));
+    tasks.spawn(listener::accept(listener, kind, gate.clone(), workers.clone()));
     address
 }
 

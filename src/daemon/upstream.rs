@@ -2,6 +2,7 @@
 //! `ldaps`, `ldap` with StartTLS, or plain `ldap`.
 
 use super::directory::ServiceAccount;
+use super::limits::keepalive;
 use crate::engine::ldap::frame::frame_length;
 use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
 use crate::engine::ldap::request::{Authentication, BindName, BindRequest, ExtendedRequest, Request};
@@ -52,10 +53,15 @@ pub struct Directory {
     start: Instant,
     /// Where its referrals are to lead; `None`: they are not passed.
     pub(super) refers_to: Option<Arc<str>>,
+    /// How long it may take to answer a bind.
+    pub(super) bind_timeout: Duration,
 }
 
 /// A server that could not be reached is tried after the others for this long.
 const SET_BACK: Duration = Duration::from_secs(10);
+
+/// How long a bind may take where nothing else is configured.
+const BIND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What is known of a server.
 #[derive(Debug, Default)]
@@ -101,7 +107,14 @@ impl Directory {
     /// A directory of `servers`, each given `connect_timeout` for TCP, TLS and a bind as `proxy` together.
     pub fn new(servers: Vec<Server>, connect_timeout: Duration, proxy: Option<ServiceAccount>) -> Directory {
         let servers = servers.into_iter().map(|server| (server, State::default())).collect();
-        Directory { servers, proxy, connect_timeout, start: Instant::now(), refers_to: None }
+        Directory {
+            servers,
+            proxy,
+            connect_timeout,
+            start: Instant::now(),
+            refers_to: None,
+            bind_timeout: BIND_TIMEOUT,
+        }
     }
 
     /// How its servers are, by URL, in order of preference.
@@ -173,7 +186,7 @@ impl Server {
         let mut stream = self.connect().await?;
         if let Some(account) = account {
             let name = BindName::Dn(account.dn.clone());
-            let authentication = Authentication::Simple(&account.password);
+            let authentication = Authentication::Simple(account.password());
             let bind = Request::Bind(BindRequest { version: 3, name, authentication });
             let refused = format!("the server does not take {}, which is to act for others", account.dn);
             ask(&mut stream, UpstreamMessageId(i32::MAX), &bind, tag::BIND_RESPONSE, &refused).await?;
@@ -184,6 +197,7 @@ impl Server {
     async fn connect(&self) -> io::Result<UpstreamStream> {
         let mut tcp = TcpStream::connect((self.host.as_str(), self.port)).await?;
         tcp.set_nodelay(true)?;
+        keepalive::of_directory(&tcp)?;
         let config = match &self.security {
             Security::Plain => return Ok(UpstreamStream::Plain(tcp)),
             Security::StartTls(config) => {

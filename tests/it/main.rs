@@ -6,6 +6,7 @@
 mod applications;
 mod arbitrary;
 mod audit;
+mod bounds;
 mod bypass;
 mod cli;
 mod configuration;

@@ -141,6 +141,12 @@ fn a_configuration_becomes_values() {
     assert_eq!(config.listen.max_message_bytes, 16 * 1024 * 1024);
     assert_eq!(config.listen.start_tls_timeout, Duration::from_secs(30));
     assert_eq!(config.listen.idle_timeout, None);
+    assert_eq!((config.listen.max_connections, config.listen.max_connections_per_address), (None, None));
+    assert_eq!(config.listen.max_buffered_bytes, 256 * 1024 * 1024);
+    assert_eq!((config.listen.max_operations_per_session, config.listen.max_failed_binds_per_minute), (1024, 20));
+    assert_eq!(config.listen.message_timeout, Duration::from_secs(60));
+    assert_eq!(config.directory.bind_timeout, Duration::from_secs(10));
+    assert!(!config.runtime.core_dumps);
     assert_eq!(config.tls.certificate, folder.path().join("certs/server.pem"));
     let url = &config.directory.urls[0];
     assert_eq!((url.transport, url.to_string().as_str()), (Transport::Tls, "ldaps://ldap1.example.com:636"));

@@ -19,13 +19,14 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::login::Place;
+use crate::daemon::limits::keepalive;
 use arc_swap::ArcSwap;
 
-/// Connections served at a time; more are closed at once.
+/// Connections served at a time, where the limit on open files allows as many; more are closed at once.
 const MAX_CONNECTIONS: usize = 1024;
-/// Of those, from one address (or one IPv6 network); a browser takes half a dozen, and there may be
-/// many people behind one address.
-const MAX_FROM_ONE: usize = 128;
+/// Of those, from one address (or one IPv6 network): one in eight. A browser takes half a dozen, and there may be many
+/// people behind one address.
+const FROM_ONE: usize = 8;
 /// How long a handshake may take.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request's head may take to arrive, and a connection may idle.
@@ -53,6 +54,7 @@ pub struct PortTls {
 pub struct ControlPort {
     listener: TcpListener,
     address: SocketAddr,
+    connections: usize,
 }
 
 impl ControlPort {
@@ -64,9 +66,16 @@ impl ControlPort {
         let bound = async {
             let listener = TcpListener::bind(address).await?;
             let address = listener.local_addr()?;
-            Ok(ControlPort { listener, address })
+            keepalive::of_listener(&listener)?;
+            Ok(ControlPort { listener, address, connections: MAX_CONNECTIONS })
         };
         bound.await.map_err(|error| ControlError::Listen { address, error })
+    }
+
+    /// Serves no more than `connections` at a time.
+    #[must_use]
+    pub fn bounded(self, connections: usize) -> ControlPort {
+        ControlPort { connections: connections.min(MAX_CONNECTIONS), ..self }
     }
 
     /// Where it listens.
@@ -77,7 +86,7 @@ impl ControlPort {
     /// Serves until `stop`, then lets calls that are under way finish.
     pub async fn serve(self, control: Arc<Control>, tls: Arc<ArcSwap<PortTls>>, stop: impl Future<Output = ()>) {
         let stopping = CancellationToken::new();
-        let places = Places::default();
+        let places = Places::new(self.connections);
         let mut connections = JoinSet::new();
         tokio::pin!(stop);
         loop {
@@ -148,8 +157,11 @@ async fn serve_connection(
 }
 
 /// How many connections there are, from where.
-#[derive(Clone, Default)]
-struct Places(Arc<Mutex<(usize, HashMap<Place, usize>)>>);
+#[derive(Clone)]
+struct Places {
+    most: usize,
+    counts: Arc<Mutex<(usize, HashMap<Place, usize>)>>,
+}
 
 /// One connection's place; dropping it gives it up.
 struct Taken {
@@ -158,11 +170,15 @@ struct Taken {
 }
 
 impl Places {
+    fn new(most: usize) -> Places {
+        Places { most, counts: Arc::default() }
+    }
+
     fn enter(&self, place: Place) -> Option<Taken> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let (all, by_place) = &mut *counts;
         let here = by_place.get(&place).copied().unwrap_or_default();
-        if *all >= MAX_CONNECTIONS || here >= MAX_FROM_ONE {
+        if *all >= self.most || here >= (self.most / FROM_ONE).max(4) {
             return None;
         }
         *all += 1;
@@ -174,7 +190,7 @@ impl Places {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        let mut counts = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.places.counts.lock().unwrap_or_else(PoisonError::into_inner);
         counts.0 = counts.0.saturating_sub(1);
         if let Some(here) = counts.1.get_mut(&self.place) {
             *here = here.saturating_sub(1);
@@ -191,7 +207,8 @@ mod tests {
 
     #[test]
     fn one_address_cannot_take_all_places() {
-        let places = Places::default();
+        const MAX_FROM_ONE: usize = MAX_CONNECTIONS / FROM_ONE;
+        let places = Places::new(MAX_CONNECTIONS);
         let place = |last: u16| Place::of(std::net::Ipv4Addr::new(192, 0, (last >> 8) as u8, last as u8).into());
         let mut taken: Vec<Taken> = (0..MAX_FROM_ONE).map(|_| places.enter(place(0)).expect("a place")).collect();
         assert!(places.enter(place(0)).is_none());
@@ -201,6 +218,6 @@ mod tests {
         taken.pop();
         assert!(places.enter(place(0)).is_some());
         drop((taken, others));
-        assert!(places.0.lock().expect("no panic").1.is_empty());
+        assert!(places.counts.lock().expect("no panic").1.is_empty());
     }
 }

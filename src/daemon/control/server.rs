@@ -60,6 +60,7 @@ pub struct ControlSocket {
     path: PathBuf,
     /// Device and inode of the file.
     file: (u64, u64),
+    connections: usize,
 }
 
 impl ControlSocket {
@@ -86,7 +87,19 @@ impl ControlSocket {
         listener.set_nonblocking(true).map_err(io)?;
         std::fs::rename(&newborn, path).map_err(io)?;
         let metadata = std::fs::symlink_metadata(path).map_err(io)?;
-        Ok(ControlSocket { listener, path: path.to_owned(), file: (metadata.dev(), metadata.ino()) })
+        Ok(ControlSocket {
+            listener,
+            path: path.to_owned(),
+            file: (metadata.dev(), metadata.ino()),
+            connections: MAX_CONNECTIONS,
+        })
+    }
+
+    /// Serves no more than `connections` at a time.
+    #[must_use]
+    pub fn bounded(mut self, connections: usize) -> ControlSocket {
+        self.connections = connections.min(MAX_CONNECTIONS);
+        self
     }
 
     /// Serves until `stop`, then lets calls that are under way finish.
@@ -97,7 +110,7 @@ impl ControlSocket {
         let io = |error| ControlError::Io { path: self.path.clone(), error };
         let listener = UnixListener::from_std(self.listener.try_clone().map_err(io)?).map_err(io)?;
         let stopping = CancellationToken::new();
-        let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        let places = Arc::new(Semaphore::new(self.connections));
         let mut connections = JoinSet::new();
         tokio::pin!(stop);
         loop {

@@ -27,7 +27,9 @@ impl Driver {
                 let (sender, receiver) = newsagent();
                 Box::new(Asked { room: asker.room(), sender, receiver, waiting: Vec::new() })
             });
-            if !asked.room.take(snapshot.policy.held.in_all) || !asker.ask(asking, asked.sender.clone()) {
+            let bounds = snapshot.policy.held;
+            let fits = self.share.hold(self.session.subject(), bounds) && asked.room.take(bounds.in_all);
+            if !fits || !asker.ask(asking, asked.sender.clone()) {
                 self.session.on_asked(number, Answer::TooMany, &snapshot, self.gate.clock.now(), &mut self.fx);
             }
         }
@@ -47,6 +49,7 @@ impl Driver {
         // Of what no longer waits nobody wants to hear, and others may have its room.
         asked.waiting.retain(|(number, _)| self.session.is_held(*number));
         asked.room.keep(self.session.held());
+        self.share.keep_held(self.session.held());
         if heard {
             self.perform();
         }

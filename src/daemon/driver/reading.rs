@@ -1,7 +1,7 @@
 //! From the sockets to the session: whole messages, each decided at its own instant.
 
 use super::{CHUNK, ClientStream, Driver, HIGH_WATER, MAX_UPSTREAM_MESSAGE, Sent, Upstream, WAITING_INPUT};
-use crate::engine::ldap::frame::frame_length;
+use crate::engine::ldap::frame::{frame_length, peek_frame_length};
 use crate::engine::session::Flow;
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -14,21 +14,25 @@ thread_local! {
 
 impl Driver {
     pub(super) fn read_upstream(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.fx.to_client.len() - self.client_sent.written > HIGH_WATER {
+        if self.fx.to_client.len() - self.client_sent.written > self.high_water() {
             return false;
         }
+        let most = self.readable_from_directory();
         SCRATCH.with_borrow_mut(|scratch| {
             let Upstream::Open(stream, _) = &mut self.upstream else { return false };
-            let mut read = ReadBuf::new(scratch);
+            let Some(room) = scratch.get_mut(..most).filter(|room| !room.is_empty()) else { return false };
+            let mut read = ReadBuf::new(room);
             let Poll::Ready(result) = Pin::new(stream).poll_read(cx, &mut read) else { return false };
             let octets = read.filled();
             if !octets.is_empty() {
                 self.unheard = None;
+                self.watch.directory_heard();
             }
             if result.is_err() || octets.is_empty() {
                 self.upstream = Upstream::None;
                 self.upstream_sent = Sent::default();
-                self.upstream_in.clear();
+                self.upstream_in = Vec::new();
+                self.upstream_expected = 0;
                 if let Some(server) = self.unheard.take() {
                     self.gate.directory.load().set_back(&server);
                 }
@@ -40,7 +44,7 @@ impl Driver {
                 self.upstream_in.extend_from_slice(octets.get(used..).unwrap_or_default());
             } else {
                 let mut buffer = std::mem::take(&mut self.upstream_in);
-                buffer.extend_from_slice(octets);
+                append(&mut buffer, octets, self.upstream_expected);
                 let used = self.feed_upstream(&buffer);
                 self.upstream_in = keep_rest(buffer, used);
             }
@@ -59,6 +63,7 @@ impl Driver {
             self.session.on_change(&snapshot, now, &mut self.fx);
         }
         let mut used = 0;
+        self.upstream_expected = 0;
         while let Some(rest) = octets.get(used..) {
             if self.session.is_closed() || self.fx.drop_upstream {
                 return octets.len();
@@ -69,7 +74,10 @@ impl Driver {
                     self.session.on_upstream(frame, &snapshot, now, &mut self.fx);
                     used += length;
                 }
-                Ok(None) => break,
+                Ok(None) => {
+                    self.upstream_expected = expected(rest);
+                    break;
+                }
                 Err(_) => {
                     self.session.on_upstream_garbage(now, &mut self.fx);
                     return octets.len();
@@ -83,8 +91,9 @@ impl Driver {
         if self.session.is_closed() || self.fx.start_tls {
             return false;
         }
-        let busy = self.fx.to_client.len() - self.client_sent.written > HIGH_WATER
-            || self.fx.to_upstream.len() - self.upstream_sent.written > HIGH_WATER;
+        let high_water = self.high_water();
+        let busy = self.fx.to_client.len() - self.client_sent.written > high_water
+            || self.fx.to_upstream.len() - self.upstream_sent.written > high_water;
         if busy {
             return false;
         }
@@ -100,8 +109,10 @@ impl Driver {
         if waits && self.client_in.len() >= WAITING_INPUT {
             return false;
         }
+        let most = self.readable_from_client();
         SCRATCH.with_borrow_mut(|scratch| {
-            let mut read = ReadBuf::new(scratch);
+            let Some(room) = scratch.get_mut(..most).filter(|room| !room.is_empty()) else { return false };
+            let mut read = ReadBuf::new(room);
             let result = match &mut self.client {
                 ClientStream::Plain(stream) => Pin::new(stream).poll_read(cx, &mut read),
                 ClientStream::Tls(stream) => Pin::new(stream.as_mut()).poll_read(cx, &mut read),
@@ -118,7 +129,7 @@ impl Driver {
                 self.client_in.extend_from_slice(octets.get(used..).unwrap_or_default());
             } else {
                 let mut buffer = std::mem::take(&mut self.client_in);
-                buffer.extend_from_slice(octets);
+                append(&mut buffer, octets, self.client_expected);
                 let used = self.feed_client(&buffer);
                 self.client_in = keep_rest(buffer, used);
             }
@@ -130,6 +141,7 @@ impl Driver {
     /// decided at its own instant.
     fn feed_client(&mut self, octets: &[u8]) -> usize {
         self.client_ready = false;
+        self.client_expected = 0;
         let mut used = 0;
         while let Some(rest) = octets.get(used..) {
             if self.session.is_closed() || self.fx.start_tls {
@@ -145,6 +157,8 @@ impl Driver {
                 Ok(Some(length)) => {
                     let Some(frame) = rest.get(..length) else { break };
                     let followed = rest.len() > length;
+                    self.watch.message_done();
+                    self.look_at_bind(frame);
                     let snapshot = self.gate.shared.snapshot.load();
                     match self.session.on_client(frame, followed, &snapshot, now, &mut self.fx) {
                         Flow::Wait => {
@@ -159,7 +173,10 @@ impl Driver {
                         break;
                     }
                 }
-                Ok(None) => break,
+                Ok(None) => {
+                    self.client_expected = expected(rest);
+                    break;
+                }
                 Err(error) => {
                     self.session.on_client_garbage(&error.to_string(), now, &mut self.fx);
                     return octets.len();
@@ -170,11 +187,29 @@ impl Driver {
     }
 }
 
-/// Drops what was used; gives the memory back when nothing is left.
+/// How long the message is going to be that begins here; 0 where nothing does.
+fn expected(begun: &[u8]) -> usize {
+    peek_frame_length(begun).ok().flatten().unwrap_or_default().max(begun.len())
+}
+
+/// Appends octets of a message whose length is known, with one allocation for all of it.
+fn append(buffer: &mut Vec<u8>, octets: &[u8], expected: usize) {
+    if expected > buffer.capacity() {
+        buffer.reserve_exact(expected - buffer.len());
+    }
+    buffer.extend_from_slice(octets);
+}
+
+/// Drops what was used; gives the memory back when little is left.
 fn keep_rest(mut buffer: Vec<u8>, used: usize) -> Vec<u8> {
     if used >= buffer.len() {
         return Vec::new();
     }
-    buffer.drain(..used);
+    if used > 0 {
+        buffer.drain(..used);
+        if buffer.capacity() > CHUNK {
+            buffer.shrink_to(CHUNK);
+        }
+    }
     buffer
 }

@@ -14,7 +14,12 @@ impl Driver {
             ClientStream::Tls(stream) => drain(stream.as_mut(), cx, &mut self.fx.to_client, &mut self.client_sent),
         };
         match done {
-            Poll::Ready(Ok(wrote)) => wrote,
+            Poll::Ready(Ok(wrote)) => {
+                if wrote {
+                    self.watch.client_took();
+                }
+                wrote
+            }
             Poll::Ready(Err(_)) => {
                 self.session.on_client_lost(self.gate.clock.now(), &mut self.fx);
                 true

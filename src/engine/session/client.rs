@@ -119,7 +119,7 @@ impl Session {
             self.identity = Identity::nobody();
             self.cursors.clear();
         }
-        if let Some(refusal) = self.out_of_turn(request, fx) {
+        if let Some(refusal) = self.bounds.refusal(request).or_else(|| self.out_of_turn(request, fx)) {
             return self.refuse(sent, &refusal, snapshot, now, fx);
         }
         if self.origin.tls.is_none() && !served_in_clear(request) {
@@ -236,6 +236,7 @@ impl Session {
             withheld: 0,
             cut: 0,
             bytes: 0,
+            weight: 0,
         }
     }
 

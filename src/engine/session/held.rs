@@ -86,7 +86,7 @@ impl HeldOperations {
         Some(self.list.remove(at))
     }
 
-    fn octets(&self) -> usize {
+    pub(super) fn octets(&self) -> usize {
         self.list.iter().map(|held| held.frame.len() + held.line.len()).sum()
     }
 }

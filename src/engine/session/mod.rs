@@ -5,6 +5,7 @@
 //! A session cannot change a grant.
 
 mod asking;
+pub mod bounds;
 mod client;
 mod effects;
 mod ending;
@@ -34,15 +35,13 @@ use super::ldap::{Dn, ResultCode};
 use super::ldap::{response, tag};
 use super::policy::Subject;
 use super::time::Now;
+use bounds::Bounds;
 use held::HeldOperations;
 use outstanding::{Operation, Outstanding};
 use pages::Cursors;
 use sasl::Conversation;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// How many operations of one session may be in flight; past that, the client is not read.
-pub const MAX_OUTSTANDING: usize = 1024;
 
 /// The largest message of somebody without a name, in octets.
 pub const ANONYMOUS_MESSAGE_BYTES: usize = 256 * 1024;
@@ -152,6 +151,8 @@ pub struct Session {
     /// A bind (or the question who it bound as) is in flight: nothing else is processed.
     binding: bool,
     closed: bool,
+    /// What it may take.
+    pub bounds: Bounds,
     /// Buffers for records, used again.
     spare: Vec<record::Line>,
 }
@@ -175,6 +176,7 @@ impl Session {
             refers_to: None,
             binding: false,
             closed: false,
+            bounds: Bounds::default(),
             spare: Vec::new(),
         }
     }
@@ -202,7 +204,8 @@ impl Session {
 
     /// Whether the next message of the client can be taken.
     pub fn reads_client(&self) -> bool {
-        !self.binding && !self.closed && self.outstanding.len() < MAX_OUTSTANDING && !self.outstanding.keeps_too_much()
+        let room = self.outstanding.len() < self.bounds.operations_of(&self.identity.subject);
+        !self.binding && !self.closed && room && !self.outstanding.keeps_too_much()
     }
 
     /// Whether a bind is in flight: nothing that comes behind it is looked at until it is answered.
@@ -289,7 +292,8 @@ impl Session {
         fx.done.push(done);
         fx.records.extend_from_slice(&line);
         fx.record_ends.push(fx.records.len());
-        if self.spare.len() < 16 && line.capacity() <= 8192 {
+        // 16 KiB at most: an idle session keeps little.
+        if self.spare.len() < 8 && line.capacity() <= 2048 {
             line.clear();
             self.spare.push(line);
         }

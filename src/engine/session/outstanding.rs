@@ -50,7 +50,7 @@ pub(super) struct Redacts {
 const MAX_KEPT: usize = 1024 * 1024;
 
 /// Ids that are kept for what the session itself has to say: an abandon for everything in flight, and its leave.
-const RESERVED: i32 = 2 * super::MAX_OUTSTANDING as i32;
+const RESERVED: i32 = 2 * super::bounds::MAX_OPERATIONS as i32;
 
 /// A search that may last for ever, as it was forwarded, and what it was decided by.
 #[derive(Debug)]
@@ -78,6 +78,8 @@ pub(super) struct Operation {
     /// Attributes taken out of the entries that were shown.
     pub(super) cut: u64,
     pub(super) bytes: u64,
+    /// How many octets it was counted with.
+    pub(super) weight: usize,
 }
 
 impl Redacts {
@@ -103,6 +105,11 @@ impl Redacts {
 }
 
 impl Operation {
+    fn weigh(&mut self) {
+        let again = self.again.as_ref().map_or(0, |again| again.frame.len());
+        self.weight = size_of::<Operation>() + self.record.capacity() + again;
+    }
+
     /// Whether it rests on more than grants: on how things are while it lasts, or on the right to act for others.
     pub(super) fn rests_on_more(&self) -> bool {
         self.again.is_some() || self.permit.acts_for().is_some()
@@ -160,6 +167,8 @@ pub(super) struct Outstanding {
     last_id: i32,
     /// How many octets of requests are kept.
     kept: usize,
+    /// How many octets operations take, log lines included.
+    octets: usize,
     /// How many searches are in flight whose pages are filled up here.
     pages: usize,
 }
@@ -194,18 +203,26 @@ impl Outstanding {
         self.pages > 0
     }
 
-    pub(super) fn push(&mut self, operation: Operation) {
+    pub(super) fn push(&mut self, mut operation: Operation) {
+        operation.weigh();
         self.count(&operation, usize::saturating_add);
         self.operations.push_back(operation);
     }
 
     /// Puts one back that was taken too early, so that it is answered with the others.
-    pub(super) fn push_again(&mut self, operation: Operation) {
+    pub(super) fn push_again(&mut self, mut operation: Operation) {
+        operation.weigh();
         self.count(&operation, usize::saturating_add);
         self.operations.push_front(operation);
     }
 
+    /// How many octets operations take, log lines and kept requests included.
+    pub(super) fn octets(&self) -> usize {
+        self.octets + self.kept
+    }
+
     fn count(&mut self, operation: &Operation, change: fn(usize, usize) -> usize) {
+        self.octets = change(self.octets, operation.weight);
         let Some(parts) = operation.parts() else { return };
         self.kept = change(self.kept, parts.kept());
         self.pages = change(self.pages, usize::from(parts.page.is_some()));

@@ -242,6 +242,11 @@ impl Cursors {
         self.open.clear();
     }
 
+    /// How many octets are kept of entries that were looked ahead.
+    pub(super) fn octets(&self) -> usize {
+        self.open.iter().map(|(_, cursor)| cursor.ahead_bytes).sum()
+    }
+
     /// Keeps one and gives it a cookie.
     pub(super) fn keep(&mut self, cursor: Cursor) -> [u8; 16] {
         if self.open.len() >= MAX_CURSORS {

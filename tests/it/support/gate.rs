@@ -8,7 +8,8 @@ use super::slapd::{BASE, SERVICE_DN, SERVICE_PASSWORD, Slapd, person};
 use super::{PATIENCE, eventually};
 use serde_json::Value;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -70,6 +71,8 @@ pub(crate) struct Setup {
     audit: Option<PathBuf>,
     /// Whether writing beyond a limit is an error to the gate, and not its end.
     ignore_file_size_signals: bool,
+    /// The limit on open files, where it is not the tests' own.
+    open_files: Option<u64>,
 }
 
 impl Default for Setup {
@@ -87,6 +90,7 @@ impl Default for Setup {
             audit_lines: String::new(),
             audit: None,
             ignore_file_size_signals: false,
+            open_files: None,
         }
     }
 }
@@ -159,6 +163,11 @@ impl Setup {
     /// Records go there.
     pub(crate) fn audit(self, folder: impl Into<PathBuf>) -> Setup {
         Setup { audit: Some(folder.into()), ..self }
+    }
+
+    /// The gate may open so many files.
+    pub(crate) fn open_files(self, limit: u64) -> Setup {
+        Setup { open_files: Some(limit), ..self }
     }
 
     /// Writing beyond a limit (`prlimit --fsize`) becomes an error, as on a full disk.
@@ -253,6 +262,7 @@ path = {audit:?}
         let mut gate = Gate {
             process: None,
             ignore_file_size_signals: self.ignore_file_size_signals,
+            open_files: self.open_files,
             configuration,
             control: folder.path().join("control.sock"),
             names: self.names,
@@ -278,6 +288,7 @@ pub(crate) fn user() -> String {
 pub(crate) struct Gate {
     process: Option<Child>,
     ignore_file_size_signals: bool,
+    open_files: Option<u64>,
     pub(crate) configuration: PathBuf,
     pub(crate) control: PathBuf,
     names: fn(&str) -> String,
@@ -296,17 +307,13 @@ impl Gate {
     pub(crate) fn launch(&mut self) {
         let errors = fs::File::options().create(true).append(true).open(self.folder.path().join("stderr")).unwrap();
         let mut command = tidegate(["serve", "--config"]);
-        if self.ignore_file_size_signals {
-            // A signal that is ignored stays so across exec.
+        if self.ignore_file_size_signals || self.open_files.is_some() {
+            // A signal that is ignored stays so across exec, and limits do.
+            let trap = if self.ignore_file_size_signals { "trap '' XFSZ; " } else { "" };
+            let limit = self.open_files.map(|limit| format!("ulimit -n {limit}; ")).unwrap_or_default();
+            let script = format!("{trap}{limit}exec \"$@\"");
             command = Command::new("sh");
-            command.args([
-                "-c",
-                "trap '' XFSZ; exec \"$@\"",
-                "sh",
-                env!("CARGO_BIN_EXE_tidegate"),
-                "serve",
-                "--config",
-            ]);
+            command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_tidegate"), "serve", "--config"]);
         }
         command.arg(&self.configuration).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
         let mut child = command.spawn().unwrap();
@@ -348,6 +355,17 @@ impl Gate {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         line.trim().trim_end_matches(" kB").trim().parse().unwrap()
+    }
+
+    /// The value of a sample of its metrics, read at the control socket.
+    #[track_caller]
+    pub(crate) fn metric(&self, sample: &str) -> f64 {
+        let mut stream = UnixStream::connect(&self.control).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {sample}:\n{text}")).parse().unwrap()
     }
 
     /// Ends it with this signal and waits for the end; returns its exit code.

@@ -6,7 +6,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -275,6 +275,17 @@ impl Client {
     /// Without TLS.
     pub(crate) fn plain(port: u16) -> Client {
         Client { stream: Some(Stream::Plain(Client::connect(port))), buffer: Vec::new(), next: 1 }
+    }
+
+    /// Without TLS, from 127.0.0.`last`.
+    pub(crate) fn plain_from(last: u8, port: u16) -> Client {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from(([127, 0, 0, last], 0)).into()).expect("an address of this machine");
+        socket.connect(&SocketAddr::from(([127, 0, 0, 1], port)).into()).expect("a connection");
+        let stream: TcpStream = socket.into();
+        stream.set_nodelay(true).expect("no delay");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a time limit");
+        Client { stream: Some(Stream::Plain(stream)), buffer: Vec::new(), next: 1 }
     }
 
     /// TLS from the first octet.

@@ -47,6 +47,51 @@ fn frame_of_search(id: i32) -> Vec<u8> {
 }
 
 #[test]
+fn binds_are_refused_without_asking_the_directory_while_too_many_have_failed() {
+    let mut world = World::new();
+    world.bound(1, ALICE);
+    world.session.bounds.refuses_binds = true;
+    world.bind(2, ALICE, b"secret");
+    assert_eq!(world.at_client()[0].code, Some(51));
+    assert_eq!(world.at_directory(), Vec::new());
+    assert_eq!(*world.session.subject(), Subject::Anonymous, "a bind that does not succeed leaves nobody");
+    assert!(world.records()[1].to_string().contains("too many failed binds"));
+    world.session.bounds.refuses_binds = false;
+    world.bind(3, ALICE, b"secret");
+    assert_eq!(world.at_directory().len(), 1);
+}
+
+#[test]
+fn a_bind_that_is_not_answered_in_time_is_unavailable_and_its_connection_is_given_up() {
+    let mut world = World::new();
+    world.bind(1, ALICE, b"secret");
+    let asked = world.at_directory();
+    bounds::on_bind_timeout(&mut world.session, world.now, &mut world.fx);
+    assert_eq!(world.at_client()[0].code, Some(52));
+    assert!(world.fx.drop_upstream);
+    // What the directory says later makes nobody of the session.
+    world.result(asked[0].id, tag::BIND_RESPONSE, 0);
+    assert_eq!(*world.session.subject(), Subject::Anonymous);
+    assert!(world.session.reads_client());
+    // Nothing is in flight any more: a second call changes nothing.
+    world.fx.drop_upstream = false;
+    bounds::on_bind_timeout(&mut world.session, world.now, &mut world.fx);
+    assert!(!world.fx.drop_upstream);
+}
+
+#[test]
+fn a_session_that_takes_too_much_is_ended_with_a_notice_and_a_line() {
+    let mut world = World::new();
+    world.bound(1, ALICE);
+    world.at_client();
+    bounds::end(&mut world.session, ResultCode::BUSY, "no room", world.now, &mut world.fx);
+    let seen = world.at_client();
+    assert_eq!((seen[0].id, seen[0].code, world.fx.close), (0, Some(51), true));
+    let line = world.records().pop().unwrap();
+    assert_eq!((&line["result"], &line["reason"]), (&serde_json::json!(51), &serde_json::json!("no room")));
+}
+
+#[test]
 fn a_first_bind_that_fails_keeps_the_connection() {
     let mut world = World::new();
     world.bind(1, ALICE, b"wrong");

@@ -82,13 +82,27 @@ fn cancel_is_mapped_and_both_are_answered() {
 #[test]
 fn what_is_outstanding_is_bounded() {
     let mut world = World::new();
-    for id in 1..=i32::try_from(MAX_OUTSTANDING).unwrap() {
+    world.session.bounds.operations = 100;
+    // Who has no name gets fewer.
+    for id in 1..=32 {
+        assert_eq!(world.search(id, BASE), Flow::Done);
+    }
+    assert_eq!(world.search(5000, BASE), Flow::Wait);
+    let taken = bounds::kept_octets(&world.session);
+    assert!(taken > 32 * 600, "{taken}");
+    world.session.on_client_lost(world.now, &mut world.fx);
+    assert_eq!(bounds::kept_octets(&world.session), 0);
+
+    let mut world = World::new();
+    world.session.bounds.operations = 100;
+    world.bound(1, ALICE);
+    for id in 10..110 {
         assert_eq!(world.search(id, BASE), Flow::Done);
     }
     assert!(!world.session.reads_client());
     assert_eq!(world.search(5000, BASE), Flow::Wait);
     // What frees room is heard all the same.
-    assert_eq!(world.client(5001, &Request::Abandon(ClientMessageId(1))), Flow::Done);
+    assert_eq!(world.client(5001, &Request::Abandon(ClientMessageId(10))), Flow::Done);
     assert!(world.session.reads_client());
 }
 
