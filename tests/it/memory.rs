@@ -47,7 +47,10 @@ fn a_thousand_idle_tls_sessions() {
 
 /// Sends what is taken at once, and no more.
 fn send_what_is_taken(client: &mut Client, octets: &[u8]) {
-    client.socket().set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+    // A TLS client that cannot write tries to read.
+    let moment = Some(Duration::from_millis(100));
+    client.socket().set_write_timeout(moment).unwrap();
+    client.socket().set_read_timeout(moment).unwrap();
     client.send_raw(octets);
 }
 
