@@ -45,6 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("config", &["engine"]),
     ("api", &["engine"]),
     ("daemon", &["engine", "config", "api"]),
+    ("cli::check", &["engine", "config", "api", "daemon", "cli"]),
     ("cli::serve", &["engine", "config", "api", "daemon", "cli"]),
     ("cli::demo", &["engine", "config", "api", "daemon", "cli"]),
     ("cli", &["engine", "config", "api"]),

@@ -66,8 +66,7 @@ pub(crate) fn snapshot(grants: u32) -> Snapshot {
         groups: Arc::new(Groups::default()),
         directory: Arc::new(DirectoryFacts {
             naming_contexts: vec![dn("dc=example,dc=com")],
-            subschema: None,
-            proxied_authorization: false,
+            ..DirectoryFacts::default()
         }),
         recording: true,
     }

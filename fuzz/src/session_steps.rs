@@ -90,11 +90,7 @@ impl World {
         };
         let robot = [OperationKind::Bind].into_iter().collect();
         let resources = vec![resource("payroll", PAYROLL, OperationSet::all()), resource("robot", NAMES[3], robot)];
-        let directory = DirectoryFacts {
-            naming_contexts: vec![dn("dc=example,dc=com")],
-            subschema: None,
-            proxied_authorization: false,
-        };
+        let directory = DirectoryFacts { naming_contexts: vec![dn("dc=example,dc=com")], ..DirectoryFacts::default() };
         let snapshot = Snapshot {
             policy: Arc::new(Policy::new(
                 Mode::Enforce,

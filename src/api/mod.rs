@@ -14,6 +14,7 @@ pub mod login;
 pub mod notification;
 mod object;
 pub mod problem;
+pub mod ready;
 pub mod reload;
 pub mod report;
 pub mod request;
@@ -33,6 +34,7 @@ pub use login::{CodeBody, DoneView, LoginBody, NothingBody, ResetBody, TokenView
 pub use notification::{NotificationQuery, NotificationView};
 pub use object::Object;
 pub use problem::Problem;
+pub use ready::{LeftOutView, ReadyView};
 pub use reload::{DifferenceView, EndView, LintBody, LintView, ReloadBody, ReloadView};
 pub use report::{GrantRow, RefusedRow, ReportQuery, ReportView, StandingRow};
 pub use request::{

@@ -7,14 +7,19 @@ use super::reload::show;
 use super::table::Details;
 use super::text::{visible, visible_json};
 use crate::api::{LintBody, LintView, routes};
-use crate::config::{Config, lint};
+use crate::config::{Config, lint, lint_directory};
+use crate::daemon::{self, Survey};
+use crate::engine::ldap::Dn;
+use crate::engine::policy::computing;
 use anyhow::Context as _;
+use serde::Serialize;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 /// Check a configuration: every error at once, then what is valid but looks wrong
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  tidegate check --config tidegate.toml\n  \
+                        tidegate check --config new.toml --online\n  \
                         tidegate check --config new.toml --against-running --control run/control.sock")]
 pub(super) struct Check {
     /// The configuration
@@ -24,6 +29,10 @@ pub(super) struct Check {
     /// Have the gate that runs look at it: what it would open, close and end (administrators)
     #[arg(long)]
     against_running: bool,
+
+    /// Ask the directory: which of its trees would be served, and what it can be made to compute
+    #[arg(long, conflicts_with = "against_running")]
+    online: bool,
 
     #[command(flatten)]
     output: Output,
@@ -35,11 +44,17 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
         let output = self.output;
-        let findings = if self.against_running { self.ask()? } else { look(&self.config) };
+        let online = self.online;
+        let findings = match (self.against_running, online) {
+            (true, _) => Findings { lint: self.ask()?, directory: None },
+            (false, true) => look_online(&self.config)?,
+            (false, false) => Findings { lint: look(&self.config), directory: None },
+        };
         match output.format {
             Format::Table => print(&text(&findings, terminal_width()))?,
             Format::Json => print(&format!("{}\n", visible_json(&serde_json::to_string(&findings)?)))?,
         }
+        let findings = findings.lint;
         Ok(if findings.errors.is_empty() { Outcome::Done } else { Outcome::Refused })
     }
 
@@ -51,6 +66,63 @@ impl Check {
         let body = LintBody { configuration, file, against_running: true };
         Ok(self.beside.client(self.config)?.post::<LintView>(routes::LINT, &body)?.value)
     }
+}
+
+/// What was found, in the configuration and in the directory.
+#[derive(Debug, Serialize)]
+struct Findings {
+    #[serde(flatten)]
+    lint: LintView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    directory: Option<DirectoryView>,
+}
+
+/// What was found in the directory.
+#[derive(Debug, Serialize)]
+struct DirectoryView {
+    /// The server that answered.
+    server: String,
+    /// The trees that would be served.
+    trees: Vec<String>,
+    /// Those that would not, and why.
+    left_out: Vec<(String, String)>,
+    /// What it can be made to compute.
+    computes: Vec<String>,
+}
+
+fn look_online(file: &Path) -> anyhow::Result<Findings> {
+    let config = match Config::load(file) {
+        Ok(config) => config,
+        Err(_) => return Ok(Findings { lint: look(file), directory: None }),
+    };
+    let mut warnings: Vec<String> = lint(&config).iter().map(ToString::to_string).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let Survey { server, trees, schema } = match runtime.block_on(daemon::survey(&config)) {
+        Ok(found) => found,
+        Err(error) => {
+            let lint = LintView { errors: vec![format!("the directory: {error}")], warnings, ..LintView::default() };
+            return Ok(Findings { lint, directory: None });
+        }
+    };
+    let mut errors = Vec::new();
+    if trees.served.is_empty() {
+        errors
+            .push("no tree of the directory would be served: name those that are to be in naming_contexts".to_owned());
+    }
+    match &schema {
+        Some(schema) => warnings.extend(lint_directory(&config, schema).iter().map(ToString::to_string)),
+        None => warnings.push(
+            "the account may not read the directory's schema: attributes are known by their standard names".to_owned(),
+        ),
+    }
+    let computes = schema.map(|schema| computing::features(&schema)).unwrap_or_default();
+    let directory = DirectoryView {
+        server,
+        trees: trees.served.iter().map(Dn::to_string).collect(),
+        left_out: trees.left_out.into_iter().map(|one| (one.context.to_string(), one.why)).collect(),
+        computes: computes.into_iter().map(|feature| feature.name.to_owned()).collect(),
+    };
+    Ok(Findings { lint: LintView { errors, warnings, ..LintView::default() }, directory: Some(directory) })
 }
 
 fn look(file: &Path) -> LintView {
@@ -80,8 +152,15 @@ fn open_files(config: &Config, file: &Path) -> Option<String> {
     })
 }
 
-fn text(findings: &LintView, width: Option<usize>) -> String {
+fn text(Findings { lint: findings, directory }: &Findings, width: Option<usize>) -> String {
     let mut text = String::new();
+    if let Some(DirectoryView { server, trees, left_out, computes }) = directory {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "directory: {}", visible(server));
+        trees.iter().for_each(|tree| _ = writeln!(text, "served: {}", visible(tree)));
+        left_out.iter().for_each(|(tree, why)| _ = writeln!(text, "not served: {} ({why})", visible(tree)));
+        computes.iter().for_each(|feature| _ = writeln!(text, "computes: {feature}"));
+    }
     for (kind, lines) in [("error", &findings.errors), ("warning", &findings.warnings)] {
         for line in lines {
             // Writing to a string cannot fail.

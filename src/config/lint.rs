@@ -2,14 +2,18 @@
 
 use super::Config;
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::schema::Schema;
 use crate::engine::policy::asking::OnMissing;
+use crate::engine::policy::computing;
 use crate::engine::policy::resource::{ResourceIndex, ResourceScope};
 use crate::engine::policy::role::{Allow, Role};
 use crate::engine::policy::selector::Selector;
+use crate::engine::policy::trees::Contexts;
 use crate::engine::policy::{Mode, OperationKind, OperationSet, Policy};
 use crate::engine::workflow::telling::people::can_be_told;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Something that looks wrong, and what to do about it.
@@ -39,6 +43,7 @@ pub fn lint(config: &Config) -> Vec<Warning> {
         found.warnings.insert((*line, message.clone()));
     }
     sections(&mut found);
+    trees(&mut found);
     resources(&mut found);
     standing(&mut found);
     for role in &config.policy.roles {
@@ -120,6 +125,54 @@ fn sections(found: &mut Found<'_>) {
         let message =
             "bind_dn is missing: groups are read anonymously, and are empty where the directory does not allow that";
         found.at("[directory]", message);
+    }
+}
+
+/// What looks wrong of a configuration in front of a directory with this schema, besides what [`lint`] says: who may leave
+/// something behind that keeps computing, and what the directory tells although the gate hides it.
+pub fn lint_directory(config: &Config, schema: &Arc<Schema>) -> Vec<Warning> {
+    let mut found = Found { config, warnings: BTreeSet::new() };
+    let features = computing::features(schema);
+    let policy = config.policy.with_schema(Arc::clone(schema));
+    let hides = policy.protects(OperationKind::Search);
+    if hides && features.iter().any(|feature| feature.name.starts_with("uniqueness")) {
+        let message =
+            "the directory can enforce uniqueness: the answer to a write tells whether a hidden entry has the value";
+        found.at("[directory]", message);
+    }
+    let lasting: Vec<&str> = features.iter().filter(|feature| feature.lasts).map(|feature| feature.name).collect();
+    let everything = |allows: &dyn Fn(ResourceIndex) -> bool| {
+        let mut all =
+            policy.protecting(OperationKind::Search).chain(policy.attributes_protecting(OperationKind::Search));
+        all.all(allows)
+    };
+    for role in config.policy.roles.iter().filter(|_| hides && !lasting.is_empty()) {
+        let opens = |at| {
+            let whole = |allow: &Allow| {
+                let within = |base: &Dn| policy.resource(at).is_some_and(|r| r.base.is_surely_within(base));
+                allow.resource == at
+                    && allow.operations.contains(OperationKind::Search)
+                    && allow.attributes.is_none()
+                    && allow.base.as_ref().is_none_or(within)
+            };
+            role.allow.iter().any(whole)
+        };
+        if everything(&opens) {
+            let message =
+                "opens all that is protected from searching: its holders may write what the directory computes by";
+            found.role(role, format!("{message} ({}), and that stays when the grant ends", lasting.join("; ")));
+        }
+    }
+    found.into_warnings()
+}
+
+/// Trees that are named and hold no data.
+fn trees(found: &mut Found<'_>) {
+    let Some(named) = &found.config.directory.naming_contexts else { return };
+    for context in Contexts::default().trees(Some(named), [].iter()).special {
+        let message =
+            format!("naming_contexts: {context} is not named like a tree of data: logs, configuration and schema show");
+        found.at("[directory]", format!("{message} what is protected elsewhere; protect it, or leave it out"));
     }
 }
 

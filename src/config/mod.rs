@@ -24,7 +24,7 @@ pub use control::{CertificateSubject, Control, ControlPort, LocalSubject};
 pub use directory::{Directory, DirectoryUrl, Referrals, ServiceAccount, Transport};
 pub use error::{ConfigError, ConfigErrors};
 pub use file::Secret;
-pub use lint::{Warning, lint};
+pub use lint::{Warning, lint, lint_directory};
 pub use notify::{Mail, MailSecurity, MailServer, Notify, Trust, Webhook, WebhookUrl};
 pub use sections::{Audit, Listen, Runtime, Store, Tls};
 pub use suggest::nearest;

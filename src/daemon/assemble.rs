@@ -14,6 +14,7 @@ use crate::engine::ldap::Dn;
 use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::policy::Policy;
 use crate::engine::policy::attributes::AttributeNames;
+use crate::engine::policy::trees::{Contexts, LeftOut};
 use crate::engine::workflow::{Authority, NoticeKind};
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
@@ -87,7 +88,7 @@ pub(super) fn upstream(config: &config::Directory) -> Result<Directory, TlsError
 }
 
 /// An account that is bound as.
-fn account_of(account: &config::ServiceAccount) -> ServiceAccount {
+pub(super) fn account_of(account: &config::ServiceAccount) -> ServiceAccount {
     ServiceAccount { dn: account.dn.clone(), password: Some(account.password.clone()) }
 }
 
@@ -173,6 +174,8 @@ pub(super) struct OwnQuestions {
     pub(super) read: watch::Sender<bool>,
     /// Of the schema that decisions are made by.
     pub(super) fingerprint: Option<u64>,
+    /// The trees that were last said to be served, and not to be.
+    pub(super) trees: Option<(Vec<Dn>, Vec<LeftOut>)>,
 }
 
 impl Source for OwnQuestions {
@@ -220,10 +223,6 @@ impl Source for OwnQuestions {
                     groups.members.entry(group.clone()).or_insert_with(|| membership.clone());
                 }
             }
-            let mut facts = reading.facts;
-            if let Some(naming_contexts) = configured {
-                facts.naming_contexts = naming_contexts;
-            }
             let (policy, grants) = match &schema {
                 Some(read) => {
                     let policy = snapshot.policy.with_schema(Arc::clone(&read.schema));
@@ -234,10 +233,15 @@ impl Source for OwnQuestions {
             };
             let naming = policy.naming();
             groups.resolve(naming);
-            facts.naming_contexts.iter_mut().for_each(|context| context.resolve(naming));
+            let mut contexts = reading.facts.contexts.clone().unwrap_or_default();
+            contexts.resolve(naming);
+            let mut configured = configured;
+            configured.iter_mut().flatten().for_each(|context| context.resolve(naming));
+            let facts = reading.facts.serving(contexts.trees(configured.as_deref(), policy.resources.iter()));
             let (directory, groups) = (Arc::new(facts), Arc::new(groups));
             Snapshot { policy, grants, directory, groups, ..snapshot.clone() }
         });
+        self.say_trees();
         if schema.is_some() {
             warn_of_strangers(&self.gate.shared.snapshot.load().policy);
         }
@@ -248,6 +252,29 @@ impl Source for OwnQuestions {
         if self.reloads.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+impl OwnQuestions {
+    /// Says which trees are served and which are not, whenever that has changed.
+    fn say_trees(&mut self) {
+        let facts = self.gate.shared.snapshot.load().directory.clone();
+        let trees = (facts.naming_contexts.clone(), facts.left_out.clone());
+        if self.trees.as_ref() == Some(&trees) {
+            return;
+        }
+        let served: Vec<&str> = facts.naming_contexts.iter().map(Dn::text).collect();
+        if served.is_empty() {
+            tracing::error!(
+                "no tree of the directory is served: name those that are to be in [directory] naming_contexts"
+            );
+        } else {
+            tracing::info!(trees = ?served, "trees that are served");
+        }
+        for left_out in &facts.left_out {
+            tracing::info!(tree = left_out.context.text(), why = left_out.why, "a tree that is not served");
+        }
+        self.trees = Some(trees);
     }
 }
 
@@ -269,11 +296,8 @@ pub(super) fn warn_of_strangers(policy: &Policy) {
 
 /// What is known before the directory was asked.
 pub(super) fn first_facts(config: &config::Directory) -> DirectoryFacts {
-    DirectoryFacts {
-        naming_contexts: config.naming_contexts.clone().unwrap_or_default(),
-        subschema: None,
-        proxied_authorization: false,
-    }
+    let configured = config.naming_contexts.clone().unwrap_or_default();
+    DirectoryFacts::default().serving(Contexts::default().trees(Some(&configured), [].iter()))
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::engine::ldap::control::oid;
 use crate::engine::ldap::schema::Schema;
 use crate::engine::policy::Policy;
 use crate::engine::policy::selector::{Groups, Membership, Selector};
+use crate::engine::policy::trees::{Contexts, NAMED};
 use ldap3_proto::proto::{LdapResultCode, LdapSearchResultEntry};
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -208,23 +209,48 @@ where
     Ok(client)
 }
 
+/// What the directory says of itself, and its schema where the account may read it: once, over this connection.
+///
+/// # Errors
+/// The directory does not answer, or does not take the account.
+pub async fn read_facts<S>(
+    stream: S,
+    account: &ServiceAccount,
+) -> Result<(DirectoryFacts, Option<SchemaRead>), ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut client = open(stream, account).await?;
+    let facts = facts(&mut client).await?;
+    let schema = match &facts.subschema {
+        Some(subschema) => schema(&mut client, subschema).await?,
+        None => None,
+    };
+    Ok((facts, schema))
+}
+
 /// RFC 4512 5.1.
 async fn facts<S>(client: &mut LdapClient<S>) -> Result<DirectoryFacts, ClientError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let entry = client.read("", &["namingContexts", "subschemaSubentry", "supportedControl"]).await?;
+    let wanted = [&["namingContexts", "defaultNamingContext", "subschemaSubentry", "supportedControl"], NAMED].concat();
+    let entry = client.read("", &wanted).await?;
     let names = |attribute| -> Vec<Dn> {
         let values = entry.iter().flat_map(|entry| values(entry, attribute));
         values.filter_map(|value| Dn::parse(value).ok()).filter(|dn| !dn.is_root()).collect()
     };
+    let named = NAMED.iter().flat_map(|attribute| names(attribute).into_iter().map(|context| (context, *attribute)));
+    let contexts =
+        Contexts { all: names("namingContexts"), default: names("defaultNamingContext").pop(), named: named.collect() };
     Ok(DirectoryFacts {
-        naming_contexts: names("namingContexts"),
+        contexts: Some(contexts),
         subschema: names("subschemaSubentry").pop(),
         proxied_authorization: entry
             .iter()
             .flat_map(|entry| values(entry, "supportedControl"))
             .any(|control| control == oid::PROXIED_AUTHORIZATION_V2.as_bytes()),
+        ..DirectoryFacts::default()
     })
 }
 

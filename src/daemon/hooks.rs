@@ -4,7 +4,7 @@ use super::control::{ControlHooks, Later};
 use super::directory::ANSWER_TIMEOUT;
 use super::ldap_client::LdapClient;
 use super::reload::Reloader;
-use crate::api::{LintBody, LintView, ReloadView, SessionView};
+use crate::api::{LintBody, LintView, ReadyView, ReloadView, SessionView};
 use crate::engine::ldap::Dn;
 use ldap3_proto::proto::LdapResultCode;
 use zeroize::Zeroizing;
@@ -32,14 +32,20 @@ impl ControlHooks for Reloader {
         self.exposition()
     }
 
-    fn ready(&self) -> Result<(), String> {
+    fn ready(&self) -> Result<ReadyView, String> {
         if !self.gate.audit.recording() {
             return Err("operations cannot be recorded: what needs a grant is refused".to_owned());
         }
-        if self.gate.shared.snapshot.load().directory.naming_contexts.is_empty() {
-            return Err("the directory has not answered yet".to_owned());
+        let facts = &self.gate.shared.snapshot.load().directory;
+        if facts.naming_contexts.is_empty() {
+            return Err(match &facts.contexts {
+                None => "the directory has not answered yet".to_owned(),
+                Some(_) => {
+                    "no tree of the directory is served: name those that are to be in naming_contexts".to_owned()
+                }
+            });
         }
-        Ok(())
+        Ok(ReadyView::of(facts))
     }
 
     /// Over a connection of its own, which ends with the answer.

@@ -22,7 +22,9 @@ pub mod reload;
 mod run;
 pub mod state;
 pub mod store;
+mod survey;
 pub mod tls;
 pub mod upstream;
 
 pub use run::{Running, StartError, start};
+pub use survey::{Survey, survey};

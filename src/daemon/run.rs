@@ -167,8 +167,15 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
 
     let mut background = JoinSet::new();
     let (read, mut was_read) = watch::channel(false);
-    let questions =
-        OwnQuestions { gate: gate.clone(), config: config.clone(), reloads, unheard: None, read, fingerprint: None };
+    let questions = OwnQuestions {
+        gate: gate.clone(),
+        config: config.clone(),
+        reloads,
+        unheard: None,
+        read,
+        fingerprint: None,
+        trees: None,
+    };
     background.spawn(directory::keep_reading(questions));
     background.spawn(broker.clone().run());
     background.spawn(jobs.serve(broker.clone()));

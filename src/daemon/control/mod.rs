@@ -31,7 +31,7 @@ use super::audit_log::LogReader;
 use super::broker::Broker;
 use super::clock::Clock;
 use super::state::Shared;
-use crate::api::{LintBody, LintView, ReloadView, SessionView, routes};
+use crate::api::{LintBody, LintView, ReadyView, ReloadView, SessionView, routes};
 use crate::engine::ldap::Dn;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -70,11 +70,11 @@ pub trait ControlHooks: Send + Sync {
     /// What is counted, in the text format of Prometheus.
     fn metrics(&self) -> String;
 
-    /// Whether traffic is served; if not, why.
+    /// Whether traffic is served, and of which trees; if not, why.
     ///
     /// # Errors
     /// Why not.
-    fn ready(&self) -> Result<(), String>;
+    fn ready(&self) -> Result<ReadyView, String>;
 
     /// Whether the directory takes this password for this subject. Both are sent as they are: what
     /// must not be asked is the caller's to know. An error says why it could not be asked.

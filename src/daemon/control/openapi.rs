@@ -4,9 +4,9 @@
 use super::answer::{Answer, json};
 use crate::api::{
     AuditPage, CancelBody, CodeBody, DoneView, ExplainBody, ExplainView, ExtendBody, GrantView, KillBody, KillView,
-    LintBody, LintView, LockBody, LockView, LoginBody, MeView, NothingBody, NotificationView, Problem, ReloadBody,
-    ReloadView, ReportView, RequestBody, RequestView, ResetBody, ReviewBody, RevokeBody, RoleView, SessionView,
-    SignOffBody, TokenView, TotpView, VerifyView, notification_state, problem, request_state, routes,
+    LintBody, LintView, LockBody, LockView, LoginBody, MeView, NothingBody, NotificationView, Problem, ReadyView,
+    ReloadBody, ReloadView, ReportView, RequestBody, RequestView, ResetBody, ReviewBody, RevokeBody, RoleView,
+    SessionView, SignOffBody, TokenView, TotpView, VerifyView, notification_state, problem, request_state, routes,
 };
 use crate::engine::audit::query::{DECISIONS, OPERATIONS};
 use axum::http::StatusCode;
@@ -162,7 +162,7 @@ fn gate(b: &mut Builder) {
     b.known(call, &[]);
     let call = b.plain(routes::HEALTHZ, "The process lives", "text/plain; charset=utf-8", text);
     b.open(call, &[403]);
-    let call = b.plain(routes::READYZ, "It serves", "application/json", object!({ "type": "string" }));
+    let call = b.get::<ReadyView>(routes::READYZ, "It serves, and of which trees");
     b.open(call, &[403]);
 }
 

@@ -9,7 +9,7 @@ mod port;
 mod socket;
 
 use super::*;
-use crate::api::{DifferenceView, problem};
+use crate::api::{DifferenceView, ReadyView, problem};
 use crate::daemon::audit_log::{self, AuditLog};
 use crate::daemon::broker::tests::House;
 use crate::daemon::store::memory::MemoryStore;
@@ -59,8 +59,9 @@ impl ControlHooks for Hooks {
         "up 1\n".to_owned()
     }
 
-    fn ready(&self) -> Result<(), String> {
-        self.not_ready.lock().unwrap().clone().map_or(Ok(()), Err)
+    fn ready(&self) -> Result<ReadyView, String> {
+        let ready = ReadyView { status: "ready".to_owned(), trees: vec!["dc=x".to_owned()], left_out: vec![] };
+        self.not_ready.lock().unwrap().clone().map_or(Ok(ready), Err)
     }
 
     /// Everybody's password is their name.

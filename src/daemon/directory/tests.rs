@@ -89,7 +89,7 @@ fn names(reading: &Reading, group: &str) -> Option<BTreeSet<String>> {
 async fn reads_groups_and_facts() {
     let groups = &["cn=HR, ou=groups,dc=example,dc=com", "cn=none,ou=groups,dc=example,dc=com"];
     let reading = read_once(&mut source(built_in().await, "tidegate-demo", groups)).await.unwrap();
-    assert_eq!(reading.facts.naming_contexts, [dn("dc=example,dc=com")]);
+    assert_eq!(reading.facts.contexts.as_ref().unwrap().all, [dn("dc=example,dc=com")]);
     assert_eq!(reading.facts.subschema, Some(dn("cn=subschema")));
     let hr = ["uid=alice,ou=people,dc=example,dc=com", "uid=carol,ou=people,dc=example,dc=com"];
     assert_eq!(names(&reading, groups[0]), Some(hr.map(str::to_owned).into()));

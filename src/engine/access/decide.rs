@@ -1,5 +1,6 @@
 //! How a decision is made: what is not understood first, then what is missing, then what is hidden.
 
+mod computing;
 mod openness;
 mod permit;
 mod reach;
@@ -126,6 +127,9 @@ impl<'a> Deciding<'a> {
                 return Err(Refusal { asks, ..not_held(&self.missing, "not held") });
             }
             Mode::Enforce => {
+                if let Some(refusal) = self.check_written(self.asked.request) {
+                    return Err(refusal);
+                }
                 let redaction = &mut self.permit.redaction;
                 if self.hides {
                     redaction.hide();
@@ -147,7 +151,7 @@ impl<'a> Deciding<'a> {
             Mode::Monitor if !self.hidden.is_empty() => {
                 self.permit.monitored = Some(Box::new(not_held(&self.hidden, "redacted")));
             }
-            Mode::Monitor => {}
+            Mode::Monitor => self.permit.monitored = self.check_written(self.asked.request).map(Box::new),
         }
         if !self.permit.rests_on.is_empty() {
             self.permit.policy = Some(Arc::clone(&self.snapshot.policy));

@@ -134,6 +134,7 @@ mod tests {
             naming_contexts: vec!["dc=x".parse().unwrap()],
             subschema: None,
             proxied_authorization: false,
+            ..DirectoryFacts::default()
         };
         let mut policy = Policy::new(Mode::Enforce, RefusalStyle::Explain, vec![], vec![], vec![]);
         policy.extended_operations.push("1.2.3.4".to_owned());

@@ -128,6 +128,11 @@ fn is_name(name: &str) -> bool {
         && octets.all(|octet| octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_'))
 }
 
+/// Whether values of a type may name entries: unless its syntax is known to be another.
+pub(super) fn can_hold_names(facts: &TypeFacts) -> bool {
+    !facts.syntax.as_deref().is_some_and(|syntax| NAMELESS.contains(&syntax))
+}
+
 /// A set of attribute types of one [`Schema`]; means nothing to another.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TypeSet {
@@ -211,9 +216,7 @@ impl TypeSet {
 
     /// Whether a value of a type in this may name an entry: unless its syntax is known to be another.
     pub fn may_hold_names(&self, schema: &Schema) -> bool {
-        let holds = |(id, facts): (TypeId, &TypeFacts)| {
-            self.contains(id) && !facts.syntax.as_deref().is_some_and(|syntax| NAMELESS.contains(&syntax))
-        };
+        let holds = |(id, facts): (TypeId, &TypeFacts)| self.contains(id) && can_hold_names(facts);
         self.strangers || schema.types().any(holds)
     }
 

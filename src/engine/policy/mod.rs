@@ -3,6 +3,7 @@
 
 pub mod asking;
 pub mod attributes;
+pub mod computing;
 pub mod deciding;
 pub mod difference;
 mod facts;
@@ -13,6 +14,7 @@ pub mod requirement;
 pub mod resource;
 pub mod role;
 pub mod selector;
+pub mod trees;
 
 use super::ldap::Dn;
 use super::ldap::dn::Naming;
@@ -20,6 +22,7 @@ use super::ldap::sasl::Mechanisms;
 use super::ldap::schema::Schema;
 use asking::HeldBounds;
 use attributes::TypeSet;
+use computing::Computing;
 use index::Index;
 use resource::{Resource, ResourceIndex};
 use role::Role;
@@ -109,6 +112,8 @@ pub struct Policy {
     naming: Arc<Naming>,
     /// For each resource what its attributes are in the schema.
     types: Vec<Option<TypeSet>>,
+    /// What the directory does with attributes of that schema.
+    computing: Arc<Computing>,
 }
 
 impl Policy {
@@ -130,6 +135,7 @@ impl Policy {
         }
         let schema = Schema::standard();
         let types = types(&resources, &schema);
+        let computing = Arc::new(Computing::of(&schema));
         let (mechanisms, extended_operations) = (Mechanisms::all(), Vec::new());
         Policy {
             mode,
@@ -147,6 +153,7 @@ impl Policy {
             schema,
             naming: Arc::new(Naming::unread()),
             types,
+            computing,
         }
     }
 
@@ -158,7 +165,8 @@ impl Policy {
             true => Naming::unread(),
             false => Naming::of(&schema),
         };
-        let mut policy = Policy { types: types(&self.resources, &schema), schema, ..self.clone() };
+        let computing = Arc::new(Computing::of(&schema));
+        let mut policy = Policy { types: types(&self.resources, &schema), computing, schema, ..self.clone() };
         policy.resources.iter_mut().for_each(|resource| resource.base.resolve(&naming));
         policy.standing.iter_mut().for_each(|standing| selector::resolve(&mut standing.who, &naming));
         selector::resolve(&mut policy.proxied_authorization, &naming);
@@ -178,6 +186,11 @@ impl Policy {
     /// What names of attributes mean.
     pub fn schema(&self) -> &Arc<Schema> {
         &self.schema
+    }
+
+    /// What the directory does with attributes that are written.
+    pub fn computing(&self) -> &Computing {
+        &self.computing
     }
 
     /// What an attribute resource protects; `None` for one that protects entries as such.

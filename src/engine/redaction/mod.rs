@@ -20,7 +20,7 @@ pub use stages::{Cut, Look, Stage, Stages};
 use view::Open;
 pub use view::View;
 pub(super) use view::{Asserted, counts, counts_children};
-pub(super) use ways::{Key, Ways, asserted, follows};
+pub(super) use ways::{Key, Ways, asserted, follows, identifies};
 
 /// What is taken out of one search's answer.
 #[derive(Debug, Clone, Default)]

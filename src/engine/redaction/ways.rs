@@ -4,6 +4,7 @@
 use super::filter::{Rewritten, rewrite};
 use super::view::{Asserted, View};
 use crate::engine::ldap::attribute::AttributeDescription;
+use crate::engine::ldap::dn::extended::is_identifier;
 use crate::engine::ldap::filter::Filter;
 use crate::engine::ldap::schema::Schema;
 
@@ -80,13 +81,13 @@ pub(crate) fn asserted(assertion: &Filter<'_>, schema: &Schema) -> Option<Assert
     match assertion {
         Filter::And(_) | Filter::Or(_) | Filter::Not(_) => None,
         Filter::Present(AttributeDescription(name)) if is_object_class(name) => None,
+        _ if follows(assertion) => Some(Asserted::OtherEntries),
         Filter::Equality { attribute, .. }
         | Filter::GreaterOrEqual { attribute, .. }
         | Filter::LessOrEqual { attribute, .. }
         | Filter::Approximate { attribute, .. }
         | Filter::Substrings { attribute, .. }
         | Filter::Present(attribute) => Some(about(*attribute)),
-        Filter::Extensible { .. } if follows(assertion) => Some(Asserted::OtherEntries),
         Filter::Extensible { attribute: Some(attribute), .. } => Some(about(*attribute)),
         Filter::Extensible { attribute: None, .. } => Some(Asserted::Anything),
     }
@@ -99,5 +100,17 @@ fn is_object_class(name: &[u8]) -> bool {
 /// Whether an assertion depends on entries that a name in the value of another leads to.
 pub(crate) fn follows(assertion: &Filter<'_>) -> bool {
     let is_one = |rule: &[u8]| IN_CHAIN.iter().any(|name| rule.eq_ignore_ascii_case(name.as_bytes()));
-    matches!(assertion, Filter::Extensible { rule: Some(rule), .. } if is_one(rule))
+    matches!(assertion, Filter::Extensible { rule: Some(rule), .. } if is_one(rule)) || identifies(assertion)
+}
+
+/// Whether an assertion's value names an entry by an identifier, so that the directory looks for that entry first.
+pub(crate) fn identifies(assertion: &Filter<'_>) -> bool {
+    match assertion {
+        Filter::Equality { value, .. }
+        | Filter::GreaterOrEqual { value, .. }
+        | Filter::LessOrEqual { value, .. }
+        | Filter::Approximate { value, .. }
+        | Filter::Extensible { value, .. } => is_identifier(value),
+        Filter::And(_) | Filter::Or(_) | Filter::Not(_) | Filter::Substrings { .. } | Filter::Present(_) => false,
+    }
 }

@@ -2,6 +2,7 @@
 
 mod attributes;
 mod blind;
+mod computing;
 mod controls;
 mod names;
 mod operations;

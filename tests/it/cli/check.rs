@@ -1,6 +1,8 @@
 //! `tidegate check` and errors of the configuration.
 
 use crate::support::command::{run, tidegate};
+use crate::support::gate::Setup;
+use crate::support::slapd::{BASE, Extra, Slapd};
 use std::fs;
 use tempfile::TempDir;
 
@@ -61,4 +63,39 @@ fn the_reference_is_valid_and_its_standing_access_is_listed() {
     let ran = run(&mut tidegate(["check", "--config", file.to_str().unwrap()])).expect(0);
     assert!(ran.stdout.contains("standing access 1: dn:cn=hr-sync,ou=services,dc=example,dc=com"), "{ran:#?}");
     assert!(ran.stdout.ends_with("valid, with 2 warnings\n"), "{ran:#?}");
+}
+
+#[test]
+fn online_it_says_which_trees_are_served_and_what_the_directory_computes() {
+    let mut slapd = Slapd::with(Extra {
+        configuration: "include /etc/ldap/schema/dyngroup.schema\nmoduleload dynlist\nmoduleload unique\n\
+                        moduleload back_null\ndatabase null\nsuffix cn=accesslog\n"
+            .to_owned(),
+        ..Extra::default()
+    });
+    let folder = TempDir::new().unwrap();
+    let everything = format!(
+        "[[role]]\nname = \"everything\"\nallow = [{{ resource = \"payroll\" }}, {{ resource = \"secret-project\" }}]\n\
+         eligible = [\"group:cn=hr,ou=groups,{BASE}\"]\napprovers = [\"group:cn=hr-leads,ou=groups,{BASE}\"]\n\
+         max_duration = \"1h\"\n"
+    );
+    let file = Setup::default().trees_by_default().and(&everything).write(folder.path(), &slapd);
+    let arguments = ["check", "--online", "--config", file.to_str().unwrap()];
+    let ran = run(&mut tidegate(arguments)).expect(0);
+    for line in [
+        format!("directory: ldaps://localhost:{}\n", slapd.ldaps),
+        format!("served: {BASE}\n"),
+        "not served: cn=accesslog (its name begins with cn=".to_owned(),
+        "not served: cn=config (the directory names it in configContext)\n".to_owned(),
+        "computes: dynamic lists (labeledURI, memberURL)\n".to_owned(),
+        "the answer to a write tells whether a hidden entry has the value\n".to_owned(),
+        "and that stays when the grant ends\n".to_owned(),
+    ] {
+        assert!(ran.stdout.contains(&line), "{line}\n{ran:#?}");
+    }
+    let json = run(tidegate(arguments).args(["--output", "json"])).expect(0).json();
+    assert_eq!(json["directory"]["trees"], serde_json::json!([BASE]));
+    slapd.kill();
+    let ran = run(&mut tidegate(arguments)).expect(1);
+    assert!(ran.stdout.contains("error: the directory: "), "{ran:#?}");
 }

@@ -57,6 +57,8 @@ pub(crate) struct Setup {
     files: Vec<(String, String)>,
     /// Lines of `[directory]` instead of `urls` and `ca`.
     directory: Option<String>,
+    /// Whether `naming_contexts` is left out.
+    trees_by_default: bool,
     /// As whom the gate reads: name and password.
     service: (String, String),
     /// What people are called in the directory.
@@ -83,6 +85,7 @@ impl Default for Setup {
             tls_lines: String::new(),
             files: Vec::new(),
             directory: None,
+            trees_by_default: false,
             service: (SERVICE_DN.to_owned(), SERVICE_PASSWORD.to_owned()),
             names: person,
             listen_lines: String::new(),
@@ -155,6 +158,11 @@ impl Setup {
         self.control_lines("listen = \"127.0.0.1:0\"")
     }
 
+    /// The gate finds out by itself which trees it serves.
+    pub(crate) fn trees_by_default(self) -> Setup {
+        Setup { trees_by_default: true, ..self }
+    }
+
     /// Lines for `[audit]`.
     pub(crate) fn audit_lines(self, lines: &str) -> Setup {
         Setup { audit_lines: lines.to_owned(), ..self }
@@ -209,7 +217,7 @@ private_key = {key:?}
 
 [directory]
 {directory}
-naming_contexts = ["{BASE}"]
+{trees}
 bind_dn = "{service}"
 bind_password_file = {password:?}
 
@@ -233,6 +241,7 @@ path = {store:?}
 path = {audit:?}
 {audit_lines}
 {policy}"#,
+            trees = if self.trees_by_default { String::new() } else { format!("naming_contexts = [\"{BASE}\"]") },
             password = folder.join("directory-password"),
             socket = folder.join("control.sock"),
             store = folder.join("store"),

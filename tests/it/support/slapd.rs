@@ -52,6 +52,8 @@ pub(crate) struct Extra {
     pub(crate) ldif: String,
     /// More lines of configuration, before the databases.
     pub(crate) configuration: String,
+    /// More lines of the main database, and databases behind it.
+    pub(crate) database: String,
     /// Identifiers and times that slapd would make are the same in every directory that has the same names.
     pub(crate) fixed: bool,
     /// A further name of `ou`.
@@ -177,7 +179,7 @@ fn launch(
 fn configuration_text(folder: &Path, certificate: &Path, key: &Path, extra: &Extra) -> String {
     let folder = folder.display();
     let (certificate, key) = (certificate.display(), key.display());
-    let more = &extra.configuration;
+    let (more, behind) = (&extra.configuration, &extra.database);
     let core = format!("{folder}/core.schema");
     let names = format!("'organizationalUnitName' {}", extra.unit);
     let schema = fs::read_to_string("/etc/ldap/schema/core.schema").unwrap();
@@ -223,6 +225,7 @@ overlay deref
 overlay syncprov
 access to attrs=userPassword by users write by anonymous auth
 access to * by users write by anonymous auth
+{behind}
 "
     )
 }

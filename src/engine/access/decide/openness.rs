@@ -13,7 +13,7 @@ use crate::engine::policy::attributes::TypeSet;
 use crate::engine::policy::requirement::{Need, Spot, Touches};
 use crate::engine::policy::resource::ResourceIndex;
 use crate::engine::policy::{Mode, OperationKind, Policy};
-use crate::engine::redaction::{Asserted, asserted, counts_children, follows};
+use crate::engine::redaction::{Asserted, asserted, counts_children, follows, identifies};
 
 impl Openness for Deciding<'_> {
     fn reach_is_open(&mut self) -> bool {
@@ -137,8 +137,12 @@ impl Openness for Deciding<'_> {
     }
 }
 
+/// What MS-ADTS 3.1.1.3.4.1.5 puts beside names, and 3.1.1.3.1.2.4 in their place.
+pub(super) const IDENTIFIERS: [AttributeDescription<'_>; 2] =
+    [AttributeDescription(b"objectGUID"), AttributeDescription(b"objectSid")];
+
 /// Everything that protects searching.
-fn everywhere(policy: &Policy) -> impl Iterator<Item = ResourceIndex> {
+pub(super) fn everywhere(policy: &Policy) -> impl Iterator<Item = ResourceIndex> {
     policy.protecting(OperationKind::Search).chain(policy.attributes_protecting(OperationKind::Search))
 }
 
@@ -158,6 +162,9 @@ impl Deciding<'_> {
         filter.walk(&mut |part| {
             if follows(part) {
                 from.extend(part.attribute());
+            }
+            if identifies(part) {
+                from.extend(IDENTIFIERS);
             }
         });
         let is_apart = |types: &TypeSet| {
@@ -217,7 +224,7 @@ impl Deciding<'_> {
         self.is_held(need, OperationKind::Search)
     }
 
-    fn is_held(&mut self, need: Need<'_>, kind: OperationKind) -> bool {
+    pub(super) fn is_held(&mut self, need: Need<'_>, kind: OperationKind) -> bool {
         let Some(held) = self.holder.hold(need, kind) else { return false };
         held.into_iter().for_each(|held| rest_on(&mut self.permit, &self.snapshot.policy, held));
         true

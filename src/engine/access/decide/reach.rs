@@ -80,7 +80,8 @@ impl<'a> Deciding<'a> {
                 self.hides |= !self.is_shown(resource, reach, &mut hidings);
             }
         }
-        if reach.aliases || reach.base.is_root() {
+        let goes_below = reach.scope != SearchScope::Base && self.snapshot.directory.leaves_out_below(reach.base);
+        if reach.aliases || reach.base.is_root() || goes_below {
             self.permit.redaction.keep_to_trees(&self.snapshot.directory);
         }
         self.look_into(search, reach, hidings);

@@ -287,7 +287,7 @@ fn other_trees() {
         |snapshot| {
             let subschema = snapshot.directory.subschema.clone();
             snapshot.directory =
-                Arc::new(DirectoryFacts { naming_contexts: vec![], subschema, proxied_authorization: false });
+                Arc::new(DirectoryFacts { naming_contexts: vec![], subschema, ..DirectoryFacts::default() });
         },
     );
 }

@@ -185,6 +185,7 @@ pub(super) fn snapshot(policy: Policy, grants: impl IntoIterator<Item = Arc<Acti
             naming_contexts: vec![dn("dc=x")],
             subschema: Some(dn("cn=subschema")),
             proxied_authorization: false,
+            ..DirectoryFacts::default()
         }),
         recording: true,
     }
@@ -300,8 +301,10 @@ fn request(words: &[&'static str]) -> Request<'static> {
         ["search", scope, ref rest @ ..] => search(scope, rest, DerefAliases::Never),
         ["search-deref", scope, ref rest @ ..] => search(scope, rest, DerefAliases::Always),
         ["compare", name, ref attribute @ ..] => {
-            let attribute = AttributeDescription(attribute.first().unwrap_or(&"cn").as_bytes());
-            Request::Compare(CompareRequest { entry: dn(name), attribute, value: b"a" })
+            let (attribute, value) =
+                attribute.first().map_or(("cn", "a"), |word| word.split_once('=').unwrap_or((word, "a")));
+            let attribute = AttributeDescription(attribute.as_bytes());
+            Request::Compare(CompareRequest { entry: dn(name), attribute, value: value.as_bytes() })
         }
         ["add", name, ref list @ ..] => {
             Request::Add(AddRequest { entry: dn(name), attributes: attributes(list).collect() })
@@ -353,9 +356,15 @@ fn described(list: &'static str) -> impl Iterator<Item = AttributeDescription<'s
     list.split(',').map(|name| AttributeDescription(name.as_bytes()))
 }
 
+/// `name,name` with a value of no importance, or `name=value name=value`; `␣` in a value is a space.
 fn attributes(list: &[&'static str]) -> impl Iterator<Item = Attribute<'static>> {
-    let described = list.first().copied().into_iter().flat_map(described);
-    described.map(|description| Attribute { description, values: vec![b"a"] })
+    let (valued, named): (Vec<&'static str>, _) = list.iter().copied().partition(|word| word.contains('='));
+    let valued = valued.into_iter().filter_map(|word| word.split_once('=')).map(|(name, value)| Attribute {
+        description: AttributeDescription(name.as_bytes()),
+        values: vec![&*Vec::leak(value.replace('␣', " ").into_bytes())],
+    });
+    let described = named.into_iter().take(1).flat_map(described);
+    valued.chain(described.map(|description| Attribute { description, values: vec![b"cn=a"] }))
 }
 
 /// `base [attributes] (filter)`, of which each may be missing.

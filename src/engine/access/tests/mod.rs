@@ -4,6 +4,7 @@ mod acting;
 mod asking;
 mod attributes;
 mod cases;
+mod computing;
 mod controls;
 mod dsl;
 mod holdings;

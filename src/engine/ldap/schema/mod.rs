@@ -5,6 +5,7 @@
 //! read once ([`parse`]), completed and put in order (`merge`), then only looked up.
 
 pub mod builtin;
+mod classes;
 pub mod definition;
 mod merge;
 pub mod parse;
@@ -15,6 +16,7 @@ mod uncertain;
 
 pub use builtin::{ATTRIBUTE_TYPES, AttributeType, Rule, attribute_type, type_bit};
 pub(super) use builtin::{NAMES, STRANGE, known_type};
+pub use classes::ClassSet;
 
 use super::attribute::{AttributeDescription, numeric_oid};
 use definition::{ClassKind, Usage};

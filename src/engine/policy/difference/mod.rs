@@ -105,6 +105,7 @@ pub fn compare(old: &Policy, new: &Policy, found: &mut Difference) {
         schema,
         types: _,
         naming: _,
+        computing: _,
     } = old;
     match (mode, new.mode) {
         (Mode::Enforce, Mode::Monitor) => {

@@ -83,6 +83,7 @@ impl World {
             naming_contexts: vec![dn(BASE)],
             subschema: Some(dn("cn=subschema")),
             proxied_authorization: false,
+            ..DirectoryFacts::default()
         };
         let snapshot = Snapshot {
             policy: policy.into(),
