@@ -164,6 +164,7 @@ pub(crate) fn write_record(out: &mut Vec<u8>, now: Now, subject: &Subject, reque
         upstream: Some("ldaps://ldap1.example.com"),
         result: Some(ResultCode::SUCCESS),
         entries: 1,
+        ending: None,
         withheld: 0,
         cut: 0,
         bytes: 412,

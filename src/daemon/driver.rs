@@ -32,7 +32,7 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::TlsAcceptor;
-use writing::finish;
+use writing::Leaving;
 
 /// Read at most this much at once.
 const CHUNK: usize = 64 * 1024;
@@ -64,15 +64,6 @@ enum Upstream {
     Open(UpstreamStream, #[expect(dead_code, reason = "counted until it is dropped")] Open),
 }
 
-/// Octets on their way out.
-#[derive(Default)]
-struct Sent {
-    /// How much of the buffer is written.
-    written: usize,
-    /// The stream may hold octets back.
-    unflushed: bool,
-}
-
 enum Turn {
     Close,
     StartTls,
@@ -93,7 +84,8 @@ pub(super) struct Driver {
     since: DateTime<Utc>,
     fx: Effects,
     client: ClientStream,
-    client_sent: Sent,
+    /// The stream may hold octets back.
+    client_unflushed: bool,
     /// Octets of the client that are not processed yet.
     client_in: Vec<u8>,
     /// How long the message is going to be of which `client_in` holds the beginning; 0: it holds none.
@@ -105,7 +97,8 @@ pub(super) struct Driver {
     unheard: Option<Arc<str>>,
     /// The server that was connected to.
     server: Option<Arc<str>>,
-    upstream_sent: Sent,
+    /// As `client_unflushed`.
+    upstream_unflushed: bool,
     upstream_in: Vec<u8>,
     /// As `client_expected`.
     upstream_expected: usize,
@@ -152,14 +145,14 @@ impl Driver {
             since,
             fx: Effects::default(),
             client,
-            client_sent: Sent::default(),
+            client_unflushed: false,
             client_in: Vec::new(),
             client_expected: 0,
             client_ready: false,
             upstream: Upstream::None,
             unheard: None,
             server: None,
-            upstream_sent: Sent::default(),
+            upstream_unflushed: false,
             upstream_in: Vec::new(),
             upstream_expected: 0,
             share,
@@ -184,26 +177,10 @@ impl Driver {
                 }
             }
         }
-        let rest = self.fx.to_client.split_off(self.client_sent.written.min(self.fx.to_client.len()));
-        let last = self.fx.to_upstream.split_off(self.upstream_sent.written.min(self.fx.to_upstream.len()));
         // Who does not take their last octets is left to themselves.
-        let _ = tokio::time::timeout(CLOSING, async {
-            let towards_directory = async {
-                match &mut self.upstream {
-                    Upstream::Open(stream, _) => finish(stream, &last).await,
-                    Upstream::None | Upstream::Opening(_) => Ok(()),
-                }
-            };
-            let towards_client = async {
-                match &mut self.client {
-                    ClientStream::Plain(stream) => finish(stream, &rest).await,
-                    ClientStream::Tls(stream) => finish(stream.as_mut(), &rest).await,
-                }
-            };
-            // Neither waits for the other.
-            tokio::join!(towards_directory, towards_client)
-        })
-        .await;
+        let mut leaving = Leaving::default();
+        let _ = tokio::time::timeout(CLOSING, poll_fn(|cx| self.leave(cx, &mut leaving))).await;
+        self.hand_over_records();
     }
 
     /// The handshake after StartTLS. Whatever else the client sent in clear stands in its way and fails it.
@@ -227,7 +204,7 @@ impl Driver {
             if self.fx.close {
                 return Poll::Ready(Turn::Close);
             }
-            if self.fx.start_tls && self.fx.to_client.is_empty() && !self.client_sent.unflushed {
+            if self.fx.start_tls && self.fx.to_client.is_empty() && !self.client_unflushed {
                 return Poll::Ready(Turn::StartTls);
             }
             progress |= self.connect(cx);
@@ -275,9 +252,14 @@ impl Driver {
             self.session.on_kill("idle for too long", self.gate.clock.now(), &mut self.fx);
         }
         heard |= self.hear_asked(cx);
+        heard | self.hear_changes(cx)
+    }
+
+    /// Grants that change, grants that end.
+    fn hear_changes(&mut self, cx: &mut Context<'_>) -> bool {
         if !self.session.rests_on_grants() {
             self.deadline = None;
-            return heard;
+            return false;
         }
         let mut look = false;
         while let Poll::Ready(receiver) = self.news.as_mut().poll(cx) {
@@ -296,11 +278,10 @@ impl Driver {
         }
         if look {
             let now = self.gate.clock.now();
-            self.fx.client_written = self.client_sent.written;
             self.session.on_change(&self.gate.shared.snapshot.load(), now, &mut self.fx);
             self.perform();
         }
-        heard || look
+        look
     }
 
     /// When to look, given an end on both clocks: at the earlier of the two.
@@ -332,14 +313,24 @@ impl Driver {
         true
     }
 
+    /// The connection to the directory is gone, and what was begun to be written or read over it.
+    fn lose_upstream(&mut self) {
+        self.upstream = Upstream::None;
+        self.upstream_unflushed = false;
+        self.fx.upstream_written = 0;
+        self.upstream_in = Vec::new();
+        self.upstream_expected = 0;
+    }
+
     /// Performs what the session asked of the connection to the directory.
     fn perform(&mut self) {
         if self.fx.drop_upstream {
             self.fx.drop_upstream = false;
-            self.upstream = Upstream::None;
-            self.upstream_sent = Sent::default();
-            self.upstream_in = Vec::new();
-            self.upstream_expected = 0;
+            if let Upstream::Open(stream, _) = &self.upstream {
+                // What the system has not sent yet is not to arrive.
+                stream.reset();
+            }
+            self.lose_upstream();
         }
         if self.fx.connect {
             self.fx.connect = false;

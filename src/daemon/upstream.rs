@@ -247,6 +247,18 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(())
 }
 
+impl UpstreamStream {
+    /// Has the connection be reset when it is dropped: what the system still holds of what was written is not sent.
+    pub fn reset(&self) {
+        let tcp = match self {
+            UpstreamStream::Plain(stream) => stream,
+            UpstreamStream::Tls(stream) => stream.get_ref().0,
+        };
+        // Where this fails the connection is gone already.
+        let _ = tcp.set_zero_linger();
+    }
+}
+
 impl AsyncRead for UpstreamStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {

@@ -1,6 +1,6 @@
 //! From the sockets to the session: whole messages, each decided at its own instant.
 
-use super::{CHUNK, ClientStream, Driver, HIGH_WATER, MAX_UPSTREAM_MESSAGE, Sent, Upstream, WAITING_INPUT};
+use super::{CHUNK, ClientStream, Driver, HIGH_WATER, MAX_UPSTREAM_MESSAGE, Upstream, WAITING_INPUT};
 use crate::engine::ldap::frame::{frame_length, peek_frame_length};
 use crate::engine::session::Flow;
 use std::cell::RefCell;
@@ -14,7 +14,7 @@ thread_local! {
 
 impl Driver {
     pub(super) fn read_upstream(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.fx.to_client.len() - self.client_sent.written > self.high_water() {
+        if self.fx.to_client.len() - self.fx.client_written > self.high_water() {
             return false;
         }
         let most = self.readable_from_directory();
@@ -29,10 +29,7 @@ impl Driver {
                 self.watch.directory_heard();
             }
             if result.is_err() || octets.is_empty() {
-                self.upstream = Upstream::None;
-                self.upstream_sent = Sent::default();
-                self.upstream_in = Vec::new();
-                self.upstream_expected = 0;
+                self.lose_upstream();
                 if let Some(server) = self.unheard.take() {
                     self.gate.directory.load().set_back(&server);
                 }
@@ -59,7 +56,6 @@ impl Driver {
         let snapshot = self.gate.shared.snapshot.load();
         let now = self.gate.clock.now();
         if self.session.rests_on_grants() {
-            self.fx.client_written = self.client_sent.written;
             self.session.on_change(&snapshot, now, &mut self.fx);
         }
         let mut used = 0;
@@ -92,8 +88,8 @@ impl Driver {
             return false;
         }
         let high_water = self.high_water();
-        let busy = self.fx.to_client.len() - self.client_sent.written > high_water
-            || self.fx.to_upstream.len() - self.upstream_sent.written > high_water;
+        let busy = self.fx.to_client.len() - self.fx.client_written > high_water
+            || self.fx.to_upstream.len() - self.fx.upstream_written > high_water;
         if busy {
             return false;
         }

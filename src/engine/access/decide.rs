@@ -1,6 +1,7 @@
 //! How a decision is made: what is not understood first, then what is missing, then what is hidden.
 
 mod computing;
+mod dependence;
 mod openness;
 mod permit;
 mod reach;
@@ -23,6 +24,7 @@ use crate::engine::redaction::Ways;
 use reach::Reach;
 use std::sync::Arc;
 
+pub use dependence::{Dependence, standing_holds};
 pub use permit::Permit;
 
 /// Decides upon one operation.
@@ -153,7 +155,7 @@ impl<'a> Deciding<'a> {
             }
             Mode::Monitor => self.permit.monitored = self.check_written(self.asked.request).map(Box::new),
         }
-        if !self.permit.rests_on.is_empty() {
+        if !self.permit.rests_on.is_empty() && self.snapshot.policy.mode == Mode::Enforce {
             self.permit.policy = Some(Arc::clone(&self.snapshot.policy));
         }
         Ok(self.permit)

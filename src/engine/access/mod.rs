@@ -26,7 +26,7 @@ use std::sync::Arc;
 pub use super::policy::DirectoryFacts;
 pub use acting::{acts_for, may_still_act};
 pub use bound::decide_bound;
-pub use decide::{Permit, decide};
+pub use decide::{Dependence, Permit, decide, standing_holds};
 pub use explain::{Explanation, HeldBy, Touched, explain};
 pub use refusal::{Asks, Refusal};
 pub use understood::EXTENSIONS;

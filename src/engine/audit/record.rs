@@ -4,8 +4,8 @@
 //! [`begin`] when it is decided, [`finish`] when it is answered. The log's writer puts `{"seq":N,` in
 //! front and `,"chain":…` at the end. Names and order of the fields are a contract:
 //! `seq time session connection_from tls subject authentication certificate message_id operation target scope filter
-//! attributes controls changes decision reason resources role grant request standing break_glass upstream result entries withheld cut
-//! bytes duration_us`; what does not apply is `null`.
+//! attributes controls changes decision reason resources role grant request standing break_glass upstream result ending entries withheld
+//! cut bytes duration_us`; what does not apply is `null`.
 
 mod amend;
 mod line;
@@ -87,6 +87,31 @@ impl Verdict<'static, std::iter::Empty<&'static str>, std::iter::Empty<&'static 
     }
 }
 
+/// What became of an operation when a grant, or whatever else it depended on, ended before it was over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// It was withdrawn before any of it was sent to the directory.
+    NotSent,
+    /// The directory was told to abandon it. It has no side effects.
+    Abandoned,
+    /// It was done, and its answer, or content of it, was withheld from the client.
+    Withheld,
+    /// It was with the directory when the connection to it was closed. A write may have been done.
+    ConnectionClosed,
+}
+
+impl Ending {
+    /// As the log says it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Ending::NotSent => "not_sent",
+            Ending::Abandoned => "abandoned",
+            Ending::Withheld => "withheld",
+            Ending::ConnectionClosed => "connection_closed",
+        }
+    }
+}
+
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Outcome<'a> {
@@ -94,6 +119,8 @@ pub struct Outcome<'a> {
     pub upstream: Option<&'a str>,
     /// What the client was answered; `None` when it was not.
     pub result: Option<ResultCode>,
+    /// What became of it when something that it depended on ended; `None`: it came to its own end.
+    pub ending: Option<Ending>,
     /// Search entries passed to the client.
     pub entries: u64,
     /// Search entries and references kept from it.
@@ -172,6 +199,15 @@ pub fn finish(out: &mut Vec<u8>, outcome: &Outcome<'_>) {
     out.extend_from_slice(b",\"result\":");
     match outcome.result {
         Some(code) => json::number(out, u64::from(code.0)),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(b",\"ending\":");
+    match outcome.ending {
+        Some(ending) => {
+            out.push(b'"');
+            out.extend_from_slice(ending.name().as_bytes());
+            out.push(b'"');
+        }
         None => out.extend_from_slice(b"null"),
     }
     out.extend_from_slice(b",\"entries\":");

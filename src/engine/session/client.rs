@@ -4,6 +4,7 @@ use super::identify::bind_purpose;
 use super::lasting;
 use super::outstanding::{Operation, Purpose, Redacts};
 use super::parts::Parts;
+use super::revoked::has_side_effects;
 use super::search::asks_for_pages;
 use super::towards::Word;
 use super::{Acting, Bound, Effects, Identity, Session};
@@ -229,6 +230,9 @@ impl Session {
             response_tag: tag::response_to(request.tag()).unwrap_or(tag::EXTENDED_RESPONSE),
             purpose,
             permit,
+            has_side_effects: has_side_effects(request),
+            abandoned: false,
+            ending: None,
             again,
             record,
             started: self.waited_since.unwrap_or(now.monotonic),
@@ -255,9 +259,7 @@ impl Session {
         let Some(upstream_target) = self.outstanding.find_client(target) else {
             return self.abandon_held(target, now, fx);
         };
-        let Some(mut operation) = self.outstanding.take(upstream_target) else { return };
-        self.abandon_upstream(upstream_target, fx);
-        self.finish(&mut operation, None, now, fx);
+        self.abandoned(upstream_target, now, fx);
     }
 
     /// RFC 3909. The directory answers both the cancel and what it cancels.

@@ -3,7 +3,7 @@
 use super::asking::Asking;
 use crate::engine::audit::record::Done;
 use crate::engine::ldap::frame::frame_length;
-use crate::engine::ldap::message::{ClientMessageId, Envelope};
+use crate::engine::ldap::message::{Envelope, UpstreamMessageId};
 use crate::engine::ldap::tag;
 
 /// Octets to write and things to do, filled by the session and emptied by its driver.
@@ -14,10 +14,12 @@ use crate::engine::ldap::tag;
 pub struct Effects {
     /// Octets for the client: whole messages from its first octet on.
     pub to_client: Vec<u8>,
-    /// How many of these are written; the driver says so before it tells the session of grants that changed.
+    /// How many of these are written: the driver keeps it right whenever it calls the session.
     pub client_written: usize,
-    /// Octets for the directory; kept until the connection is there.
+    /// Octets for the directory: whole messages from its first octet on; kept until the connection is there.
     pub to_upstream: Vec<u8>,
+    /// How many of these are written, as `client_written`. A message of which one octet is written counts as sent.
+    pub upstream_written: usize,
     /// Roles that are to be asked for. What comes of it is the session's to know: [`super::Session::on_asked`].
     pub asks: Vec<Asking>,
     /// Finished lines for the operation log.
@@ -38,44 +40,85 @@ pub struct Effects {
     pub close: bool,
 }
 
-/// What was taken back of one operation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Withdrawn {
-    pub(super) entries: u64,
-    pub(super) bytes: u64,
+/// What becomes of a message that waits to be written to the client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is written as it is.
+    Kept,
+    /// It is withdrawn.
+    Withdrawn,
+    /// Others are written in its place.
+    Replaced(Vec<u8>),
 }
 
 impl Effects {
-    /// Takes the entries of an operation back that wait to be written. What is begun to be written is not: half a
-    /// message would be the end of the connection.
-    pub(super) fn withdraw(&mut self, id: ClientMessageId) -> Withdrawn {
-        let mut withdrawn = Withdrawn::default();
-        let mut at = written_to(&self.to_client, self.client_written);
-        let mut kept = at;
-        while let Some(length) = message_length(&self.to_client, at) {
-            let envelope = self.to_client.get(at..at + length).map(Envelope::parse_response);
-            let is_entry = envelope.is_some_and(|envelope| {
-                envelope.is_ok_and(|envelope| envelope.id == id.0 && envelope.tag == tag::SEARCH_RESULT_ENTRY)
-            });
-            if is_entry {
-                withdrawn.entries += 1;
-                withdrawn.bytes += length as u64;
-            } else {
-                self.to_client.copy_within(at..at + length, kept);
-                kept += length;
-            }
+    /// Decides on every message that waits to be written to the client. What is begun to be written is not looked at:
+    /// half a message would be the end of the connection.
+    pub(super) fn review_unwritten(&mut self, mut fate: impl FnMut(&Envelope<'_>, usize) -> Fate) {
+        let at = written_to(&self.to_client, self.client_written);
+        if at >= self.to_client.len() {
+            return;
+        }
+        let waiting = self.to_client.split_off(at);
+        let mut at = 0;
+        while let Some(length) = message_length(&waiting, at) {
+            let message = waiting.get(at..at + length).unwrap_or_default();
             at += length;
+            // What cannot be read is not ours, and nothing that could be shown.
+            match Envelope::parse_response(message).map(|envelope| fate(&envelope, length)) {
+                Ok(Fate::Kept) => self.to_client.extend_from_slice(message),
+                Ok(Fate::Replaced(octets)) => self.to_client.extend_from_slice(&octets),
+                Ok(Fate::Withdrawn) | Err(_) => {}
+            }
         }
-        if at == self.to_client.len() {
-            self.to_client.truncate(kept);
-        }
-        withdrawn
     }
 
-    /// Takes back everything that waits to be written to the client.
+    /// The client's ids of all messages that wait to be written to it, final ones only.
+    pub(super) fn unwritten_answers(&self) -> Vec<i32> {
+        let mut ids = Vec::new();
+        let mut at = written_to(&self.to_client, self.client_written);
+        while let Some(length) = message_length(&self.to_client, at) {
+            let envelope =
+                self.to_client.get(at..at + length).and_then(|message| Envelope::parse_response(message).ok());
+            ids.extend(envelope.filter(|envelope| tag::is_final_response(envelope.tag)).map(|envelope| envelope.id));
+            at += length;
+        }
+        ids
+    }
+
+    /// Withdraws everything that waits to be written to the client.
     pub(super) fn withdraw_all(&mut self) {
         let at = written_to(&self.to_client, self.client_written);
         self.to_client.truncate(at);
+    }
+
+    /// Drops everything for the directory, because the connection that it was for is no more.
+    pub(super) fn clear_upstream(&mut self) {
+        self.to_upstream.clear();
+        self.upstream_written = 0;
+    }
+
+    /// Withdraws the messages to the directory of which nothing is written and whose id is `wanted`; returns these ids,
+    /// in the order of the messages.
+    pub(super) fn withdraw_unsent(&mut self, wanted: impl Fn(UpstreamMessageId) -> bool) -> Vec<UpstreamMessageId> {
+        let mut withdrawn = Vec::new();
+        let mut at = written_to(&self.to_upstream, self.upstream_written);
+        let mut kept = at;
+        while let Some(length) = message_length(&self.to_upstream, at) {
+            let id = self.to_upstream.get(at..at + length).and_then(|message| Envelope::parse_request(message).ok());
+            match id.map(|envelope| UpstreamMessageId(envelope.id)).filter(|id| wanted(*id)) {
+                Some(id) => withdrawn.push(id),
+                None => {
+                    self.to_upstream.copy_within(at..at + length, kept);
+                    kept += length;
+                }
+            }
+            at += length;
+        }
+        if at == self.to_upstream.len() {
+            self.to_upstream.truncate(kept);
+        }
+        withdrawn
     }
 }
 
@@ -112,6 +155,7 @@ fn message_length(octets: &[u8], at: usize) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::engine::ldap::entry::Entry;
+    use crate::engine::ldap::message::{self, ClientMessageId};
     use crate::engine::ldap::{ResultCode, response};
 
     fn entry(id: i32, name: &str) -> Vec<u8> {
@@ -127,27 +171,66 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_taken_back_and_nothing_else() {
+    fn what_waits_is_withdrawn_and_nothing_else() {
         let messages = [entry(1, "a=1"), entry(2, "a=22"), entry(1, "a=333"), done(2), entry(1, "a=4444"), done(1)];
         let all = messages.concat();
         for written in 0..=all.len() {
             let mut fx = Effects { to_client: all.clone(), client_written: written, ..Effects::default() };
-            let withdrawn = fx.withdraw(ClientMessageId(1));
-            let (mut at, mut expected, mut count) = (0, Vec::new(), Withdrawn::default());
+            let (mut count, mut octets) = (0, 0);
+            fx.review_unwritten(|envelope, length| match (envelope.id, envelope.tag) {
+                (1, tag::SEARCH_RESULT_ENTRY) => {
+                    count += 1;
+                    octets += length;
+                    Fate::Withdrawn
+                }
+                (2, tag::SEARCH_RESULT_DONE) => Fate::Replaced(done(7)),
+                _ => Fate::Kept,
+            });
+            let (mut at, mut expected, mut expected_count, mut expected_octets) = (0, Vec::new(), 0, 0);
             for (number, message) in messages.iter().enumerate() {
-                if at >= written && matches!(number, 0 | 2 | 4) {
-                    count = Withdrawn { entries: count.entries + 1, bytes: count.bytes + message.len() as u64 };
-                } else {
-                    expected.extend_from_slice(message);
+                match number {
+                    0 | 2 | 4 if at >= written => {
+                        expected_count += 1;
+                        expected_octets += message.len();
+                    }
+                    3 if at >= written => expected.extend_from_slice(&done(7)),
+                    _ => expected.extend_from_slice(message),
                 }
                 at += message.len();
             }
-            assert_eq!((fx.to_client, withdrawn), (expected, count), "{written} were written");
+            assert_eq!((fx.to_client, count, octets), (expected, expected_count, expected_octets), "{written} written");
             let mut fx = Effects { to_client: all.clone(), client_written: written, ..Effects::default() };
             fx.withdraw_all();
             assert!(fx.to_client.len() >= written && all.starts_with(&fx.to_client));
             assert!(fx.to_client.len() < written + messages.iter().map(Vec::len).max().unwrap());
             assert_eq!(written_to(&fx.to_client, fx.to_client.len()), fx.to_client.len(), "whole messages");
+        }
+    }
+
+    #[test]
+    fn what_is_begun_to_be_sent_is_sent() {
+        let messages: Vec<Vec<u8>> = (1..=5)
+            .map(|id| {
+                let mut out = Vec::new();
+                message::write_abandon(&mut out, UpstreamMessageId(id), UpstreamMessageId(100 + id));
+                out
+            })
+            .collect();
+        let all = messages.concat();
+        for written in 0..=all.len() {
+            let mut fx = Effects { to_upstream: all.clone(), upstream_written: written, ..Effects::default() };
+            let withdrawn = fx.withdraw_unsent(|id| id.0 != 3);
+            let (mut at, mut expected, mut ids) = (0, Vec::new(), Vec::new());
+            for (id, message) in (1..).zip(&messages) {
+                if at >= written && id != 3 {
+                    ids.push(UpstreamMessageId(id));
+                } else {
+                    expected.extend_from_slice(message);
+                }
+                at += message.len();
+            }
+            let Effects { to_upstream, .. } = fx;
+            assert_eq!((to_upstream, withdrawn), (expected, ids), "{written} written");
         }
     }
 }

@@ -25,7 +25,11 @@ pub(super) fn still_holds(operation: &mut Operation, identity: &Identity, snapsh
     let certificate = identity.certificate.as_ref();
     let acts =
         operation.permit.acts_for().is_none() || access::may_still_act(snapshot, &identity.subject, certificate, now);
-    let holds = operation.permit.renew(snapshot, now) && acts;
+    let holder = operation.permit.acts_for().unwrap_or(&identity.subject);
+    // Who binds is not who the session is; their standing access is looked at when the directory has answered.
+    let stands = !operation.is_relayed()
+        || access::standing_holds(operation.permit.standing(), holder, certificate, snapshot, now);
+    let holds = acts && stands && operation.permit.renew(snapshot, now);
     let Some(again) = &mut operation.again else { return holds };
     if holds && is_as_it_was(&again.snapshot, snapshot) {
         return true;

@@ -17,9 +17,11 @@ mod outstanding;
 mod pages;
 mod parts;
 mod referrals;
+mod revoked;
 mod sasl;
 mod search;
 mod towards;
+mod unwritten;
 mod upstream;
 
 pub use asking::{Answer, Asking};
@@ -28,8 +30,8 @@ pub use effects::{Effects, whole_messages};
 pub use external::Certificate;
 pub use held::MAX_HELD_OCTETS;
 
-use super::access::Permit;
-use super::audit::record::{self, Outcome, RecordContext};
+use super::access::{Dependence, Permit};
+use super::audit::record::{self, Ending, Outcome, RecordContext};
 use super::ldap::message::ClientMessageId;
 use super::ldap::{Dn, ResultCode};
 use super::ldap::{response, tag};
@@ -42,6 +44,7 @@ use pages::Cursors;
 use sasl::Conversation;
 use std::sync::Arc;
 use std::time::Duration;
+use unwritten::Unwritten;
 
 /// The largest message of somebody without a name, in octets.
 pub const ANONYMOUS_MESSAGE_BYTES: usize = 256 * 1024;
@@ -140,6 +143,10 @@ pub struct Session {
     /// Which directory server answers, for the log.
     server: Arc<str>,
     outstanding: Outstanding,
+    /// Answers that depend on something and may still wait for the client.
+    unwritten: Unwritten,
+    /// What operations depended on that were in flight when the session ended, while its last octets are written.
+    last: Vec<Dependence>,
     /// Operations that wait for a role.
     held: HeldOperations,
     /// When the operation came that is let through at this moment, if it has waited.
@@ -170,6 +177,8 @@ impl Session {
             certificate: None,
             server: "".into(),
             outstanding: Outstanding::default(),
+            unwritten: Unwritten::default(),
+            last: Vec::new(),
             held: HeldOperations::default(),
             waited_since: None,
             cursors: Cursors::default(),
@@ -205,7 +214,7 @@ impl Session {
     /// Whether the next message of the client can be taken.
     pub fn reads_client(&self) -> bool {
         let room = self.outstanding.len() < self.bounds.operations_of(&self.identity.subject);
-        !self.binding && !self.closed && room && !self.outstanding.keeps_too_much()
+        !self.binding && !self.closed && room && !self.outstanding.keeps_too_much() && !self.unwritten.is_full()
     }
 
     /// Whether a bind is in flight: nothing that comes behind it is looked at until it is answered.
@@ -267,9 +276,14 @@ impl Session {
 
     /// Completes an operation's line and hands it over.
     fn finish(&mut self, operation: &mut Operation, result: Option<ResultCode>, now: Now, fx: &mut Effects) {
+        if result.is_some() && operation.depends() && operation.ending.is_none() && operation.is_relayed() {
+            self.unwritten.add(operation, &self.identity, fx);
+        }
+        let sent = !self.server.is_empty() && operation.ending != Some(Ending::NotSent);
         let outcome = Outcome {
-            upstream: Some(&self.server).filter(|server| !server.is_empty()).map(|server| &**server),
+            upstream: sent.then_some(&*self.server),
             result,
+            ending: operation.ending,
             entries: operation.entries,
             withheld: operation.withheld,
             cut: operation.cut,
@@ -320,7 +334,7 @@ impl Session {
         self.link = Link::None;
         self.bound = Bound::Nobody;
         self.conversation = None;
-        fx.to_upstream.clear();
+        fx.clear_upstream();
         fx.connect = false;
         fx.drop_upstream = true;
     }

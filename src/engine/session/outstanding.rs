@@ -6,7 +6,7 @@ use super::parts::Parts;
 use super::sasl::Conversation;
 use crate::engine::access::root_dse::Offered;
 use crate::engine::access::{DirectoryFacts, Permit, Snapshot};
-use crate::engine::audit::record;
+use crate::engine::audit::record::{self, Ending};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::message::{ClientMessageId, UpstreamMessageId};
 use crate::engine::ldap::request::{DerefAliases, SearchRequest};
@@ -68,6 +68,12 @@ pub(super) struct Operation {
     pub(super) response_tag: u8,
     pub(super) purpose: Purpose,
     pub(super) permit: Permit,
+    /// Whether the directory may have changed something for it, or done something else that lasts.
+    pub(super) has_side_effects: bool,
+    /// The client has abandoned it; it is kept until the directory answers, because it may still be done.
+    pub(super) abandoned: bool,
+    /// What became of it when something that it depends on ended.
+    pub(super) ending: Option<Ending>,
     /// What it takes to decide upon it again, where it may last for ever.
     pub(super) again: Option<Box<Again>>,
     /// The operation's line in the log, as far as it is known.
@@ -110,18 +116,28 @@ impl Operation {
         self.weight = size_of::<Operation>() + self.record.capacity() + again;
     }
 
-    /// Whether it rests on more than grants: on how things are while it lasts, or on the right to act for others.
-    pub(super) fn rests_on_more(&self) -> bool {
-        self.again.is_some() || self.permit.acts_for().is_some()
+    /// Whether anything can end that it depends on. The same from the beginning to the end of an operation, but for a
+    /// bind whose name the directory says.
+    pub(super) fn depends(&self) -> bool {
+        self.again.is_some() || self.permit.depends()
     }
 
-    /// Whether it is cut when a grant that it rests on ends. A write cannot be called back; a bind is looked at
-    /// when it is answered.
-    pub(super) fn is_cut(&self) -> bool {
+    /// Whether it depends on more than grants: on how things are while it lasts, or on the right to act for others.
+    pub(super) fn rests_on_more(&self) -> bool {
+        self.again.is_some() || self.permit.acts_for().is_some() || !self.permit.standing().is_empty()
+    }
+
+    /// Whether its answers are passed on: it is no bind, nor a question of the session's own.
+    pub(super) fn is_relayed(&self) -> bool {
         match self.purpose {
-            Purpose::Search { .. } => true,
-            Purpose::Relay | Purpose::Bind { .. } | Purpose::Sasl(_) | Purpose::Identify(_) => false,
+            Purpose::Relay | Purpose::Search { .. } => true,
+            Purpose::Bind { .. } | Purpose::Sasl(_) | Purpose::Identify(_) => false,
         }
+    }
+
+    /// Whether the directory was asked once for it, or is about to be for the first time.
+    pub(super) fn is_first_request(&self) -> bool {
+        self.parts().is_none_or(|parts| parts.requests() <= 1)
     }
 
     /// What more the directory is to be asked for it, where that may be more than once.
@@ -171,6 +187,8 @@ pub(super) struct Outstanding {
     octets: usize,
     /// How many searches are in flight whose pages are filled up here.
     pages: usize,
+    /// How many are in flight that depend on something.
+    dependent: usize,
 }
 
 impl Outstanding {
@@ -221,8 +239,14 @@ impl Outstanding {
         self.octets + self.kept
     }
 
+    /// Whether anything is in flight that depends on something.
+    pub(super) fn depends(&self) -> bool {
+        self.dependent > 0
+    }
+
     fn count(&mut self, operation: &Operation, change: fn(usize, usize) -> usize) {
         self.octets = change(self.octets, operation.weight);
+        self.dependent = change(self.dependent, usize::from(operation.depends()));
         let Some(parts) = operation.parts() else { return };
         self.kept = change(self.kept, parts.kept());
         self.pages = change(self.pages, usize::from(parts.page.is_some()));
@@ -244,7 +268,7 @@ impl Outstanding {
     }
 
     pub(super) fn uses(&self, id: ClientMessageId) -> bool {
-        self.operations.iter().any(|operation| operation.client_id == id)
+        self.operations.iter().any(|operation| operation.client_id == id && !operation.abandoned)
     }
 
     /// By the directory's id.
@@ -267,7 +291,10 @@ impl Outstanding {
 
     /// By the client's id.
     pub(super) fn find_client(&self, id: ClientMessageId) -> Option<UpstreamMessageId> {
-        self.operations.iter().find(|operation| operation.client_id == id).map(|operation| operation.upstream_id)
+        self.operations
+            .iter()
+            .find(|known| known.client_id == id && !known.abandoned)
+            .map(|operation| operation.upstream_id)
     }
 
     pub(super) fn take_first(&mut self) -> Option<Operation> {

@@ -31,6 +31,8 @@ pub(super) struct Parts {
     controls: Vec<u8>,
     /// For whom it is done, where a control says so.
     acts_for: Vec<u8>,
+    /// How often the directory was asked.
+    requests: u32,
     pub(super) page: Option<Page>,
 }
 
@@ -90,7 +92,7 @@ impl Parts {
         control::write_controls(&mut encoded, &controls);
         let assertion = controls.iter().find(|control| control.oid == oid::PROXIED_AUTHORIZATION_V2);
         let acts_for = assertion.and_then(|control| control.value).unwrap_or_default().to_vec();
-        Parts { stages: asked, at: 0, controls: encoded, acts_for, page: None }
+        Parts { stages: asked, at: 0, controls: encoded, acts_for, requests: 0, page: None }
     }
 
     /// Whether there is more than one stage.
@@ -117,6 +119,11 @@ impl Parts {
         self.page = Some(page);
     }
 
+    /// How often the directory was asked.
+    pub(super) fn requests(&self) -> u32 {
+        self.requests
+    }
+
     /// How many octets of requests are kept.
     pub(super) fn kept(&self) -> usize {
         self.controls.len() + self.stages.iter().map(|stage| stage.body.len()).sum::<usize>()
@@ -135,6 +142,7 @@ impl Parts {
     /// The request that comes next: its body, and the content of its controls.
     pub(super) fn request(&mut self) -> Option<(Vec<u8>, Vec<u8>)> {
         let stage = self.stages.get(self.at)?;
+        self.requests = self.requests.saturating_add(1);
         let mut controls = self.controls.clone();
         if let Some(page) = self.page.as_mut().filter(|_| !stage.probe) {
             page.write_control(&mut controls);

@@ -31,7 +31,7 @@ impl Session {
         self.bound = Bound::Nobody;
         self.conversation = None;
         self.cursors.clear();
-        fx.to_upstream.clear();
+        fx.clear_upstream();
         self.answer_all(ResultCode::UNAVAILABLE, "the directory cannot be reached", now, fx);
     }
 
@@ -46,7 +46,7 @@ impl Session {
         self.bound = Bound::Nobody;
         self.conversation = None;
         self.cursors.clear();
-        fx.to_upstream.clear();
+        fx.clear_upstream();
         if named && !self.binding {
             self.disconnect(ResultCode::UNAVAILABLE, "the connection to the directory was lost", now, fx);
         } else {
@@ -70,6 +70,9 @@ impl Session {
         let id = UpstreamMessageId(envelope.id);
         // An id that is not there was abandoned.
         let Some(operation) = self.outstanding.find(id) else { return };
+        if operation.abandoned && !tag::is_final_response(envelope.tag) {
+            return;
+        }
         match envelope.tag {
             tag::SEARCH_RESULT_ENTRY => match &mut operation.purpose {
                 Purpose::Identify(asking) => asking.entry(envelope.body),
@@ -129,7 +132,7 @@ impl Session {
     /// A final answer.
     fn completed(
         &mut self,
-        operation: Operation,
+        mut operation: Operation,
         envelope: &Envelope<'_>,
         snapshot: &Snapshot,
         now: Now,
@@ -140,6 +143,7 @@ impl Session {
             return self.on_upstream_garbage(now, fx);
         };
         match operation.purpose {
+            _ if operation.abandoned => self.finish(&mut operation, None, now, fx),
             Purpose::Search { .. } if operation.parts().is_some() => {
                 self.part_answered(operation, envelope, &view, snapshot, now, fx);
             }

@@ -3,8 +3,10 @@
 
 use super::super::controls::Forwarded;
 use super::super::{Refusal, Snapshot};
+use super::dependence::Dependence;
 use crate::engine::Now;
 use crate::engine::grant::index::ActiveGrant;
+use crate::engine::ldap::Dn;
 use crate::engine::ldap::control::Control;
 use crate::engine::policy::resource::ResourceIndex;
 use crate::engine::policy::{Policy, StandingName, Subject};
@@ -95,6 +97,24 @@ impl Permit {
         }
     }
 
+    /// Whether anything can end that this permit depends on: a grant, standing access, or the right to act for others.
+    /// While the mode is `monitor` nothing does: it would be permitted without.
+    pub fn depends(&self) -> bool {
+        self.policy.is_some() || self.standing.is_some() || self.acts_for.is_some()
+    }
+
+    /// What it depends on, for `subject` whose session it is.
+    pub fn dependence(&self, subject: &Subject, certificate: Option<&Dn>) -> Dependence {
+        Dependence {
+            grants: self.rests_on.clone(),
+            policy: self.policy.clone(),
+            standing: self.standing().to_vec(),
+            acts_for: self.acts_for.clone(),
+            subject: subject.clone(),
+            certificate: certificate.cloned(),
+        }
+    }
+
     /// The resources that the operation touches.
     pub fn resources(&self) -> &[ResourceIndex] {
         &self.resources
@@ -121,43 +141,59 @@ impl Permit {
         self.replicates
     }
 
-    /// The earliest end of what it rests on, on the wall clock and on the monotonic one.
+    /// The earliest end of the grants that it depends on, on the wall clock and on the monotonic one.
     pub fn ends(&self) -> Option<(DateTime<Utc>, Duration)> {
-        let wall = self.rests_on.iter().map(|grant| grant.until).min()?;
-        let monotonic = self.rests_on.iter().map(|grant| grant.until_monotonic).min()?;
-        Some((wall, monotonic))
+        self.policy.as_ref()?;
+        earliest(&self.rests_on)
     }
 
-    /// Whether what it rests on is still there and active, or another grant of the same role that
+    /// Whether the grants that it depends on are still there and active, or another grant of the same role that
     /// opens the same has taken over (an extension leaves no gap).
     pub fn still_holds(&self, snapshot: &Snapshot, now: Now) -> bool {
-        let policy = self.policy.as_ref();
+        let Some(policy) = &self.policy else { return true };
         self.rests_on.iter().all(|grant| successor(grant, policy, snapshot, now).is_some())
     }
 
-    /// As [`Permit::still_holds`]; and what has taken over is what it rests on from now on, so that the
+    /// As [`Permit::still_holds`]; and what has taken over is what it depends on from now on, so that the
     /// end of that is waited for, not one that has passed.
     pub fn renew(&mut self, snapshot: &Snapshot, now: Now) -> bool {
-        let policy = self.policy.as_ref();
-        self.rests_on.iter_mut().all(|grant| {
-            let successor = successor(grant, policy, snapshot, now);
-            if let Some(other) = successor.filter(|other| !Arc::ptr_eq(other, grant)) {
-                *grant = Arc::clone(other);
-            }
-            successor.is_some()
-        })
+        renew(&mut self.rests_on, self.policy.as_ref(), snapshot, now)
     }
+}
+
+pub(super) fn earliest(grants: &[Arc<ActiveGrant>]) -> Option<(DateTime<Utc>, Duration)> {
+    let wall = grants.iter().map(|grant| grant.until).min()?;
+    let monotonic = grants.iter().map(|grant| grant.until_monotonic).min()?;
+    Some((wall, monotonic))
+}
+
+/// Whether all `grants` still hold; those that others have taken over are replaced by them. Without a `policy` nothing
+/// was needed.
+pub(super) fn renew(
+    grants: &mut [Arc<ActiveGrant>],
+    policy: Option<&Arc<Policy>>,
+    snapshot: &Snapshot,
+    now: Now,
+) -> bool {
+    let Some(policy) = policy else { return true };
+    grants.iter_mut().all(|grant| {
+        let successor = successor(grant, policy, snapshot, now);
+        if let Some(other) = successor.filter(|other| !Arc::ptr_eq(other, grant)) {
+            *grant = Arc::clone(other);
+        }
+        successor.is_some()
+    })
 }
 
 /// The grant itself as it is now, or of those that have taken over the one that lasts longest.
 /// `policy` is the one that was decided by: what is opened means nothing in another.
 fn successor<'s>(
     grant: &ActiveGrant,
-    policy: Option<&Arc<Policy>>,
+    policy: &Arc<Policy>,
     snapshot: &'s Snapshot,
     now: Now,
 ) -> Option<&'s Arc<ActiveGrant>> {
-    let same_policy = policy.is_some_and(|policy| Arc::ptr_eq(policy, &snapshot.policy));
+    let same_policy = Arc::ptr_eq(policy, &snapshot.policy);
     let opens_the_same = |other: &ActiveGrant| {
         other.opens.len() == grant.opens.len() && other.opens.iter().zip(&grant.opens).all(|(a, b)| a.is_surely(b))
     };

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 const FIELDS: &str = "seq time session connection_from tls subject authentication certificate message_id operation target scope \
                       filter attributes controls changes decision reason resources role grant request standing break_glass upstream result \
-                      entries withheld cut bytes duration_us";
+                      ending entries withheld cut bytes duration_us";
 const SECRET: &str = "s3cret-Passw0rd";
 
 fn context(subject: &Subject) -> RecordContext<'_> {
@@ -105,6 +105,7 @@ fn a_search_in_full() {
     let outcome = Outcome {
         upstream: Some("ldaps://ldap1.example.com"),
         result: Some(ResultCode::SUCCESS),
+        ending: Some(Ending::Abandoned),
         entries: 2,
         withheld: 1,
         cut: 2,
@@ -124,7 +125,7 @@ fn a_search_in_full() {
             + r#""operation":"search","target":"","scope":"subtree","filter":"(uid=al\"ice\\0a)","attributes":["cn","*"],"#
             + r#""controls":["1.2.840.113556.1.4.319 critical","2.16.840.1.113730.3.4.2"],"changes":null,"#
             + r#""decision":"permitted","reason":"grant","resources":["payroll","writes"],"role":"reader,editor","#
-            + r#""grant":"g1,g2","request":"r-g1,r-g2","standing":null,"break_glass":false,"upstream":"ldaps://ldap1.example.com","result":0,"entries":2,"#
+            + r#""grant":"g1,g2","request":"r-g1,r-g2","standing":null,"break_glass":false,"upstream":"ldaps://ldap1.example.com","result":0,"ending":"abandoned","entries":2,"#
             + r#""withheld":1,"cut":2,"bytes":345,"duration_us":1234}"#
             + "\n"
     );

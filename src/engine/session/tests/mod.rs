@@ -6,6 +6,7 @@ mod ending;
 mod flow;
 mod held;
 mod paging;
+mod revoked;
 mod sasl;
 mod staged;
 mod stages;
@@ -181,11 +182,14 @@ impl World {
 
     /// What was sent to the client since the last look.
     pub(super) fn at_client(&mut self) -> Vec<Seen> {
+        self.fx.client_written = 0;
+        self.session.on_client_written();
         cut(&std::mem::take(&mut self.fx.to_client))
     }
 
     /// What was sent to the directory since the last look.
     pub(super) fn at_directory(&mut self) -> Vec<Seen> {
+        self.fx.upstream_written = 0;
         cut(&std::mem::take(&mut self.fx.to_upstream))
     }
 
