@@ -13,7 +13,7 @@ use std::process::Command;
 /// In the order of the specification.
 const FIELDS: &str = "seq time session connection_from tls subject authentication message_id operation target scope \
                       filter attributes controls changes decision reason resources role grant request standing break_glass upstream result \
-                      entries withheld bytes duration_us chain";
+                      ending entries withheld bytes duration_us chain";
 
 #[test]
 fn every_operation_has_a_line_with_every_field_and_no_secret() {

@@ -1,6 +1,7 @@
 //! While it runs: what a grant's end does to sessions that are in the middle of something.
 
 mod cuts;
+mod ending;
 
 use crate::support::ber::value;
 use crate::support::gate::{Gate, Setup};

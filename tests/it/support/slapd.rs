@@ -97,6 +97,12 @@ impl Slapd {
         String::from_utf8_lossy(&fs::read(self.folder.path().join("log")).unwrap_or_default()).into_owned()
     }
 
+    /// Stops it where it is, or lets it run again.
+    pub(crate) fn pause(&self, paused: bool) {
+        let signal = if paused { "-STOP" } else { "-CONT" };
+        command::run(Command::new("kill").args([signal, &self.child.id().to_string()])).expect(0);
+    }
+
     /// Ends it the hard way, with all its connections.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();

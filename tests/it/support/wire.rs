@@ -26,6 +26,7 @@ pub(crate) struct Heard {
 #[derive(Default)]
 struct Shared {
     entry_delay_us: AtomicU64,
+    request_delay_us: AtomicU64,
     /// Answers wait while this is set.
     held: AtomicBool,
     ended: AtomicBool,
@@ -68,6 +69,11 @@ impl Wire {
     /// From now on every entry takes this long.
     pub(crate) fn slow_entries(&self, delay: Duration) {
         self.shared.entry_delay_us.store(delay.as_micros() as u64, Ordering::Relaxed);
+    }
+
+    /// From now on every request takes this long.
+    pub(crate) fn slow_requests(&self, delay: Duration) {
+        self.shared.request_delay_us.store(delay.as_micros() as u64, Ordering::Relaxed);
     }
 
     /// From now on (`true`), no answer comes through until it is let go (`false`).
@@ -114,6 +120,10 @@ impl Shared {
             bytes: bytes.to_vec(),
         };
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).push(heard);
+        let delay = self.request_delay_us.load(Ordering::Relaxed);
+        if delay > 0 {
+            std::thread::sleep(Duration::from_micros(delay));
+        }
     }
 
     fn delay(&self, bytes: &[u8]) {
