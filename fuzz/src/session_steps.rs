@@ -4,7 +4,8 @@
 //! and searches are answered with entries from everywhere. What must hold all the same: (1) the directory
 //! is asked as the one whom the session says it is; (2) nothing protected is asked for or shown unless a
 //! grant is active at that instant; (3) ids towards the directory rise, and the client gets at most one
-//! final answer to each message; (4) octets in either direction are whole messages.
+//! final answer to each message; (4) octets in either direction are whole messages; (5) when a grant has ended, nothing that
+//! depends on it waits, for the directory or for a client that does not read, and no write is left with the directory.
 
 #[path = "session_role.rs"]
 mod role;
@@ -53,8 +54,10 @@ struct World {
     last_id: i32,
     /// The client's message that waits.
     held: Option<Vec<u8>>,
-    /// Ids that the client may still be answered, with multiplicity one.
+    /// Ids that the client may still be answered, one for each message.
     open: Vec<i32>,
+    /// The client does not read.
+    stalled: bool,
     grants: u32,
     /// The last that the session gave.
     cookie: Vec<u8>,
@@ -118,6 +121,7 @@ impl World {
             last_id: 0,
             held: None,
             open: Vec::new(),
+            stalled: false,
             grants: 0,
             cookie: Vec::new(),
             asked: Vec::new(),
@@ -138,6 +142,7 @@ impl World {
             8 => self.answer(argument, 0),
             9 => self.answer(argument, 49),
             10 | 11 => self.entry(argument),
+            12 if argument == 13 => self.stalled = !self.stalled,
             12 => self.connected(!argument.is_multiple_of(4)),
             13 if argument.is_multiple_of(4) && self.connection.take().is_some() => {
                 self.session.on_upstream_lost(self.now, &mut self.fx);
@@ -190,7 +195,7 @@ impl World {
             return;
         }
         let envelope = Envelope::parse_request(&frame).expect("our own");
-        if tag::response_to(envelope.tag).is_some() && !self.open.contains(&envelope.id) {
+        if tag::response_to(envelope.tag).is_some() {
             self.open.push(envelope.id);
         }
         self.check_permitted(before.min(self.fx.to_upstream.len()));
@@ -218,6 +223,10 @@ impl World {
         }
     }
 
+    fn any_grant_is_active(&self) -> bool {
+        NAMES.iter().any(|name| self.snapshot.grants.get(&dn(name)).any(|grant| grant.is_active(self.now)))
+    }
+
     /// Tells the session what came of asking for a role.
     fn asked(&mut self, argument: usize) {
         let Some(number) = self.asked.get(argument % self.asked.len().max(1)).copied() else { return };
@@ -235,9 +244,22 @@ impl World {
 
     /// Grants or time have changed: what waits may go on.
     fn changed(&mut self) {
-        let before = self.fx.to_upstream.len();
         self.session.on_change(&self.snapshot, self.now, &mut self.fx);
-        self.check_permitted(before.min(self.fx.to_upstream.len()));
+        self.check_permitted(0);
+        if self.fx.drop_upstream {
+            return;
+        }
+        let asked = self.connection.iter().flat_map(|connection| &connection.asked);
+        for (_, _, entry) in asked.filter(|asked| asked.1 == tag::DELETE_REQUEST) {
+            assert!(!dn(entry).is_within(&dn(PAYROLL)) || self.may_see_payroll(), "{entry} may still be deleted");
+        }
+        let open = self.any_grant_is_active();
+        each(&self.fx.to_client, |envelope| {
+            if envelope.tag == tag::SEARCH_RESULT_ENTRY {
+                let name = Dn::parse(response::entry_name(envelope.body).expect("ours")).expect("ours");
+                assert!(open || !name.is_within(&dn(PAYROLL)), "{name:?} waits for the client");
+            }
+        });
     }
 
     /// Performs the effects, in the driver's order.
@@ -249,8 +271,29 @@ impl World {
         assert!(self.session.held() <= self.snapshot.policy.held.per_session);
         self.fx.records.clear();
         self.fx.record_ends.clear();
+        if !self.stalled {
+            self.taken();
+        }
+        if self.fx.close {
+            return;
+        }
+        if std::mem::take(&mut self.fx.drop_upstream) {
+            self.connection = None;
+            self.connecting = false;
+        }
+        if std::mem::take(&mut self.fx.connect) {
+            assert!(self.connection.is_none(), "a second connection");
+            self.connecting = true;
+        }
+        self.deliver();
+    }
+
+    /// The client takes everything that waits for it.
+    fn taken(&mut self) {
+        self.session.on_client_written();
         let mut answered = Vec::new();
-        let (shows, mut cookie) = (self.may_see_payroll(), None);
+        // It may have waited since somebody else was bound; that is looked at when it comes.
+        let (shows, mut cookie) = (self.any_grant_is_active(), None);
         each(&std::mem::take(&mut self.fx.to_client), |envelope| {
             if envelope.tag == tag::SEARCH_RESULT_ENTRY {
                 let name = Dn::parse(response::entry_name(envelope.body).expect("ours")).expect("ours");
@@ -271,18 +314,6 @@ impl World {
             let at = self.open.iter().position(|open| *open == id).expect("one answer to each message");
             self.open.remove(at);
         }
-        if self.fx.close {
-            return;
-        }
-        if std::mem::take(&mut self.fx.drop_upstream) {
-            self.connection = None;
-            self.connecting = false;
-        }
-        if std::mem::take(&mut self.fx.connect) {
-            assert!(self.connection.is_none(), "a second connection");
-            self.connecting = true;
-        }
-        self.deliver();
     }
 
     fn deliver(&mut self) {
@@ -297,6 +328,10 @@ impl World {
             let name = match Request::decode(&envelope).expect("canonical") {
                 Request::Bind(BindRequest { name: BindName::Dn(name), .. }) => name.text().to_owned(),
                 Request::Abandon(_) => return,
+                Request::Delete(entry) => {
+                    assert_eq!(connection.bound_as, subject, "a delete as somebody else");
+                    entry.text().to_owned()
+                }
                 request => {
                     assert_eq!(connection.bound_as, subject, "{request:?} as somebody else");
                     String::new()
@@ -350,8 +385,9 @@ impl World {
         Entry { name: name.as_bytes(), attributes: Vec::new() }.write(&mut frame, ClientMessageId(id));
         // As the driver does before it hands over what the directory sent.
         self.changed();
+        let before = self.fx.to_client.len();
         self.session.on_upstream(&frame, &self.snapshot, self.now, &mut self.fx);
-        each(&self.fx.to_client, |envelope| {
+        each(&self.fx.to_client[before..], |envelope| {
             if envelope.tag == tag::SEARCH_RESULT_ENTRY && dn(name).is_within(&dn(PAYROLL)) {
                 assert!(self.may_see_payroll(), "{name} as {:?}", self.session.subject());
             }
