@@ -7,24 +7,22 @@
 //! final answer to each message; (4) octets in either direction are whole messages; (5) when a grant has ended, nothing that
 //! depends on it waits, for the directory or for a client that does not read, and no write is left with the directory.
 
+#[path = "session_frames.rs"]
+mod frames;
 #[path = "session_role.rs"]
 mod role;
 
+use frames::{bind, each, search};
 use std::sync::Arc;
 use std::time::Duration;
 use tidegate::engine::Now;
 use tidegate::engine::access::{DirectoryFacts, Snapshot};
 use tidegate::engine::grant::index::{ActiveGrant, ActiveGrants, Opening};
-use tidegate::engine::ldap::attribute::AttributeDescription;
 use tidegate::engine::ldap::control::{Control, decode_controls};
 use tidegate::engine::ldap::entry::Entry;
-use tidegate::engine::ldap::filter::Filter;
-use tidegate::engine::ldap::frame::frame_length;
 use tidegate::engine::ldap::message::{self, ClientMessageId, Envelope, UpstreamMessageId};
 use tidegate::engine::ldap::paged::PagedResults;
-use tidegate::engine::ldap::request::{
-    Authentication, BindName, BindRequest, DerefAliases, ExtendedRequest, Request, SearchRequest, SearchScope,
-};
+use tidegate::engine::ldap::request::{BindName, BindRequest, ExtendedRequest, Request};
 use tidegate::engine::ldap::{Dn, ResultCode, response, tag};
 use tidegate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
 use tidegate::engine::policy::{Mode, OperationKind, OperationSet, Policy, RefusalStyle, Subject};
@@ -435,33 +433,4 @@ impl World {
         self.now.monotonic += Duration::from_secs(monotonic);
         self.changed();
     }
-}
-
-fn search(base: &str) -> Request<'static> {
-    Request::Search(SearchRequest {
-        base: dn(base),
-        scope: SearchScope::Subtree,
-        deref: DerefAliases::Never,
-        size_limit: 0,
-        time_limit: 0,
-        types_only: false,
-        filter: Filter::Present(AttributeDescription(b"objectClass")),
-        attributes: Vec::new(),
-    })
-}
-
-fn bind(name: &str) -> Request<'static> {
-    let authentication = Authentication::Simple(if name.is_empty() { b"" } else { b"secret" });
-    Request::Bind(BindRequest { version: 3, name: BindName::Dn(dn(name)), authentication })
-}
-
-/// Cuts octets into messages.
-fn each(mut octets: &[u8], mut look: impl FnMut(Envelope<'_>)) {
-    while let Some(length) = frame_length(octets, usize::MAX).expect("messages") {
-        let (frame, rest) = octets.split_at(length);
-        octets = rest;
-        let envelope = Envelope::parse_response(frame).or_else(|_| Envelope::parse_request(frame));
-        look(envelope.expect("a whole message"));
-    }
-    assert!(octets.is_empty(), "half a message");
 }

@@ -8,10 +8,12 @@
 //! cut bytes duration_us`; what does not apply is `null`.
 
 mod amend;
+mod ending;
 mod line;
 mod verdict;
 
 pub use amend::{amend, name_asked};
+pub use ending::Ending;
 pub use line::{Decided, Done, Kind, Line};
 
 use super::json;
@@ -84,31 +86,6 @@ impl Verdict<'static, std::iter::Empty<&'static str>, std::iter::Empty<&'static 
     /// A verdict that no resource and no grant has to do with.
     pub fn plain(decision: &'static str, reason: Option<&'static str>) -> Self {
         Verdict { decision, reason, resources: std::iter::empty(), grants: std::iter::empty(), standing: &[] }
-    }
-}
-
-/// What became of an operation when a grant, or whatever else it depended on, ended before it was over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// It was withdrawn before any of it was sent to the directory.
-    NotSent,
-    /// The directory was told to abandon it. It has no side effects.
-    Abandoned,
-    /// It was done, and its answer, or content of it, was withheld from the client.
-    Withheld,
-    /// It was with the directory when the connection to it was closed. A write may have been done.
-    ConnectionClosed,
-}
-
-impl Ending {
-    /// As the log says it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Ending::NotSent => "not_sent",
-            Ending::Abandoned => "abandoned",
-            Ending::Withheld => "withheld",
-            Ending::ConnectionClosed => "connection_closed",
-        }
     }
 }
 
