@@ -23,6 +23,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 /// How long one answer is waited for.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// The schema is read again at every second round even if its entry says that it was not changed.
+const SCHEMA_ROUNDS: u32 = 2;
 /// How long after the first failure in a row it is tried again; doubles up to [`REFRESH_INTERVAL`].
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// A group with more members than this counts as empty.
@@ -154,28 +156,43 @@ pub async fn read_once<C: Source>(source: &mut C) -> Result<Reading, String> {
     round(source, &mut None).await
 }
 
-type Kept<S> = Option<(ServiceAccount, LdapClient<S>)>;
+type Kept<S> = Option<(ServiceAccount, LdapClient<S>, SchemaSeen)>;
+
+/// The schema as it was when it was last read over a connection.
+#[derive(Debug, Default)]
+struct SchemaSeen {
+    /// What its entry says of when it was changed.
+    changed: Vec<Vec<u8>>,
+    fingerprint: Option<u64>,
+    /// How many rounds ago.
+    rounds: u32,
+}
 
 async fn round<C: Source>(source: &mut C, kept: &mut Kept<C::Stream>) -> Result<Reading, String> {
     let account = source.account();
     // An account that was changed by a reload is not the one that this connection is bound as.
-    let usable = kept.take().filter(|(bound, _)| bound.dn.is_surely(&account.dn) && bound.password == account.password);
+    let usable =
+        kept.take().filter(|(bound, _, _)| bound.dn.is_surely(&account.dn) && bound.password == account.password);
     let is_new = usable.is_none();
-    let mut client = match usable {
-        Some((_, client)) => client,
-        None => open(source.connect().await?, &account).await.map_err(|error| {
-            format!("as {}: {error}", if account.dn.is_root() { "nobody" } else { account.dn.text() })
-        })?,
+    let (mut client, mut seen) = match usable {
+        Some((_, client, seen)) => (client, seen),
+        None => (
+            open(source.connect().await?, &account).await.map_err(|error| {
+                format!("as {}: {error}", if account.dn.is_root() { "nobody" } else { account.dn.text() })
+            })?,
+            SchemaSeen::default(),
+        ),
     };
     let read_at = source.monotonic();
     let facts = facts(&mut client).await.map_err(|error| error.to_string())?;
     let schema = match &facts.subschema {
-        _ if !is_new => None,
-        Some(subschema) => Some(schema(&mut client, subschema).await.map_err(|error| error.to_string())?),
-        None => Some(None),
+        Some(subschema) => {
+            let read = schema_if_changed(&mut client, subschema, is_new, &mut seen).await;
+            read.map_err(|error| error.to_string())?
+        }
+        None if is_new => Some(unread()),
+        None => None,
     };
-    // This may be another directory than before: what that one said of its attributes is nothing to go by.
-    let schema = schema.map(|read| read.unwrap_or_else(|| SchemaRead { schema: Schema::standard(), fingerprint: 0 }));
     let mut groups = Groups::default();
     for group in source.groups() {
         match members(&mut client, &group).await {
@@ -189,7 +206,7 @@ async fn round<C: Source>(source: &mut C, kept: &mut Kept<C::Stream>) -> Result<
             Err(error) => return Err(error.to_string()),
         }
     }
-    *kept = Some((account, client));
+    *kept = Some((account, client, seen));
     Ok(Reading { facts, groups, schema })
 }
 
@@ -223,7 +240,10 @@ where
     let mut client = open(stream, account).await?;
     let facts = facts(&mut client).await?;
     let schema = match &facts.subschema {
-        Some(subschema) => schema(&mut client, subschema).await?,
+        Some(subschema) => {
+            let read = schema(&mut client, subschema, &SchemaSeen::default()).await?;
+            read.filter(|read| read.fingerprint != unread().fingerprint)
+        }
         None => None,
     };
     Ok((facts, schema))
@@ -254,8 +274,64 @@ where
     })
 }
 
-/// RFC 4512 4.2. `None`: it may not be read, or says nothing.
-async fn schema<S>(client: &mut LdapClient<S>, subschema: &Dn) -> Result<Option<SchemaRead>, ClientError>
+/// What is known of a schema that was not read. Over a new connection this may be another directory than before: what
+/// that one said of its attributes is nothing to go by.
+fn unread() -> SchemaRead {
+    SchemaRead { schema: Schema::standard(), fingerprint: 0 }
+}
+
+/// The schema, over a new connection, when its entry says that it was changed, and now and then: slapd does not say it.
+/// `None`: it is as it was.
+async fn schema_if_changed<S>(
+    client: &mut LdapClient<S>,
+    subschema: &Dn,
+    is_new: bool,
+    seen: &mut SchemaSeen,
+) -> Result<Option<SchemaRead>, ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    seen.rounds += 1;
+    if !is_new && seen.rounds < SCHEMA_ROUNDS {
+        let changed = last_change(client, subschema).await?;
+        if changed == seen.changed {
+            return Ok(None);
+        }
+        seen.changed = changed;
+    }
+    let read = schema(client, subschema, seen).await?;
+    seen.rounds = 0;
+    let read = read.filter(|read| seen.fingerprint.replace(read.fingerprint) != Some(read.fingerprint));
+    if read.is_some() && !is_new {
+        tracing::info!(%subschema, "the directory's schema has changed");
+    }
+    Ok(read)
+}
+
+/// What the entry says of when the schema was changed: RFC 4512 3.4.1, and what 389 Directory Server has.
+async fn last_change<S>(client: &mut LdapClient<S>, subschema: &Dn) -> Result<Vec<Vec<u8>>, ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let names = ["modifyTimestamp", "nsSchemaCSN"];
+    match client.read(subschema.text(), &names).await {
+        Ok(entry) => Ok(entry
+            .iter()
+            .flat_map(|entry| names.map(|name| values(entry, name)))
+            .flatten()
+            .map(<[u8]>::to_vec)
+            .collect()),
+        Err(ClientError::Refused(..)) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// RFC 4512 4.2. [`unread`]: it may not be read, or says nothing. `None`: it says what it said.
+async fn schema<S>(
+    client: &mut LdapClient<S>,
+    subschema: &Dn,
+    seen: &SchemaSeen,
+) -> Result<Option<SchemaRead>, ClientError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -269,17 +345,21 @@ where
     };
     let Some(entry) = entry.filter(|entry| values(entry, "attributeTypes").next().is_some()) else {
         tracing::warn!(%subschema, "the directory does not show its schema: attributes are known by their standard names");
-        return Ok(None);
+        return Ok(Some(unread()));
     };
     let mut hasher = DefaultHasher::new();
     let definitions = ["attributeTypes", "objectClasses"].map(|name| values(&entry, name).collect::<Vec<_>>());
     definitions.hash(&mut hasher);
+    let fingerprint = hasher.finish();
+    if seen.fingerprint == Some(fingerprint) {
+        return Ok(None);
+    }
     let [types, classes] = definitions;
     let schema = Schema::from_subschema(types, classes);
     for problem in schema.problems().iter().take(MAX_TOLD) {
         tracing::debug!(%problem, "in the directory's schema");
     }
-    Ok(Some(SchemaRead { schema: Arc::new(schema), fingerprint: hasher.finish() }))
+    Ok(Some(SchemaRead { schema: Arc::new(schema), fingerprint }))
 }
 
 /// The members of a group: `member` and `uniqueMember`. A group that is not there has none.
