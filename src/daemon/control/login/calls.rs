@@ -207,10 +207,11 @@ pub(in crate::daemon::control) async fn reset_totp(
         return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "reason-missing", "a reason is needed"));
     }
     let (secrets, of) = (Arc::clone(&control.logins.secrets), subject.clone());
-    let there_was = on_disk(move || secrets.reset(&of)).await.map_err(|error| kept(&error.into()))?;
+    let owner = on_disk(move || secrets.reset(&of)).await.map_err(|error| kept(&error.into()))?;
     control.logins.forget_second_factor(&subject);
-    control.broker.record_done("second factor reset", subject.text(), &body.reason, &caller.actor);
-    done(if there_was { "second factor reset" } else { "there was no second factor" })
+    let about = owner.as_deref().unwrap_or(subject.text());
+    control.broker.record_done("second factor reset", about, &body.reason, &caller.actor);
+    done(if owner.is_some() { "second factor reset" } else { "there was no second factor" })
 }
 
 /// The token of a caller who has one.

@@ -1,5 +1,6 @@
 //! Secrets of second factors: a file for each subject, mode 0600, in a folder that only the gate
-//! can enter, beside the store. Never shown again once confirmed, never logged.
+//! can enter, beside the store. Never shown again once confirmed, never logged. Files are named finely: two names that
+//! some directory tells apart share none.
 //!
 //! They are not encrypted: a key would lie beside them, for the gate must read both.
 
@@ -106,36 +107,37 @@ impl Secrets {
         Ok(())
     }
 
-    /// Forgets a subject's second factor; whether there was one.
-    pub(in crate::daemon::control) fn reset(&self, subject: &Dn) -> io::Result<bool> {
+    /// Forgets a subject's second factor; whose it was, if there was one.
+    pub(in crate::daemon::control) fn reset(&self, subject: &Dn) -> io::Result<Option<String>> {
         let _one = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
-        match std::fs::remove_file(self.path(subject)) {
-            Ok(()) => {
-                self.wrong.forgive(&key(subject));
-                sync(&self.folder).map(|()| true)
-            }
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
+        let Some(found) = self.read(subject)? else { return Ok(None) };
+        std::fs::remove_file(self.path(subject))?;
+        self.wrong.forgive(&key(subject));
+        sync(&self.folder).map(|()| Some(found.subject.clone()))
     }
 
     fn path(&self, subject: &Dn) -> PathBuf {
-        let name: String = key(subject).iter().map(|octet| format!("{octet:02x}")).collect();
-        self.folder.join(name)
+        self.folder.join(hexadecimal(&key(subject)))
     }
 
+    /// The subject's, and nobody else's.
     fn read(&self, subject: &Dn) -> io::Result<Option<Enrolled>> {
-        let text = match std::fs::read(self.path(subject)) {
-            Ok(text) => Zeroizing::new(text),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        // What serde says of it could quote it.
-        let found: Enrolled =
-            serde_json::from_slice(&text).map_err(|_| io::Error::other("a file of them is damaged"))?;
-        let owner = Dn::parse(found.subject.as_bytes()).map_err(io::Error::other)?;
-        // Files are named coarsely; a look-alike's secret proves nothing.
-        if owner.is_surely(subject) { Ok(Some(found)) } else { Err(io::Error::other("it is of a name like this one")) }
+        let path = self.path(subject);
+        if let Some((found, owner)) = read_file(&path)? {
+            // The name of the file says whose it is; a copy of another's proves nothing.
+            let own = owner.is_surely(subject);
+            return if own { Ok(Some(found)) } else { Err(io::Error::other("a file of them is somebody else's")) };
+        }
+        // As files were named before: one for all names that look alike.
+        let before = self.folder.join(hexadecimal(&hash(subject.key())));
+        match read_file(&before)? {
+            Some((found, owner)) if owner.is_surely(subject) => {
+                std::fs::rename(&before, &path)?;
+                sync(&self.folder)?;
+                Ok(Some(found))
+            }
+            Some(_) | None => Ok(None),
+        }
     }
 
     fn write(&self, subject: &Dn, enrolled: &Enrolled) -> io::Result<()> {
@@ -156,8 +158,26 @@ impl Secrets {
     }
 }
 
+/// What a file says, and whose it is.
+fn read_file(path: &Path) -> io::Result<Option<(Enrolled, Dn)>> {
+    let text = match std::fs::read(path) {
+        Ok(text) => Zeroizing::new(text),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    // What serde says of it could quote it.
+    let found: Enrolled = serde_json::from_slice(&text).map_err(|_| io::Error::other("a file of them is damaged"))?;
+    let owner = Dn::parse(found.subject.as_bytes()).map_err(io::Error::other)?;
+    Ok(Some((found, owner)))
+}
+
+fn hexadecimal(key: &[u8; 32]) -> String {
+    key.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
 fn key(subject: &Dn) -> [u8; 32] {
-    hash(subject.key())
+    // Never what a file was called before.
+    hash(&[b"fine ", subject.fine_key()].concat())
 }
 
 fn fingerprint(secret: &[u8; SECRET]) -> Fingerprint {
@@ -215,7 +235,8 @@ mod tests {
         let again = Secrets::new(folder.clone());
         assert!(matches!(again.take(&anna, &code(&secret, 30), at(31)), Err(CodeError::Wrong)));
         again.take(&anna, &code(&secret, 60), at(60)).expect("the one after");
-        assert!(again.reset(&anna).expect("removed") && !again.reset(&anna).expect("nothing there"));
+        assert_eq!(again.reset(&anna).expect("removed").as_deref(), Some("uid=anna,dc=x"));
+        assert_eq!(again.reset(&anna).expect("nothing there"), None);
         assert!(again.enrolled(&anna).expect("read").is_none());
     }
 
@@ -269,7 +290,40 @@ mod tests {
         let mode = |path: &Path| std::fs::metadata(path).expect("there").permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&secrets.path(&anna))), (0o700, 0o600));
         assert!(secrets.enrolled(&dn("uid=ANNA,dc=x")).expect("one name").is_some());
-        assert!(secrets.enrolled(&dn("uid=änna,dc=x")).is_err(), "a look-alike");
+        assert!(secrets.enrolled(&dn("uid=änna,dc=x")).expect("another name").is_none(), "a look-alike");
+        let stolen = secrets.path(&dn("uid=eve,dc=x"));
+        std::fs::copy(secrets.path(&anna), &stolen).expect("copied");
+        assert!(secrets.enrolled(&dn("uid=eve,dc=x")).is_err() && secrets.reset(&dn("uid=eve,dc=x")).is_err());
+        assert!(stolen.exists());
+    }
+
+    #[test]
+    fn names_that_look_alike_have_second_factors_of_their_own() {
+        let place = tempfile::tempdir().expect("a folder");
+        let secrets = Secrets::new(place.path().join("second-factors"));
+        let names = [dn("uid=müller,dc=x"), dn("uid=muller,dc=x"), dn("uid=mul\u{ad}ler,dc=x")];
+        for (name, secret) in names.iter().zip(1..) {
+            let secret = [secret; SECRET];
+            secrets.enrol(name, &new(secret), &code(&secret, 0), at(0)).expect("the right code");
+        }
+        assert_eq!(secrets.reset(&names[1]).expect("removed").as_deref(), Some("uid=muller,dc=x"));
+        let enrolled = names.each_ref().map(|name| secrets.enrolled(name).expect("read").is_some());
+        assert_eq!(enrolled, [true, false, true]);
+        secrets.take(&names[0], &code(&[1; SECRET], 30), at(30)).expect("the owner's");
+    }
+
+    #[test]
+    fn a_file_that_is_named_as_before_is_its_owners() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = place.path().join("second-factors");
+        let secrets = Secrets::new(folder.clone());
+        let (owner, other, secret) = (dn("uid=müller,dc=x"), dn("uid=muller,dc=x"), [9; SECRET]);
+        secrets.enrol(&owner, &new(secret), &code(&secret, 0), at(0)).expect("the right code");
+        std::fs::rename(secrets.path(&owner), folder.join(hexadecimal(&hash(owner.key())))).expect("renamed");
+        assert!(secrets.enrolled(&other).expect("not theirs").is_none());
+        assert_eq!(secrets.reset(&other).expect("nothing there"), None);
+        secrets.take(&owner, &code(&secret, 30), at(30)).expect("it was not lost");
+        assert!(secrets.path(&owner).exists());
     }
 
     #[test]

@@ -160,7 +160,7 @@ impl Tokens {
 
     /// What any login of the subject has shown, or is enrolling, counts no more.
     pub(super) fn forget_second_factor(&self, subject: &Dn) {
-        for login in self.lock().values_mut().filter(|login| login.subject == *subject) {
+        for login in self.lock().values_mut().filter(|login| login.subject.is_surely(subject)) {
             (login.stepped_up, login.enrolling) = (None, None);
         }
     }

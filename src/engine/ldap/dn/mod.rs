@@ -88,6 +88,17 @@ impl Dn {
         }
     }
 
+    /// Whether its two forms are one: to no directory does it look like another name.
+    pub fn is_plain(&self) -> bool {
+        self.odd.is_none()
+    }
+
+    /// The fine form: equal exactly for names that every directory takes for one. Without the directory's schema it
+    /// is the same at all times.
+    pub fn fine_key(&self) -> &[u8] {
+        self.certain_key()
+    }
+
     /// Whether a part of it may be any part: its attribute type, or how its value compares, is not known.
     pub fn is_vague(&self) -> bool {
         self.vague() != 0
