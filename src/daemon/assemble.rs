@@ -243,6 +243,7 @@ impl Source for OwnQuestions {
         });
         self.say_trees();
         if schema.is_some() {
+            self.gate.confirmed.clear();
             warn_of_strangers(&self.gate.shared.snapshot.load().policy);
         }
         self.read.send_replace(true);

@@ -3,6 +3,7 @@
 use super::asking::Asker;
 use super::audit_log::AuditLog;
 use super::clock::Clock;
+use super::confirmed::SharedNames;
 use super::limits::Limits;
 use super::limits::accounts::Ledger;
 use super::limits::failed_binds::FailedBinds;
@@ -27,6 +28,8 @@ pub struct Gate {
     pub tls: ArcSwap<ServerConfig>,
     /// Whom client certificates stand for, as configured; `None`: their subject.
     pub certificate_subject: ArcSwap<Option<String>>,
+    /// What the directory said lately of the names that are bound.
+    pub confirmed: Arc<SharedNames>,
     /// Bounds.
     pub limits: Limits,
     /// Who takes how much.

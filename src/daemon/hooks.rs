@@ -49,16 +49,22 @@ impl ControlHooks for Reloader {
     }
 
     /// Over a connection of its own, which ends with the answer.
-    fn check_password(&self, subject: Dn, password: Zeroizing<String>) -> Later<'_, Result<bool, String>> {
+    fn check_password(&self, subject: Dn, password: Zeroizing<String>) -> Later<'_, Result<Option<Dn>, String>> {
         Box::pin(async move {
             let directory = self.gate.directory.load_full();
             let (stream, _) = directory.connect().await.map_err(|error| error.to_string())?;
             let mut client = LdapClient::new(stream, ANSWER_TIMEOUT);
             let answer = client.bind(subject.text(), &password).await.map_err(|error| error.to_string())?;
             match answer.code {
-                LdapResultCode::Success => Ok(true),
+                LdapResultCode::Success => {
+                    match client.bound_as(subject.text()).await.map_err(|error| error.to_string())? {
+                        Some(own) => Ok(Some(own)),
+                        None if subject.is_plain() => Ok(Some(subject)),
+                        None => Err("it does not say whose name this is".to_owned()),
+                    }
+                }
                 LdapResultCode::Busy | LdapResultCode::Unavailable => Err(format!("{:?}", answer.code)),
-                _ => Ok(false),
+                _ => Ok(None),
             }
         })
     }

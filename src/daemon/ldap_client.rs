@@ -3,6 +3,8 @@
 //!
 //! One operation at a time. The log target `ldap3_proto` stays off: it prints passwords at trace level.
 
+use crate::engine::ldap::Dn;
+use crate::engine::ldap::request::oid;
 use futures_util::{SinkExt, StreamExt};
 use ldap3_proto::LdapCodec;
 use ldap3_proto::control::LdapControl;
@@ -109,6 +111,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin> LdapClient<S> {
             LdapResultCode::Success => Ok(entries.pop()),
             LdapResultCode::NoSuchObject => Ok(None),
             code => Err(ClientError::Refused(code, result.message)),
+        }
+    }
+
+    /// Whom the directory takes the connection for, which was bound with this DN: by its own word (RFC 4532), or by
+    /// the name of the entry that the DN leads to. `None`: it says neither.
+    ///
+    /// # Errors
+    /// When no answer comes, or the directory says that it cannot answer now.
+    pub async fn bound_as(&mut self, dn: &str) -> Result<Option<Dn>, ClientError> {
+        let question = LdapExtendedRequest { name: oid::WHO_AM_I.to_owned(), value: None };
+        let (result, value) = self.extended(question).await?;
+        match result.code {
+            LdapResultCode::Success => {
+                let own =
+                    value.strip_prefix(b"dn:").and_then(|name| Dn::parse(name).ok()).filter(|name| !name.is_root());
+                if own.is_some() {
+                    return Ok(own);
+                }
+            }
+            LdapResultCode::Busy | LdapResultCode::Unavailable | LdapResultCode::Other => {
+                return Err(ClientError::Refused(result.code, result.message));
+            }
+            _ => {}
+        }
+        match self.read(dn, &["1.1"]).await {
+            Ok(entry) => Ok(entry.and_then(|entry| Dn::parse(entry.dn.as_bytes()).ok())),
+            Err(ClientError::Refused(..)) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

@@ -142,6 +142,7 @@ async fn serve(gate: Arc<Gate>, own: (AuditHandle, Arc<Tally>), arrival: Arrival
         tls: None,
     });
     session.bounds.operations = gate.limits.max_operations_per_session;
+    session.confirm_names(gate.confirmed.clone());
     session.refer_to(gate.directory.load().refers_to.clone());
     let client = match arrival.kind {
         Kind::Ldap => ClientStream::Plain(tcp),

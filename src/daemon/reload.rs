@@ -228,6 +228,8 @@ impl Reloader {
         }
         // Even if the section says what it said: the file with the authority may hold another.
         self.gate.directory.store(Arc::new(upstream));
+        // Perhaps it is another directory.
+        self.gate.confirmed.clear();
         // Who loses a grant by this is told in the new way.
         self.doors.notifier.install(telling);
         self.broker.tell_of(assemble::wanted(&config.notify));

@@ -145,6 +145,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         directory: ArcSwap::from_pointee(upstream),
         tls: ArcSwap::from_pointee(tls),
         certificate_subject: ArcSwap::from_pointee(assemble::certificate_subject(&config.tls)),
+        confirmed: Arc::default(),
         limits: assemble::limits(&config.listen, shares.sessions),
         ledger: Arc::new(Ledger::new(config.listen.max_buffered_bytes, config.listen.shared_addresses.clone())),
         failed_binds: FailedBinds::new(config.listen.max_failed_binds_per_minute),

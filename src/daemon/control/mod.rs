@@ -76,9 +76,9 @@ pub trait ControlHooks: Send + Sync {
     /// Why not.
     fn ready(&self) -> Result<ReadyView, String>;
 
-    /// Whether the directory takes this password for this subject. Both are sent as they are: what
+    /// Whom the directory takes this subject for, if it takes this password for it. Both are sent as they are: what
     /// must not be asked is the caller's to know. An error says why it could not be asked.
-    fn check_password(&self, subject: Dn, password: Zeroizing<String>) -> Later<'_, Result<bool, String>>;
+    fn check_password(&self, subject: Dn, password: Zeroizing<String>) -> Later<'_, Result<Option<Dn>, String>>;
 }
 
 /// What the control port works with.

@@ -1,8 +1,10 @@
-//! Who a bind made of the session, where its name was not a DN: only the directory knows. It is asked on the
-//! session's own connection, and whether that one may bind is decided when it is known who it is.
+//! Who a bind made of the session: only the directory knows, where its name was not a DN, and where the directory did
+//! not say lately whom it takes that spelling of a DN for. It is asked on the session's own connection, and whether
+//! that one may bind is decided when it is known who it is.
 //!
 //! RFC 4532 where the directory answers with a DN. Active Directory says `u:DOMAIN\user`, and Samba's does not know the
-//! question: both tell the SIDs of the session in the rootDSE (MS-ADTS 3.1.1.3.2), its own first.
+//! question: both tell the SIDs of the session in the rootDSE (MS-ADTS 3.1.1.3.2), its own first. Where a DN was bound,
+//! the entry that this DN leads to tells its own name.
 
 use super::outstanding::{Operation, Purpose};
 use super::sasl::protects_bind;
@@ -31,13 +33,15 @@ const NO_PASSWORD: &[u8] = b"\x00\xff not a password \xff\x00";
 pub(super) enum Claim {
     /// A password, with a name that is not a DN, as the client wrote it.
     Name(Vec<u8>),
+    /// A password, with this DN.
+    Spelling(Dn),
     /// SASL, which carries the name in its credentials.
     Sasl,
     /// A client certificate: for whom, and its subject. The right to bind was decided upon before.
     Certificate { name: Dn, subject: Dn },
 }
 
-/// The session's own questions after a bind whose name was not a DN; the client's answer waits.
+/// The session's own questions after a bind; the client's answer waits.
 #[derive(Debug)]
 pub(super) struct Identifying {
     /// The directory's answer to the bind, under the client's id.
@@ -61,6 +65,11 @@ enum Question {
         context: usize,
         found: Vec<Dn>,
     },
+    /// What the entry is called that the bound DN leads to.
+    Entry {
+        name: Dn,
+        found: Option<Dn>,
+    },
     /// What it says to a wrong password for this name.
     Wrong(Vec<u8>),
 }
@@ -80,6 +89,7 @@ impl Identifying {
                 *own = first.filter(|sid| (12..=68).contains(&sid.len())).map(|sid| sid.to_vec());
             }
             Question::Whose { found, .. } => found.extend(Dn::parse(entry.name).ok()),
+            Question::Entry { found, .. } => *found = Dn::parse(entry.name).ok(),
             Question::WhoAmI | Question::Wrong(_) => {}
         }
     }
@@ -108,6 +118,11 @@ impl Session {
                 let is = |attribute, value| Filter::Equality { attribute: AttributeDescription(attribute), value };
                 // Groups have SIDs as well.
                 request.filter = Filter::And(vec![is(b"objectSid", sid), is(b"objectClass", b"user")]);
+                (ask(Request::Search(request)), tag::SEARCH_RESULT_DONE)
+            }
+            Question::Entry { name, .. } => {
+                let mut request = search(name.clone(), SearchScope::Base, b"1.1");
+                request.filter = Filter::Present(AttributeDescription(b"objectClass"));
                 (ask(Request::Search(request)), tag::SEARCH_RESULT_DONE)
             }
             Question::Wrong(name) => {
@@ -142,11 +157,25 @@ impl Session {
                 Some(Ok(own)) if succeeded && !own.is_root() => {
                     return self.settle(operation, asking, own, snapshot, now, fx);
                 }
-                _ if matches!(asking.claim, Claim::Certificate { .. }) => {
-                    return self.unknown(operation, &asking.claim, snapshot, now, fx);
+                // A directory that could say it, but not now. What it says of the entry is no answer then.
+                _ if matches!(asking.claim, Claim::Spelling(_)) && is_busy(view.code) => {
+                    return self.unknown_now(operation, now, fx);
                 }
-                _ => Question::Sids { own: None },
+                _ => match &asking.claim {
+                    Claim::Certificate { .. } => return self.unknown(operation, &asking.claim, snapshot, now, fx),
+                    Claim::Spelling(name) => Question::Entry { name: name.clone(), found: None },
+                    Claim::Name(_) | Claim::Sasl => Question::Sids { own: None },
+                },
             },
+            Question::Entry { found: Some(own), .. } if succeeded && !own.is_root() => {
+                return self.settle(operation, asking, own, snapshot, now, fx);
+            }
+            // A directory that does not say it (Active Directory, where somebody may not read their own entry) takes
+            // a plain name for no other.
+            Question::Entry { name, .. } if name.is_plain() => {
+                return self.settle(operation, asking, name, snapshot, now, fx);
+            }
+            Question::Entry { .. } => return self.unknown(operation, &asking.claim, snapshot, now, fx),
             Question::Sids { own: Some(sid) } if succeeded => Question::Whose { sid, context: 0, found: Vec::new() },
             Question::Sids { .. } => return self.unknown(operation, &asking.claim, snapshot, now, fx),
             Question::Whose { sid, context, mut found } => match (found.pop(), found.is_empty()) {
@@ -166,7 +195,7 @@ impl Session {
     }
 
     /// It is known who the session would be: may that one bind?
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         mut operation: Operation,
         asking: Box<Identifying>,
@@ -176,7 +205,31 @@ impl Session {
         fx: &mut Effects,
     ) {
         let Identifying { answer, authentication, claim, .. } = *asking;
+        let same = match &claim {
+            Claim::Spelling(name) => {
+                own.resolved(snapshot.policy.naming()).is_surely(&name.resolved(snapshot.policy.naming()))
+            }
+            Claim::Name(_) | Claim::Sasl | Claim::Certificate { .. } => false,
+        };
+        if let (Claim::Spelling(name), Some(confirmed)) = (&claim, &self.confirmed) {
+            confirmed.keep(name, &own, &self.server, now);
+        }
         let certificate = match claim {
+            // What was decided upon is who it is.
+            Claim::Spelling(name) if same => {
+                if !operation.permit.still_holds(snapshot, now) {
+                    self.outstanding.push_again(operation);
+                    return self.disconnect(ResultCode::INSUFFICIENT_ACCESS_RIGHTS, "the grant has ended", now, fx);
+                }
+                fx.to_client.extend_from_slice(&answer);
+                operation.bytes += answer.len() as u64;
+                let identity = Identity { subject: Subject::Dn(name), authentication, certificate: None, permit: None };
+                return self.finish_bind(operation, identity, now, fx);
+            }
+            // The name that was bound was held by a grant of somebody else's.
+            Claim::Spelling(_) if !operation.permit.rests_on().is_empty() => {
+                return self.unknown(operation, &claim, snapshot, now, fx);
+            }
             // Whom the directory does things for is the one that was decided upon, or nobody.
             Claim::Certificate { name, subject }
                 if own.is_surely(&name) && operation.permit.still_holds(snapshot, now) =>
@@ -184,7 +237,7 @@ impl Session {
                 Some(subject)
             }
             Claim::Certificate { .. } => return self.unknown(operation, &claim, snapshot, now, fx),
-            Claim::Name(_) | Claim::Sasl => match decide_bound(snapshot, &own, None, now) {
+            Claim::Name(_) | Claim::Spelling(_) | Claim::Sasl => match decide_bound(snapshot, &own, None, now) {
                 Decision::Permitted(permit) => {
                     amend(&mut operation, &own, Ok(&permit), snapshot);
                     operation.permit = permit;
@@ -192,16 +245,20 @@ impl Session {
                 }
                 Decision::Refused(refusal) => {
                     amend(&mut operation, &own, Err(&refusal), snapshot);
-                    return match claim {
-                        // The answer must be the one to a wrong password (as for names that are DNs), down to
-                        // its wording: the directory gives it.
-                        Claim::Name(name) => {
+                    let name = match claim {
+                        Claim::Name(name) => Some(name),
+                        Claim::Spelling(name) => Some(name.text().as_bytes().to_vec()),
+                        Claim::Sasl | Claim::Certificate { .. } => None,
+                    };
+                    return match name {
+                        // The answer must be the one to a wrong password, down to its wording: the directory gives it.
+                        Some(name) => {
                             let claim = Claim::Name(Vec::new());
                             let question = Question::Wrong(name);
                             let asking = Box::new(Identifying { answer, authentication, claim, question });
                             self.identify(operation, asking, snapshot, fx)
                         }
-                        Claim::Sasl | Claim::Certificate { .. } => self.sasl_failed(operation, now, fx),
+                        None => self.sasl_failed(operation, now, fx),
                     };
                 }
             },
@@ -212,10 +269,21 @@ impl Session {
         self.finish_bind(operation, identity, now, fx);
     }
 
+    /// The directory does not say at the moment who that is.
+    fn unknown_now(&mut self, mut operation: Operation, now: Now, fx: &mut Effects) {
+        let (code, text) = (ResultCode::UNAVAILABLE, "the directory does not say at the moment who this is; try again");
+        operation.bytes += Session::respond(fx, operation.client_id, tag::BIND_RESPONSE, code, text);
+        self.finish(&mut operation, Some(code), now, fx);
+        self.become_nobody(fx);
+    }
+
     /// Nobody knows who that is, or nobody is to be told.
     fn unknown(&mut self, mut operation: Operation, claim: &Claim, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
         let text = match claim {
             Claim::Sasl if protects_bind(snapshot) => return self.sasl_failed(operation, now, fx),
+            Claim::Spelling(_) => {
+                "the directory does not say whose name this is; bind with the name as the directory writes it"
+            }
             Claim::Name(_) | Claim::Sasl => "the directory does not say who this name is; bind with a DN",
             Claim::Certificate { .. } => {
                 "the directory does not let the gate act for the identity in the client certificate"
@@ -255,6 +323,11 @@ fn amend(operation: &mut Operation, name: &Dn, decision: Result<&Permit, &Refusa
     let resources = super::client::names(resources, snapshot);
     let grants = grants.iter().map(|grant| -> &ActiveGrant { grant });
     operation.record.amend(name, Verdict { decision, reason, resources, grants, standing });
+}
+
+/// Whether another try may get an answer.
+fn is_busy(code: ResultCode) -> bool {
+    matches!(code, ResultCode::BUSY | ResultCode::UNAVAILABLE | ResultCode::OTHER)
 }
 
 fn search(base: Dn, scope: SearchScope, attribute: &'static [u8]) -> SearchRequest<'static> {

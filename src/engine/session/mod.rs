@@ -7,6 +7,7 @@
 mod asking;
 pub mod bounds;
 mod client;
+mod confirmed;
 mod effects;
 mod ending;
 mod external;
@@ -26,6 +27,7 @@ mod upstream;
 
 pub use asking::{Answer, Asking};
 pub use client::Flow;
+pub use confirmed::{CONFIRMED_FOR, Confirmations, Confirmed, ConfirmedNames};
 pub use effects::{Effects, whole_messages};
 pub use external::Certificate;
 pub use held::MAX_HELD_OCTETS;
@@ -140,6 +142,8 @@ pub struct Session {
     conversation: Option<Conversation>,
     /// What the client showed in the TLS handshake.
     certificate: Option<Certificate>,
+    /// What the directory said lately of names that are bound; `None`: names are taken as they are bound.
+    confirmed: Option<Arc<dyn Confirmations>>,
     /// Which directory server answers, for the log.
     server: Arc<str>,
     outstanding: Outstanding,
@@ -175,6 +179,7 @@ impl Session {
             bound: Bound::Nobody,
             conversation: None,
             certificate: None,
+            confirmed: None,
             server: "".into(),
             outstanding: Outstanding::default(),
             unwritten: Unwritten::default(),
@@ -244,6 +249,11 @@ impl Session {
     /// The client showed this certificate in the handshake, and it was found to be good.
     pub fn client_certificate(&mut self, certificate: Certificate) {
         self.certificate = Some(certificate);
+    }
+
+    /// From now on the directory is asked whom it takes a name for that somebody binds with, where these do not know.
+    pub fn confirm_names(&mut self, confirmed: Arc<dyn Confirmations>) {
+        self.confirmed = Some(confirmed);
     }
 
     fn context(&self, now: Now, message_id: impl Into<Option<ClientMessageId>>) -> RecordContext<'_> {

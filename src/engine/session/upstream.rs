@@ -4,7 +4,7 @@ use super::identify::{Claim, Identifying};
 use super::outstanding::{Operation, Purpose};
 use super::referrals::pass_reference;
 use super::search::{Counted, entry_found, tells_through_alias};
-use super::{Bound, Effects, Identity, Link, Session};
+use super::{Bound, Confirmed, Effects, Identity, Link, Session};
 use crate::engine::access::{self, Asked, Decision, Snapshot};
 use crate::engine::ldap::dn::Dn;
 use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
@@ -204,13 +204,31 @@ impl Session {
             self.answered(operation, envelope, view, snapshot, now, fx);
             return self.become_nobody(fx);
         }
-        let Some(subject) = becomes else {
+        let answer = |operation: &Operation| {
             let mut answer = Vec::new();
             let id = operation.client_id.0;
             message::write_message(&mut answer, id, envelope.tag, envelope.body, envelope.controls);
-            let asking = Identifying::new(answer, authentication, Claim::Name(name));
+            answer
+        };
+        let Some(subject) = becomes else {
+            let asking = Identifying::new(answer(&operation), authentication, Claim::Name(name));
             return self.identify(operation, asking, snapshot, fx);
         };
+        if let (Some(confirmed), Subject::Dn(spelling)) = (&self.confirmed, &subject) {
+            match confirmed.look_up(spelling, &self.server, now) {
+                Confirmed::Same => {}
+                Confirmed::Unknown => {
+                    let claim = Claim::Spelling(spelling.clone());
+                    let asking = Identifying::new(answer(&operation), authentication, claim);
+                    return self.identify(operation, asking, snapshot, fx);
+                }
+                Confirmed::Other(own) => {
+                    let claim = Claim::Spelling(spelling.clone());
+                    let asking = Identifying::new(answer(&operation), authentication, claim);
+                    return self.settle(operation, asking, own, snapshot, now, fx);
+                }
+            }
+        }
         if !operation.permit.still_holds(snapshot, now) {
             self.outstanding.push_again(operation);
             return self.disconnect(ResultCode::INSUFFICIENT_ACCESS_RIGHTS, "the grant has ended", now, fx);

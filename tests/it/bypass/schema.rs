@@ -1,11 +1,14 @@
-//! Names of entries by the directory's own schema: further names of standard types, and types of its own.
+//! Names of entries by the directory's own schema: further names of standard types, and types of its own. And names that
+//! the directory takes for others.
 
 use crate::support::command::{self, Ran, tidegate};
+use crate::support::eventually;
 use crate::support::gate::{Gate, POLICY, Setup};
+use crate::support::https::Https;
 use crate::support::ldap::{
     Client, SCOPE_BASE, Search, add_request, compare_request, delete_request, modify_request, rename_request,
 };
-use crate::support::slapd::{BASE, Extra, password};
+use crate::support::slapd::{BASE, Extra, ROOT_PASSWORD, password, person};
 use crate::support::target::Target;
 
 /// A slapd that calls `ou` also `abteilung` (unless this says otherwise), with naming attributes of its own.
@@ -119,4 +122,58 @@ fn what_the_schema_calls_one_person_is_one_person() {
     assert_eq!(client.search(&payroll).answer.code, 50);
     gate.cli("carol", &["approve", &id]).expect(0);
     assert_eq!(client.search(&payroll).answer.code, 0, "a grant is its holder's under every name");
+}
+
+#[test]
+fn a_change_of_the_schema_is_noticed() {
+    let mut target = Target::gated(Extra { unit: "", ..extra() }, Setup::default().policy(&policy()));
+    let (port, ca) = (target.slapd().ldaps, target.slapd().authority.ca.clone());
+    let mut client = target.client();
+    client.bind_as("alice");
+    let badge = Search::new(format!("room=45,{BASE}")).scope(SCOPE_BASE);
+    // A type that the schema does not have may be any.
+    assert_eq!(client.search(&badge).answer.code, 50);
+    let mut root = Client::ldaps(port, &ca);
+    assert_eq!(root.bind("cn=config", ROOT_PASSWORD).code, 0);
+    let room = b"( 1.3.6.1.4.1.32473.9.4 NAME 'room' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )";
+    let added = root.ask(&modify_request("cn=schema,cn=config", 0, "olcAttributeTypes", &[room]), &[]);
+    assert_eq!(added.code, 0, "{added:?}");
+    // Now it is known to be none of those that are protected.
+    eventually("the schema is read again", || (client.search(&badge).answer.code == 32).then_some(()));
+}
+
+#[test]
+fn a_name_that_is_rewritten_is_whom_it_leads_to() {
+    let extra = Extra {
+        configuration: "moduleload rwm\nmoduleload back_relay\n".to_owned(),
+        database: "database relay\nsuffix dc=virtual\noverlay rwm\n\
+            rwm-suffixmassage \"dc=virtual\" \"dc=example,dc=com\"\n"
+            .to_owned(),
+        ..Extra::default()
+    };
+    let protected = format!(
+        "[[resource]]\nname = \"logins\"\nbase = \"{}\"\nscope = \"base\"\noperations = [\"bind\"]\n\n{POLICY}",
+        person("frank")
+    );
+    let target = Target::gated(extra, Setup::default().policy(&protected).https());
+    let payroll = Search::new(format!("ou=payroll,{BASE}"));
+    target.gate().granted("alice", "payroll-reader", &[]);
+    let rewritten = |name: &str| person(name).replace(BASE, "dc=virtual");
+    for _ in 0..2 {
+        let mut client = target.client();
+        assert_eq!(client.bind(&rewritten("alice"), password("alice")).code, 0);
+        assert_eq!(client.search(&payroll).answer.code, 0, "it is alice, who holds a grant");
+        assert_eq!(client.bind(&rewritten("carol"), password("carol")).code, 0);
+        assert_eq!(client.search(&payroll).answer.code, 50);
+        // Binding as Frank is protected, by whatever name.
+        let refused = client.bind(&rewritten("frank"), password("frank"));
+        assert_eq!(refused.code, 49, "{refused:?}");
+        assert_eq!(client.who_am_i(), "");
+    }
+    let log_in = |dn: &str, name: &str| {
+        let body = serde_json::json!({ "name": dn, "password": password(name) });
+        Https::new(target.gate()).post("/v1/login", &body)
+    };
+    assert_eq!(log_in(&rewritten("alice"), "alice").json()["subject"], person("alice"));
+    assert_eq!(log_in(&rewritten("frank"), "frank").problem(), (401, "login-failed".to_owned()));
 }

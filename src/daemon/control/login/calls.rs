@@ -39,9 +39,9 @@ pub(in crate::daemon::control) async fn login(
     admit(&control, place, key, &nobody, about)?;
     let right = match &tried {
         Some(subject) => check::is_right(&control, subject, password).await,
-        None => Ok(false),
+        None => Ok(None),
     };
-    let Ok(right) = right else {
+    let Ok(found) = right else {
         // Those before it were wrong all the same.
         control.logins.of_name.take_back(&(place, key));
         control.logins.of_place.take_back(&place);
@@ -49,13 +49,14 @@ pub(in crate::daemon::control) async fn login(
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, "directory-away", why));
     };
     let now = control.clock.now();
-    let code = match (&tried, right, body.code) {
-        (Some(subject), true, Some(code)) => {
+    let right = found.is_some();
+    let code = match (&found, body.code) {
+        (Some(subject), Some(code)) => {
             Some(control.logins.take_code(subject.clone(), code, None, now).await.map_err(|error| error.to_string()))
         }
-        (_, _, _) => None,
+        (_, _) => None,
     };
-    let (Some(subject), true, None | Some(Ok(()))) = (tried.clone(), right, &code) else {
+    let (Some(subject), None | Some(Ok(()))) = (found, &code) else {
         let why = if right { "the code is wrong" } else { "the name or the password is wrong" };
         control.broker.record_refusal("log in", about, &nobody, "login-failed", why);
         tokio::time::sleep_until(began + LEAST_TIME).await;

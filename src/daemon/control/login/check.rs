@@ -33,19 +33,20 @@ impl Logins {
     }
 }
 
-/// Whether the password is the subject's.
+/// Whom the directory takes the subject for, if the password is right.
 pub(super) async fn is_right(
     control: &Control,
     subject: &Dn,
     password: Zeroizing<String>,
-) -> Result<bool, Unreachable> {
+) -> Result<Option<Dn>, Unreachable> {
     // RFC 4513 5.1.2: a bind without a password succeeds and proves nothing.
     if password.is_empty() || password.len() > MAX_PASSWORD || !may_bind(control, subject, &password) {
-        return Ok(false);
+        return Ok(None);
     }
     let Ok(_place) = control.logins.checks.acquire().await else { return Err(Unreachable) };
     match control.hooks.check_password(subject.clone(), password).await {
-        Ok(right) => Ok(right),
+        // Whom the name leads to is decided upon as well.
+        Ok(found) => Ok(found.filter(|own| own.is_surely(subject) || may_bind(control, own, "shown"))),
         Err(why) => {
             tracing::warn!(%why, "a password cannot be checked");
             Err(Unreachable)

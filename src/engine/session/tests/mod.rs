@@ -2,6 +2,7 @@
 
 mod acting;
 mod binding;
+mod confirming;
 mod ending;
 mod flow;
 mod held;
