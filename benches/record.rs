@@ -8,9 +8,13 @@ mod cases;
 use cases::{dn, recorded_search, write_record};
 use criterion::{Criterion, criterion_group, criterion_main};
 use std::hint::black_box;
+use std::sync::Arc;
+use std::task::{Wake, Waker};
+use std::thread::Thread;
 use std::time::{Duration, Instant};
 use tidegate::daemon::audit_log::{AuditLog, Options};
 use tidegate::daemon::clock::Clock;
+use tidegate::engine::audit::record::Weight;
 use tidegate::engine::policy::Subject;
 
 fn record(criterion: &mut Criterion) {
@@ -35,7 +39,7 @@ fn record(criterion: &mut Criterion) {
                 for _ in done..iterations.min(done + 1000) {
                     line.clear();
                     write_record(&mut line, clock.now(), black_box(&subject), black_box(&request));
-                    handle.append(&line);
+                    handle.append(&line, Weight::Plain);
                 }
                 taken += start.elapsed();
                 // The disk is not what is measured.
@@ -44,7 +48,29 @@ fn record(criterion: &mut Criterion) {
             taken
         });
     });
+    // What an operation waits for that depends on access, before it is forwarded.
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    criterion.bench_function("record/append a begun line and wait until it is in the log", |bencher| {
+        let mut round = 0;
+        bencher.iter(|| {
+            let number = handle.append(&line, Weight::Access).unwrap();
+            handle.hurry();
+            handle.wait_for_lines(&mut round, &waker);
+            while !handle.is_written(number).unwrap() {
+                std::thread::park();
+                handle.wait_for_lines(&mut round, &waker);
+            }
+        });
+    });
     assert_eq!(log.lost(), 0);
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Unpark>) {
+        self.0.unpark();
+    }
 }
 
 criterion_group!(benches, record);

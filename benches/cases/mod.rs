@@ -158,6 +158,7 @@ pub(crate) fn write_record(out: &mut Vec<u8>, now: Now, subject: &Subject, reque
         authentication: "simple",
         certificate: None,
         message_id: Some(ClientMessageId(42)),
+        number: None,
     };
     begin(out, &context, request, &[], Verdict::plain("permitted", None));
     let outcome = Outcome {

@@ -49,8 +49,11 @@ impl Config {
             start_tls_timeout: _,
             idle_timeout: _,
         } = listen;
-        let (Store { path: _ }, Audit { path: _, rotate_bytes: _ }, Runtime { threads: _, core_dumps: _ }) =
-            (store, audit, runtime);
+        let (
+            Store { path: _ },
+            Audit { path: _, rotate_bytes: _, durable: _, when_full: _ },
+            Runtime { threads: _, core_dumps: _ },
+        ) = (store, audit, runtime);
         let changed = [
             ("[listen]", *listen != new.listen),
             ("[control] socket", control.socket != new.control.socket),

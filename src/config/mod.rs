@@ -26,7 +26,7 @@ pub use error::{ConfigError, ConfigErrors};
 pub use file::Secret;
 pub use lint::{Warning, lint, lint_directory};
 pub use notify::{Mail, MailSecurity, MailServer, Notify, Trust, Webhook, WebhookUrl};
-pub use sections::{Audit, Listen, Runtime, Store, Tls};
+pub use sections::{Audit, Durability, Listen, Runtime, Store, Tls, WhenFull};
 pub use suggest::nearest;
 
 use crate::engine::policy::Policy;

@@ -74,6 +74,10 @@ pub struct Audit {
     pub path: PathBuf,
     /// A file of records that has grown to this many octets is followed by a new one.
     pub rotate_bytes: u64,
+    /// What an operation waits for before it is forwarded.
+    pub durable: Durability,
+    /// What becomes of operations that need no access while nothing can be recorded.
+    pub when_full: WhenFull,
 }
 
 /// How much of the machine is used.
@@ -199,11 +203,15 @@ pub(super) fn audit(root: &Section<'_>) -> Option<Audit> {
     let section = root.section("audit");
     let path = file::path(&section, "path", "\"data/audit\"");
     let rotate_bytes = section.number("rotate_bytes", 256 * MIB, 64 * 1024..=1024 * 1024 * MIB);
-    if let Some(found) = section.optional::<Durability>("durable").filter(|found| found.value == Durability::Each) {
-        section.problem(found.at, "durable: \"each\" is not supported yet; use \"batch\"");
-    }
+    let durable = section.optional::<Durability>("durable");
+    let when_full = section.optional::<WhenFull>("when_full");
     section.finish();
-    Some(Audit { path: path?, rotate_bytes })
+    Some(Audit {
+        path: path?,
+        rotate_bytes,
+        durable: durable.map_or(Durability::default(), |found| found.value),
+        when_full: when_full.map_or(WhenFull::default(), |found| found.value),
+    })
 }
 
 pub(super) fn runtime(root: &Section<'_>) -> Option<Runtime> {
@@ -214,11 +222,25 @@ pub(super) fn runtime(root: &Section<'_>) -> Option<Runtime> {
     Some(Runtime { threads: threads.and_then(number), core_dumps })
 }
 
-/// What an operation waits for before it is answered: nothing, or its record being on disk.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Durability {
+/// What an operation waits for before it is forwarded to the directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// Where it depends on access: for its begun line to be in the log's file, which survives a crash of the process.
+    /// Other operations wait for nothing.
+    #[default]
     Batch,
+    /// For its begun line to be on disk, whatever the operation.
     Each,
+}
+
+/// What becomes of operations that need no access while nothing can be recorded. Those that need access are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenFull {
+    /// They are served without a record; how many were lost is recorded afterwards.
+    #[default]
+    Serve,
+    /// They are refused.
+    Refuse,
 }
 
 impl FromText for Durability {
@@ -226,5 +248,13 @@ impl FromText for Durability {
 
     fn from_text(text: &str) -> Result<Durability, String> {
         one_of(text, "durability", &[("batch", Durability::Batch), ("each", Durability::Each)])
+    }
+}
+
+impl FromText for WhenFull {
+    const EXAMPLE: &'static str = "\"serve\"";
+
+    fn from_text(text: &str) -> Result<WhenFull, String> {
+        one_of(text, "choice", &[("serve", WhenFull::Serve), ("refuse", WhenFull::Refuse)])
     }
 }

@@ -1,23 +1,29 @@
 //! The operation log: JSON lines in a directory, appended to by one thread, rotated by size.
 //!
-//! Workers put finished lines into buffers of their own; nothing there waits for the disk. The writer
-//! numbers the lines and chains them. When they cannot be written it says so ([`AuditLog::recording`]) and goes on
-//! trying; nothing is lost before a buffer is full, and what is lost is counted and recorded.
+//! Workers put lines into buffers of their own; who must, waits until a line is in the log, or on disk. The writer
+//! numbers the lines and chains them; another thread forces them to disk. When lines cannot be written, the log says so
+//! ([`AuditLog::recording`]) and continues to try. Only then are lines lost, and what is lost is counted and recorded.
 //! Knows nothing of what the lines say, but for `seq`.
 
+mod buffer;
 mod file;
 mod files;
+mod handle;
 mod head;
 mod pages;
 mod read;
+mod sync;
 mod writer;
 
+pub use handle::{AuditHandle, NotRecording};
 pub use pages::{LogPage, Part};
 pub use read::{LogReader, Verification};
 
 use super::broker::EventSink;
 use super::clock::Clock;
-use crate::engine::audit::record;
+use crate::engine::audit::repeats::Repeats;
+use buffer::Buffer;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -43,6 +49,11 @@ pub struct Options {
     pub sync_interval: Duration,
     /// How long the writer waits after an error before it tries again.
     pub retry_delay: Duration,
+    /// A line counts as in the log when it is on disk (`true`), or when it is in the file, which a crash of the process
+    /// does not undo (`false`).
+    pub sync_each: bool,
+    /// How a file is forced to disk.
+    pub sync: fn(&File) -> std::io::Result<()>,
 }
 
 impl Options {
@@ -56,6 +67,8 @@ impl Options {
             batch_delay: Duration::from_millis(5),
             sync_interval: Duration::from_secs(1),
             retry_delay: Duration::from_millis(250),
+            sync_each: false,
+            sync: File::sync_data,
         }
     }
 }
@@ -78,6 +91,9 @@ pub enum AuditLogError {
 
 /// A buffer above this wakes the writer at once.
 const URGENT_BYTES: usize = 64 * 1024;
+
+/// A disk that takes so long for one thing takes nothing.
+const STALLED: Duration = Duration::from_secs(10);
 
 /// Told, from whichever thread noticed, when [`AuditLog::recording`] changes.
 pub type OnStateChange = Box<dyn Fn(bool) + Send + Sync>;
@@ -106,7 +122,18 @@ impl AuditLog {
             urgent: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             recording: AtomicBool::new(true),
+            failing_to_write: AtomicBool::new(false),
+            failing_to_sync: AtomicBool::new(false),
+            ended: AtomicBool::new(false),
+            interrupted: AtomicBool::new(false),
+            file_removed: AtomicBool::new(false),
+            writing: Busy::default(),
+            syncing: Busy::default(),
+            sync_each: options.sync_each,
             lost: AtomicU64::new(0),
+            repeated: AtomicU64::new(0),
+            held_back: AtomicU64::new(0),
+            repeats: Mutex::default(),
             flushes: Mutex::default(),
             flushed: Condvar::new(),
             written: watch::Sender::new(0),
@@ -144,6 +171,27 @@ impl AuditLog {
         self.shared.lost.load(Ordering::Relaxed)
     }
 
+    /// How many refused operations were summed instead of recorded one by one.
+    pub fn repeated(&self) -> u64 {
+        self.shared.repeated.load(Ordering::Relaxed)
+    }
+
+    /// For how long sessions were not read because there was little room for their records, all together.
+    pub fn held_back(&self) -> Duration {
+        Duration::from_micros(self.shared.held_back.load(Ordering::Relaxed))
+    }
+
+    /// Notices a disk that takes nothing any more, and does not say so. To be called now and then.
+    pub fn check_stalled(&self) {
+        let Shared { writing, syncing, clock, sync_each, .. } = &*self.shared;
+        if writing.is_longer_than(STALLED, clock) {
+            self.shared.set_failing(&self.shared.failing_to_write, true);
+        }
+        if *sync_each && syncing.is_longer_than(STALLED, clock) {
+            self.shared.set_failing(&self.shared.failing_to_sync, true);
+        }
+    }
+
     /// Waits until everything that was appended before is on disk; `false` when that took longer than `timeout`.
     pub fn flush(&self, timeout: Duration) -> bool {
         self.shared.flush(timeout)
@@ -175,63 +223,36 @@ impl std::fmt::Debug for AuditLog {
     }
 }
 
-/// One worker's way to the log. Clones share a buffer.
-#[derive(Clone)]
-pub struct AuditHandle {
-    buffer: Arc<Buffer>,
-    shared: Arc<Shared>,
-}
-
-impl AuditHandle {
-    /// Appends one record as [`record::begin`] and [`record::finish`] write it: without `{"seq":N,`, with its
-    /// line end. Takes a lock that only the writer ever contends for; does not touch the disk.
-    pub fn append(&self, line: &[u8]) {
-        let mut lines = locked(&self.buffer.lines);
-        let before = lines.bytes.len();
-        if before + line.len() > self.shared.max_buffer_bytes {
-            lines.lost += 1;
-            drop(lines);
-            self.shared.overflowed();
-            return;
-        }
-        lines.bytes.extend_from_slice(line);
-        lines.ends.push(before + line.len());
-        drop(lines);
-        if before == 0 {
-            self.shared.wake(false);
-        }
-        if before < URGENT_BYTES && before + line.len() >= URGENT_BYTES {
-            self.shared.wake(true);
-        }
-    }
-
-    /// Records a step of the workflow or of the gate itself: an object whose field `event` says what happened.
-    pub fn event(&self, event: &serde_json::Value) {
-        let mut line = Vec::with_capacity(256);
-        record::event(&mut line, self.shared.clock.now(), event);
-        self.append(&line);
-    }
-}
-
-impl std::fmt::Debug for AuditHandle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("AuditHandle")
-    }
-}
-
-/// Lines that wait for the writer.
+/// Whether a thread is at work on something that may take long, and since when.
 #[derive(Debug, Default)]
-struct Lines {
-    bytes: Vec<u8>,
-    /// Where each line ends in `bytes`.
-    ends: Vec<usize>,
-    /// Lines that found no room since the writer last looked.
-    lost: u64,
+struct Busy(AtomicU64);
+
+impl Busy {
+    fn begin(&self, clock: &Clock) {
+        self.0.store(millis(clock), Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    fn is_longer_than(&self, length: Duration, clock: &Clock) -> bool {
+        let since = self.0.load(Ordering::Relaxed);
+        since != 0 && u128::from(millis(clock).saturating_sub(since)) > length.as_millis()
+    }
 }
 
-#[derive(Debug, Default)]
-struct Buffer {
-    lines: Mutex<Lines>,
+/// Never 0.
+fn millis(clock: &Clock) -> u64 {
+    u64::try_from(clock.now().monotonic.as_millis()).unwrap_or(u64::MAX - 1) + 1
+}
+
+/// What became of whether something fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failing {
+    Begins,
+    Ends,
+    AsBefore,
 }
 
 #[derive(Debug, Default)]
@@ -249,9 +270,27 @@ struct Shared {
     /// It should not wait.
     urgent: AtomicBool,
     stopping: AtomicBool,
+    /// None of the three that follow.
     recording: AtomicBool,
+    failing_to_write: AtomicBool,
+    failing_to_sync: AtomicBool,
+    /// The writer has ended.
+    ended: AtomicBool,
+    /// Recording was interrupted, and no line tells of it yet.
+    interrupted: AtomicBool,
+    /// Somebody removed the file that is written.
+    file_removed: AtomicBool,
+    writing: Busy,
+    syncing: Busy,
+    sync_each: bool,
     /// All lines lost since the start.
     lost: AtomicU64,
+    /// Refused operations that were summed since the start.
+    repeated: AtomicU64,
+    /// For how long sessions were not read for want of room, in microseconds.
+    held_back: AtomicU64,
+    /// What was refused lately.
+    repeats: Mutex<Repeats>,
     flushes: Mutex<Flushes>,
     flushed: Condvar,
     /// The number of the last line that is in a file.
@@ -267,7 +306,7 @@ impl Shared {
     fn handle(self: &Arc<Shared>) -> AuditHandle {
         let buffer = Arc::new(Buffer::default());
         locked(&self.buffers).push(Arc::clone(&buffer));
-        AuditHandle { buffer, shared: Arc::clone(self) }
+        AuditHandle::new(buffer, Arc::clone(self))
     }
 
     /// Called when a buffer becomes non-empty, not for every line.
@@ -282,13 +321,20 @@ impl Shared {
         }
     }
 
-    /// A line found no room: the disk is stuck, even if the writer cannot say so because it waits for it.
-    #[cold]
-    fn overflowed(&self) {
-        self.lost.fetch_add(1, Ordering::Relaxed);
-        if self.recording.load(Ordering::Acquire) {
-            self.set_recording(false);
+    /// Whether a refused operation is summed with others that are alike.
+    fn sums(&self, line: &[u8]) -> bool {
+        let mut repeats = locked(&self.repeats);
+        let first = repeats.is_empty();
+        if repeats.see(line, self.clock.now()) {
+            return false;
         }
+        drop(repeats);
+        self.repeated.fetch_add(1, Ordering::Relaxed);
+        if first {
+            // It knows from then on that there is something to be written in a second.
+            self.wake(false);
+        }
+        true
     }
 
     fn flush(&self, timeout: Duration) -> bool {
@@ -306,12 +352,33 @@ impl Shared {
         }
         true
     }
-    fn set_recording(&self, recording: bool) {
+
+    /// Notes whether something fails (one of `failing_to_write`, `failing_to_sync`, `ended`), and what follows from it.
+    fn set_failing(&self, what: &AtomicBool, failing: bool) -> Failing {
+        if what.load(Ordering::Acquire) == failing {
+            return Failing::AsBefore;
+        }
         let guard = locked(&self.state_change);
+        if what.swap(failing, Ordering::AcqRel) == failing {
+            return Failing::AsBefore;
+        }
+        let fails = [&self.failing_to_write, &self.failing_to_sync, &self.ended];
+        let recording = !fails.iter().any(|fails| fails.load(Ordering::Acquire));
         if self.recording.swap(recording, Ordering::AcqRel) != recording {
+            if !recording {
+                self.interrupted.store(true, Ordering::Release);
+            }
             (self.on_state_change)(recording);
         }
         drop(guard);
+        if recording {
+            self.wake(true);
+        }
+        for buffer in &*locked(&self.buffers) {
+            buffer.for_lines.wake();
+            buffer.for_room.wake();
+        }
+        if failing { Failing::Begins } else { Failing::Ends }
     }
 }
 

@@ -4,6 +4,7 @@
 //! through a buffer of the thread; a session keeps octets only while a message is incomplete.
 
 mod asking;
+mod commit;
 mod idling;
 mod reading;
 mod room;
@@ -21,6 +22,7 @@ use super::upstream::{ConnectError, UpstreamStream};
 use crate::engine::session::{Effects, Session};
 use asking::Asked;
 use chrono::{DateTime, Utc};
+use commit::Commit;
 use idling::Idle;
 use room::Watch;
 use std::future::{Future, poll_fn};
@@ -83,6 +85,7 @@ pub(super) struct Driver {
     session: Session,
     since: DateTime<Utc>,
     fx: Effects,
+    commit: Commit,
     client: ClientStream,
     /// The stream may hold octets back.
     client_unflushed: bool,
@@ -144,6 +147,7 @@ impl Driver {
             session,
             since,
             fx: Effects::default(),
+            commit: Commit::default(),
             client,
             client_unflushed: false,
             client_in: Vec::new(),
@@ -207,6 +211,7 @@ impl Driver {
             if self.fx.start_tls && self.fx.to_client.is_empty() && !self.client_unflushed {
                 return Poll::Ready(Turn::StartTls);
             }
+            progress |= self.commit(cx);
             progress |= self.connect(cx);
             progress |= self.write_upstream(cx);
             progress |= self.read_upstream(cx);
@@ -215,23 +220,6 @@ impl Driver {
                 return Poll::Pending;
             }
         }
-    }
-
-    fn hand_over_records(&mut self) {
-        let mut begin = 0;
-        for end in self.fx.record_ends.drain(..) {
-            if let Some(line) = self.fx.records.get(begin..end) {
-                self.audit.append(line);
-            }
-            begin = end;
-        }
-        self.fx.records.clear();
-        let mut finished = std::mem::take(&mut self.fx.done);
-        for done in finished.drain(..) {
-            self.tally.count(&done);
-            self.bind_done(&done);
-        }
-        self.fx.done = finished;
     }
 
     /// Commands, grants that change, grants that end, nothing at all for too long.

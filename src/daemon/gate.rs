@@ -12,6 +12,7 @@ use super::metrics::Metrics;
 use super::registry::Registry;
 use super::state::Shared;
 use super::upstream::Directory;
+use crate::engine::session::RecordingRules;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
 use std::sync::Arc;
@@ -46,6 +47,8 @@ pub struct Gate {
     pub metrics: Arc<Metrics>,
     /// Where operations are recorded.
     pub audit: Arc<AuditLog>,
+    /// How strictly.
+    pub recording: RecordingRules,
     /// Tells this process's sessions from those of the last.
     pub run: String,
 }

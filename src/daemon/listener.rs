@@ -143,6 +143,7 @@ async fn serve(gate: Arc<Gate>, own: (AuditHandle, Arc<Tally>), arrival: Arrival
     });
     session.bounds.operations = gate.limits.max_operations_per_session;
     session.confirm_names(gate.confirmed.clone());
+    session.record_by(gate.recording);
     session.refer_to(gate.directory.load().refers_to.clone());
     let client = match arrival.kind {
         Kind::Ldap => ClientStream::Plain(tcp),

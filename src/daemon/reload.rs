@@ -190,6 +190,11 @@ impl Reloader {
             "Lines of the log that were lost.",
             self.gate.audit.lost(),
         );
+        let help = "Refused operations that are summed in lines of the log, not recorded one by one.";
+        out.number("tidegate_audit_repeated_total", "counter", help, self.gate.audit.repeated());
+        let help = "How long sessions were not read because there was little room for their records, all together.";
+        let seconds = self.gate.audit.held_back().as_secs_f64();
+        out.number("tidegate_audit_backpressure_seconds_total", "counter", help, seconds);
         out.into_text()
     }
 

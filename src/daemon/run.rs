@@ -21,10 +21,11 @@ use super::state::Shared;
 use super::store::StoreError;
 use super::store::sled::SledStore;
 use super::tls::TlsError;
-use crate::config::Config;
+use crate::config::{Config, Durability, WhenFull};
 use crate::engine::access::Snapshot;
 use crate::engine::grant::index::ActiveGrants;
 use crate::engine::policy::Policy;
+use crate::engine::session::RecordingRules;
 use arc_swap::ArcSwap;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -154,6 +155,10 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         registry: Arc::default(),
         metrics,
         audit,
+        recording: RecordingRules {
+            each: config.audit.durable == Durability::Each,
+            refuses: config.audit.when_full == WhenFull::Refuse,
+        },
         run: run_id::new(started.timestamp_millis())?,
     });
     let workers = Workers::start(&gate, threads)?;
@@ -320,6 +325,7 @@ fn open_audit(config: &Config, clock: &Clock, shared: &Arc<Shared>) -> Result<Au
     let options = audit_log::Options {
         max_file_bytes: config.audit.rotate_bytes,
         head: Some(beside(&config.store.path, ".audit-head")),
+        sync_each: config.audit.durable == Durability::Each,
         ..audit_log::Options::new(config.audit.path.clone())
     };
     // The log must not keep alive what keeps the log alive.
@@ -331,7 +337,7 @@ fn open_audit(config: &Config, clock: &Clock, shared: &Arc<Shared>) -> Result<Au
         if recording {
             tracing::info!("operations are recorded again");
         } else {
-            tracing::error!("operations cannot be recorded: what needs a grant is refused");
+            tracing::error!("operations cannot be recorded: what needs a grant or standing access is refused");
         }
     };
     AuditLog::open(options, clock.clone(), Box::new(changed))
@@ -386,6 +392,7 @@ async fn watch_clock(gate: Arc<Gate>) {
     let mut before = apart(&gate);
     loop {
         tokio::time::sleep(CLOCK_WATCH).await;
+        gate.audit.check_stalled();
         let after = apart(&gate);
         if (after - before).abs() > CLOCK_SET {
             gate.shared.nudge();

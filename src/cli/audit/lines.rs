@@ -80,6 +80,12 @@ fn outcome(line: &Line) -> String {
             text.push_str(&format!(", {count} {what}"));
         }
     }
+    if line.begun().is_some() {
+        text.push_str(", not ended");
+    }
+    if let Some(times) = line.repeated {
+        text.push_str(&format!(", {times} times"));
+    }
     text
 }
 
@@ -115,6 +121,18 @@ mod tests {
             ),
             "2026-11-20 17:48:13  uid=bob,dc=x (really local:root)  approved reader for uid=alice,dc=x  go\\non  grant-1\n"
         );
+        let (refused, begun) = (
+            shown(
+                r#"{"seq":1,"time":"2026-11-20T17:48:13Z","subject":"anonymous","operation":"search","target":"dc=x",
+                "decision":"refused","reason":"not held","repeated":31}"#,
+            ),
+            shown(
+                r#"{"seq":1,"time":"2026-11-20T17:48:13Z","subject":"uid=alice,dc=x","phase":"begun","operation_id":"1-2-3",
+                "operation":"search","target":"dc=x","decision":"permitted","reason":"grant","grant":"grant-1"}"#,
+            ),
+        );
+        assert!(refused.ends_with("refused: not held, 31 times\n"), "{refused}");
+        assert!(begun.ends_with("permitted: grant, not ended  grant-1\n"), "{begun}");
         assert_eq!(table(&[], None), "There is no such line.\n");
     }
 }

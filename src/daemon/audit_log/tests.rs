@@ -2,12 +2,14 @@
 
 use super::*;
 use crate::engine::audit::chain::{Verified, Verifier, file_name};
+use crate::engine::audit::record::Weight;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
 
+mod begun;
 mod chaining;
 
 const LONG: Duration = Duration::from_secs(60);
@@ -72,7 +74,10 @@ fn appenders_side_by_side_keep_lines_whole_and_in_order() {
             scope.spawn(move || {
                 for number in 0..2000 {
                     let padding = "x".repeat(number % 200);
-                    handle.append(format!("\"w\":{worker},\"n\":{number},\"p\":\"{padding}\"}}\n").as_bytes());
+                    handle.append(
+                        format!("\"w\":{worker},\"n\":{number},\"p\":\"{padding}\"}}\n").as_bytes(),
+                        Weight::Plain,
+                    );
                 }
             });
         }
@@ -120,7 +125,7 @@ fn goes_on_after_a_restart_and_what_is_buffered_is_written_at_the_end() {
     for round in 0..3 {
         let log = open(options(directory.path()));
         log.event(json!({"event": "test", "round": round}));
-        log.handle().append(b"\"a\":1}\n");
+        log.handle().append(b"\"a\":1}\n", Weight::Plain);
     }
     let records = records(directory.path());
     assert_eq!(records.len(), 6);

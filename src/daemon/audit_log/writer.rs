@@ -1,15 +1,18 @@
-//! The one thread that writes: gathers lines, numbers and chains them, writes, forces to disk, rotates, retries.
+//! The one thread that writes: gathers lines, numbers and chains them, writes, rotates, retries. Another thread forces
+//! what it wrote to disk.
 
+use super::buffer::{Buffer, Lines};
 use super::file::{self, Resumed};
 use super::head::{self, Keeper};
-use super::{AuditLogError, Buffer, Lines, Options, Shared, locked};
+use super::sync::{Job, Syncer};
+use super::{AuditLogError, Failing, Options, Shared, locked};
 use crate::engine::audit::chain::{self, Head, Kept, Link};
 use crate::engine::audit::record;
 use nix::fcntl::Flock;
 use serde_json::json;
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -17,13 +20,16 @@ use std::time::{Duration, Instant};
 /// How long the end of the process waits for a disk that does not take what is left.
 const PATIENCE_AT_THE_END: Duration = Duration::from_secs(2);
 
+/// How often it is looked whether sums of refused operations are to be written.
+const SUMS_EVERY: Duration = Duration::from_millis(500);
+
 /// Octets of a line of the writer's own, about.
 const OWN_LINE: usize = 256;
 
 pub(super) struct Writer {
     options: Options,
     shared: Arc<Shared>,
-    file: File,
+    file: Arc<File>,
     /// Octets in `file`.
     length: u64,
     next_seq: u64,
@@ -33,21 +39,25 @@ pub(super) struct Writer {
     chained_from: u64,
     /// Whether the next line says what the chain value before it is.
     first: bool,
-    /// Where the end of what is on disk is noted.
-    keeper: Option<Keeper>,
+    /// Has what is written forced to disk.
+    syncer: Syncer,
     /// Numbered lines; `written` octets of them are in the file already.
     batch: Vec<u8>,
     written: usize,
     /// Change places with the workers' buffers, so that all keep their memory.
     taken: Vec<Lines>,
-    /// Since when something is written and not forced to disk.
+    /// Whose they are.
+    sources: Vec<Arc<Buffer>>,
+    /// Lines in `batch`: up to which of each worker.
+    unacknowledged: Vec<(Arc<Buffer>, u64)>,
+    /// Lines that are written, and acknowledged when they are on disk.
+    unsynced: Vec<(Arc<Buffer>, u64)>,
+    /// Since when something is written and not handed over to be forced to disk.
     unsynced_since: Option<Instant>,
     /// Lines lost that no line tells of yet.
     untold: u64,
     /// Whether the last attempt ended in an error.
     failing: bool,
-    /// Whether recording was interrupted and no line tells of it yet.
-    interrupted: bool,
     /// Released when the writer ends.
     _lock: Flock<File>,
 }
@@ -57,7 +67,7 @@ struct Ended(Arc<Shared>);
 
 impl Drop for Ended {
     fn drop(&mut self) {
-        self.0.set_recording(false);
+        self.0.set_failing(&self.0.ended, true);
     }
 }
 
@@ -79,28 +89,31 @@ impl Writer {
             Some(file) => file,
             None => file::create(&options.directory, goes_on.seq).map_err(io)?,
         };
+        if let (Some(keeper), true) = (&mut keeper, goes_on.begins) {
+            keeper.keep(Kept { from: goes_on.from, head: Head { seq: goes_on.seq - 1, chain: goes_on.chain } });
+        }
+        let syncer = Syncer::start(&options, Arc::clone(&shared), keeper)?;
         let mut writer = Writer {
             options,
             shared,
-            file,
+            file: Arc::new(file),
             length: resumed.length,
             next_seq: goes_on.seq,
             chain: goes_on.chain,
             chained_from: goes_on.from,
             first: goes_on.first || resumed.length == 0,
-            keeper,
+            syncer,
             batch: Vec::new(),
             written: 0,
             taken: Vec::new(),
+            sources: Vec::new(),
+            unacknowledged: Vec::new(),
+            unsynced: Vec::new(),
             unsynced_since: None,
             untold: 0,
             failing: false,
-            interrupted: false,
             _lock: lock,
         };
-        if goes_on.begins {
-            writer.keep_head();
-        }
         if let Some((bytes, digest)) = resumed.torn {
             let digest = digest.to_string();
             writer.number_event(&json!({"event": "audit.repaired", "torn_bytes": bytes, "torn_digest": digest}));
@@ -118,13 +131,16 @@ impl Writer {
             self.wait();
             let stopping = self.shared.stopping.load(Ordering::Acquire);
             let flush = locked(&self.shared.flushes).wanted;
+            self.shared.writing.begin(&self.shared.clock);
             let outcome = self.write_all(flush, stopping);
+            self.shared.writing.end();
             match outcome {
                 Ok(()) => self.succeeded(),
                 Err(error) => self.failed(&error),
             }
             if stopping {
                 self.last_words();
+                self.syncer.finish(PATIENCE_AT_THE_END);
                 // What is appended from now on is not recorded. Nobody is left to be told.
                 self.shared.recording.store(false, Ordering::Release);
                 return;
@@ -138,8 +154,11 @@ impl Writer {
             std::thread::park_timeout(self.options.retry_delay);
             return;
         }
+        let sums_until = (!locked(&self.shared.repeats).is_empty()).then(|| Instant::now() + SUMS_EVERY);
         while !self.shared.wanted.load(Ordering::Acquire) {
-            match self.unsynced_since.map(|since| self.options.sync_interval.saturating_sub(since.elapsed())) {
+            let sync = self.unsynced_since.map(|since| self.options.sync_interval.saturating_sub(since.elapsed()));
+            let sums = sums_until.map(|until| until.saturating_duration_since(Instant::now()));
+            match sync.into_iter().chain(sums).min() {
                 None => std::thread::park(),
                 Some(left) if left.is_zero() => return,
                 Some(left) => std::thread::park_timeout(left),
@@ -154,21 +173,18 @@ impl Writer {
         }
     }
 
-    /// Writes what an error left over, then what has gathered; forces it to disk when that is due.
+    /// Writes what an error left over, then what has gathered; has it forced to disk when that is due.
     fn write_all(&mut self, flush: u64, stopping: bool) -> std::io::Result<()> {
         self.write_batch()?;
+        self.replace_removed()?;
         self.take();
-        self.rotate_if_full()?;
-        self.number_all();
+        self.rotate_if_full();
+        self.number_all(stopping);
         self.write_batch()?;
         let due = self.unsynced_since.is_some_and(|since| since.elapsed() >= self.options.sync_interval);
         let asked = locked(&self.shared.flushes).done < flush;
-        if due || asked || stopping {
-            self.sync()?;
-        }
-        if asked {
-            locked(&self.shared.flushes).done = flush;
-            self.shared.flushed.notify_all();
+        if due || asked || stopping || !self.unsynced.is_empty() {
+            self.sync(flush);
         }
         Ok(())
     }
@@ -180,20 +196,21 @@ impl Writer {
         let buffers: Vec<Arc<Buffer>> = {
             let mut buffers = locked(&self.shared.buffers);
             // Nobody can append to a buffer that only this list knows.
-            buffers.retain(|buffer| Arc::strong_count(buffer) > 1 || !locked(&buffer.lines).ends.is_empty());
+            self.sources.clear();
+            buffers.retain(|buffer| Arc::strong_count(buffer) > 1 || !buffer.is_empty());
             buffers.clone()
         };
         // All of these are empty.
         self.taken.resize_with(buffers.len(), Lines::default);
-        for (buffer, taken) in buffers.iter().zip(&mut self.taken) {
-            std::mem::swap(&mut *locked(&buffer.lines), taken);
-        }
+        buffers.iter().zip(&mut self.taken).for_each(|(buffer, taken)| buffer.take(taken));
+        self.sources = buffers;
     }
 
-    /// Puts what was taken into the batch. Lines of one worker keep their order.
-    fn number_all(&mut self) {
+    /// Puts what was taken into the batch. Lines of one worker keep their order. `stopping`: sums of refused operations
+    /// do not wait for others.
+    fn number_all(&mut self, stopping: bool) {
         let mut taken = std::mem::take(&mut self.taken);
-        for lines in &mut taken {
+        for (lines, source) in taken.iter_mut().zip(std::mem::take(&mut self.sources)) {
             self.untold += lines.lost;
             let mut start = 0;
             for end in &lines.ends {
@@ -202,14 +219,21 @@ impl Writer {
                 }
                 start = *end;
             }
+            if !lines.ends.is_empty() {
+                self.unacknowledged.push((source, lines.appended));
+            }
             lines.bytes.clear();
             lines.ends.clear();
             lines.lost = 0;
         }
         self.taken = taken;
-        if self.interrupted || self.untold > 0 {
+        let mut sums = Vec::new();
+        locked(&self.shared.repeats).due(stopping, self.shared.clock.now(), |line| sums.push(line.to_vec()));
+        sums.iter().for_each(|line| self.number(line));
+        let recovered = !self.shared.failing_to_sync.load(Ordering::Acquire);
+        if self.untold > 0 || recovered && self.shared.interrupted.load(Ordering::Acquire) {
             let lost = std::mem::take(&mut self.untold);
-            self.interrupted = false;
+            self.shared.interrupted.store(false, Ordering::Release);
             self.number_event(&json!({"event": "audit.resumed", "lost": lost}));
         }
     }
@@ -233,7 +257,7 @@ impl Writer {
     /// Goes on exactly where the last attempt ended, in the same file.
     fn write_batch(&mut self) -> std::io::Result<()> {
         while let Some(rest) = self.batch.get(self.written..).filter(|rest| !rest.is_empty()) {
-            match self.file.write(rest) {
+            match (&*self.file).write(rest) {
                 Ok(0) => return Err(std::io::ErrorKind::WriteZero.into()),
                 Ok(count) => {
                     self.written += count;
@@ -251,51 +275,57 @@ impl Writer {
         self.written = 0;
         // What a long interruption made grow is given back.
         self.batch.shrink_to(1 << 20);
-        Ok(())
-    }
-
-    fn sync(&mut self) -> std::io::Result<()> {
-        if self.unsynced_since.is_some() {
-            self.file.sync_data()?;
-            self.unsynced_since = None;
-            // Everything that is numbered is in the file when this is called.
-            self.keep_head();
-            if self.file.metadata()?.nlink() == 0 {
-                tracing::error!("somebody removed the audit log's file; it goes on in a new one");
-                self.begin(file::create(&self.options.directory, self.next_seq)?);
-            }
+        if self.options.sync_each {
+            self.unsynced.append(&mut self.unacknowledged);
+        } else {
+            self.unacknowledged.drain(..).for_each(|(buffer, number)| buffer.acknowledge(number));
         }
         Ok(())
     }
 
-    fn keep_head(&mut self) {
-        if let Some(keeper) = &mut self.keeper {
-            let head = Head { seq: self.next_seq - 1, chain: self.chain };
-            keeper.keep(Kept { from: self.chained_from, head });
+    /// Has everything that is numbered, and in the file when this is called, forced to disk.
+    fn sync(&mut self, flush: u64) {
+        self.unsynced_since = None;
+        let head = Head { seq: self.next_seq - 1, chain: self.chain };
+        self.syncer.push(Job {
+            file: Arc::clone(&self.file),
+            head: Kept { from: self.chained_from, head },
+            lines: std::mem::take(&mut self.unsynced),
+            flush,
+        });
+    }
+
+    fn replace_removed(&mut self) -> std::io::Result<()> {
+        if self.shared.file_removed.swap(false, Ordering::AcqRel) && self.file.metadata()?.nlink() == 0 {
+            tracing::error!("somebody removed the audit log's file; it continues in a new one");
+            self.begin(file::create(&self.options.directory, self.next_seq)?);
         }
+        Ok(())
     }
 
     /// Begins a new file when what was taken would make this one too long. Everything before is written.
-    fn rotate_if_full(&mut self) -> std::io::Result<()> {
+    fn rotate_if_full(&mut self) {
         let lines: usize = self.taken.iter().map(|taken| taken.ends.len()).sum();
         let octets: usize = self.taken.iter().map(|taken| taken.bytes.len()).sum();
-        let own = if self.interrupted || self.untold > 0 { OWN_LINE } else { 0 };
+        let told = self.shared.interrupted.load(Ordering::Acquire) || self.untold > 0;
+        let own = if told { OWN_LINE } else { 0 };
         // Of each line also its number, with what stands around it, and its chain value.
         let coming = octets + own + lines * (chain::CLOSING + self.next_seq.ilog10() as usize + 10);
         if coming == 0 || self.length == 0 || self.length + coming as u64 <= self.options.max_file_bytes {
-            return Ok(());
+            return;
         }
-        self.sync()?;
+        self.sync(0);
         match file::create(&self.options.directory, self.next_seq) {
             Ok(file) => self.begin(file),
             // The old one still takes lines: better than none.
-            Err(error) => tracing::warn!(%error, "the audit log cannot begin a new file; it goes on with the old one"),
+            Err(error) => {
+                tracing::warn!(%error, "the audit log cannot begin a new file; it continues with the old one")
+            }
         }
-        Ok(())
     }
 
     fn begin(&mut self, file: File) {
-        self.file = file;
+        self.file = Arc::new(file);
         self.length = 0;
         // So that each file can be verified without the one before.
         self.first = true;
@@ -303,20 +333,16 @@ impl Writer {
 
     fn succeeded(&mut self) {
         self.failing = false;
-        if !self.shared.recording.load(Ordering::Acquire) {
+        if self.shared.set_failing(&self.shared.failing_to_write, false) == Failing::Ends {
             tracing::warn!("the audit log can be written again");
-            self.shared.set_recording(true);
         }
     }
 
     fn failed(&mut self, error: &std::io::Error) {
-        // First, and whatever becomes of the telling.
-        self.shared.set_recording(false);
-        if !self.failing {
-            tracing::error!(%error, "the audit log cannot be written: what needs a grant is refused until it can");
+        self.shared.set_failing(&self.shared.failing_to_write, true);
+        if !std::mem::replace(&mut self.failing, true) {
+            tracing::error!(%error, "the audit log cannot be written: what needs access is refused until it can");
         }
-        self.failing = true;
-        self.interrupted = true;
     }
 
     /// Keeps trying for a while to write what is left.

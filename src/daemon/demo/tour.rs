@@ -316,6 +316,10 @@ impl Tour<'_> {
             // The last line may be half written.
             for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
                 let record: serde_json::Value = serde_json::from_str(line).map_err(failed)?;
+                // The ended line says it all.
+                if record["phase"] == "begun" {
+                    continue;
+                }
                 let present = FIELDS.iter().filter(|field| !record[**field].is_null() && record[**field] != 0);
                 let fields: Vec<String> = present.map(|field| format!("{field}={}", record[*field])).collect();
                 _ = writeln!(shown, "{}", fields.join(" "));

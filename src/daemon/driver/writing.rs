@@ -40,6 +40,9 @@ impl Driver {
     }
 
     pub(super) fn write_client(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.commit.client || self.fx.hold_client {
+            return false;
+        }
         match self.drain_client(cx) {
             Poll::Ready(Ok(wrote)) => {
                 if wrote {
@@ -59,6 +62,9 @@ impl Driver {
     }
 
     pub(super) fn write_upstream(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.commit.upstream || self.fx.hold_upstream {
+            return false;
+        }
         match self.drain_upstream(cx) {
             Poll::Ready(Ok(wrote)) => wrote,
             Poll::Ready(Err(_)) => {
@@ -75,6 +81,10 @@ impl Driver {
     /// The session has ended: writes its last octets and closes both connections, neither waiting for the other. Grants
     /// that end meanwhile still count.
     pub(super) fn leave(&mut self, cx: &mut Context<'_>, leaving: &mut Leaving) -> Poll<()> {
+        // What must be in the log first is not sent if it cannot be.
+        if self.commit.leave(&self.audit, &mut self.fx, cx).is_pending() {
+            return Poll::Pending;
+        }
         loop {
             let mut progress = self.hear_changes(cx);
             if !leaving.client {

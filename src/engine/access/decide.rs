@@ -143,7 +143,7 @@ impl<'a> Deciding<'a> {
                     redaction.hide_counts();
                 }
                 redaction.ask_in(self.asks);
-                if !self.snapshot.recording && !self.permit.rests_on.is_empty() {
+                if !self.snapshot.recording && self.permit.uses_access() {
                     return Err(unrecorded());
                 }
             }
@@ -190,7 +190,7 @@ fn push(resources: &mut Vec<ResourceIndex>, resource: ResourceIndex) {
 fn unrecorded() -> Refusal {
     Refusal {
         code: ResultCode::UNAVAILABLE,
-        message: "operations cannot be recorded, so that nothing that needs a grant is possible".to_owned(),
+        message: "operations cannot be recorded: what needs a grant or standing access is refused".to_owned(),
         reason: "not recorded",
         missing: Vec::new(),
         asks: None,

@@ -42,7 +42,7 @@ pub struct Snapshot {
     pub groups: Arc<Groups>,
     /// As the directory says.
     pub directory: Arc<DirectoryFacts>,
-    /// Whether operations can be recorded. While they cannot, what needs a grant is refused.
+    /// Whether operations can be recorded. While they cannot, what needs a grant or standing access is refused.
     pub recording: bool,
 }
 

@@ -9,5 +9,6 @@ mod ldap_text;
 pub mod lines;
 pub mod query;
 pub mod record;
+pub mod repeats;
 pub mod report;
 mod sensitive;

@@ -23,6 +23,8 @@ pub struct Line {
     pub session: Option<String>,
     pub connection_from: Option<String>,
     pub subject: Option<String>,
+    pub phase: Option<Phase>,
+    pub operation_id: Option<String>,
     pub operation: Option<String>,
     pub target: Option<String>,
     pub filter: Option<String>,
@@ -49,6 +51,19 @@ pub struct Line {
     pub about: Option<String>,
     pub detail: Option<String>,
     pub what: Option<String>,
+    pub repeated: Option<u64>,
+    pub first: Option<DateTime<Utc>>,
+    pub last: Option<DateTime<Utc>>,
+}
+
+/// Which line of an operation that has two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Written before anything of the operation was forwarded.
+    Begun,
+    /// Written when it was over. It says all that the begun line says.
+    Ended,
 }
 
 impl Line {
@@ -58,6 +73,21 @@ impl Line {
     /// When it is not a record: a line that a crash cut short, or one that somebody altered.
     pub fn parse(line: &[u8]) -> Result<Line, serde_json::Error> {
         serde_json::from_slice(line)
+    }
+
+    /// The operation of which this is the begun line. When it is over there is another line, which says more.
+    pub fn begun(&self) -> Option<&str> {
+        self.operation_id.as_deref().filter(|_| self.phase == Some(Phase::Begun))
+    }
+
+    /// The operation that has a begun line, and of which this is the last.
+    pub fn ended(&self) -> Option<&str> {
+        self.operation_id.as_deref().filter(|_| self.phase == Some(Phase::Ended))
+    }
+
+    /// Whether a gate began to run. No operation that began before lasts any longer.
+    pub fn is_start(&self) -> bool {
+        self.event.as_deref() == Some("started")
     }
 
     /// Whether the operation rested on this grant, or the event is about it.

@@ -5,41 +5,40 @@
 //! front and `,"chain":…` at the end. Names and order of the fields are a contract:
 //! `seq time session connection_from tls subject authentication certificate message_id operation target scope filter
 //! attributes controls changes decision reason resources role grant request standing break_glass upstream result ending entries withheld
-//! cut bytes duration_us`; what does not apply is `null`.
+//! cut bytes duration_us`, and behind `message_id`, where there is a begun line, `phase operation_id`; what does not apply is `null`.
 
 mod amend;
+mod begun;
 mod ending;
 mod line;
+mod request;
 mod verdict;
 
 pub use amend::{amend, name_asked};
+pub use begun::begun;
 pub use ending::Ending;
-pub use line::{Decided, Done, Kind, Line};
+pub use line::{Decided, Done, Kind, Line, Weight};
 
 use super::json;
 use super::ldap_text;
 use crate::engine::Now;
 use crate::engine::grant::index::ActiveGrant;
-use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::control::Control;
 use crate::engine::ldap::message::ClientMessageId;
-use crate::engine::ldap::request::{
-    Attribute, BindName, Change, ChangeKind, ExtendedRequest, RenameRequest, Request, SearchRequest, SearchScope,
-};
+use crate::engine::ldap::request::Request;
 use crate::engine::ldap::{Dn, ResultCode};
 use crate::engine::policy::{StandingName, Subject};
+use request::{NOT_A_SEARCH, Room, write_changes, write_controls, write_request};
 use std::borrow::Borrow;
 use std::time::Duration;
 use verdict::write_verdict;
 
 /// Octets of a name, a reason or an address; longer ones keep head and tail.
 const TEXT_LIMIT: usize = 4096;
-/// Octets of a filter's text, about.
-const FILTER_LIMIT: usize = 16 * 1024;
 /// Octets of one attribute name or OID in a list.
 const ITEM_LIMIT: usize = 256;
 /// Octets of a list, about; what is left out is counted.
-const LIST_LIMIT: usize = 16 * 1024;
+const LIST_LIMIT: usize = 4096;
 
 /// Who asked, how, and when.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +60,8 @@ pub struct RecordContext<'a> {
     pub certificate: Option<&'a Dn>,
     /// The id the client gave; `None` when it could not be read.
     pub message_id: Option<ClientMessageId>,
+    /// The number of the operation in its session, where it has a [begun line](begun).
+    pub number: Option<u64>,
 }
 
 /// What was decided, and on what it rests.
@@ -133,12 +134,13 @@ pub fn begin<'a, R, G>(
         | Request::Abandon(_)
         | Request::Extended(_) => context.authentication,
     };
+    let room = Room::of(context.subject);
     write_context(out, &RecordContext { authentication, ..*context });
-    write_request(out, request);
+    write_request(out, request, room);
     out.extend_from_slice(b",\"controls\":");
-    write_controls(out, controls);
+    write_controls(out, controls, room);
     out.extend_from_slice(b",\"changes\":");
-    write_changes(out, request);
+    write_changes(out, request, room);
     write_verdict(out, verdict);
 }
 
@@ -251,151 +253,21 @@ fn write_context(out: &mut Vec<u8>, context: &RecordContext<'_>) {
         Some(id) => json::signed(out, i64::from(id.0)),
         None => out.extend_from_slice(b"null"),
     }
-}
-
-const NOT_A_SEARCH: &[u8] = b",\"scope\":null,\"filter\":null,\"attributes\":null";
-
-/// `operation target scope filter attributes`.
-fn write_request(out: &mut Vec<u8>, request: &Request<'_>) {
-    match request {
-        Request::Search(search) => return write_search(out, search),
-        Request::Bind(bind) => {
-            operation(out, b"bind");
-            match &bind.name {
-                BindName::Dn(dn) => ldap_text::distinguished_name(out, dn.text().as_bytes(), TEXT_LIMIT),
-                BindName::Other(name) => ldap_text::distinguished_name(out, name, TEXT_LIMIT),
-            }
-        }
-        Request::Unbind => {
-            operation(out, b"unbind");
-            out.extend_from_slice(b"null");
-        }
-        Request::Modify(modify) => entry(out, b"modify", modify.entry.text()),
-        Request::Add(add) => entry(out, b"add", add.entry.text()),
-        Request::Delete(dn) => entry(out, b"delete", dn.text()),
-        Request::Rename(rename) => entry(out, b"rename", rename.entry.text()),
-        Request::Compare(compare) => {
-            entry(out, b"compare", compare.entry.text());
-            out.extend_from_slice(b",\"scope\":null,\"filter\":null,\"attributes\":");
-            return write_attributes(out, &[compare.attribute]);
-        }
-        Request::Abandon(id) => {
-            operation(out, b"abandon");
-            out.push(b'"');
-            json::signed(out, i64::from(id.0));
-            out.push(b'"');
-        }
-        Request::Extended(extended) => write_extended(out, extended),
-    }
-    out.extend_from_slice(NOT_A_SEARCH);
-}
-
-fn operation(out: &mut Vec<u8>, name: &[u8]) {
-    out.extend_from_slice(b",\"operation\":\"");
-    out.extend_from_slice(name);
-    out.extend_from_slice(b"\",\"target\":");
-}
-
-fn entry(out: &mut Vec<u8>, name: &[u8], dn: &str) {
-    operation(out, name);
-    ldap_text::distinguished_name(out, dn.as_bytes(), TEXT_LIMIT);
-}
-
-fn write_search(out: &mut Vec<u8>, search: &SearchRequest<'_>) {
-    entry(out, b"search", search.base.text());
-    out.extend_from_slice(match search.scope {
-        SearchScope::Base => b",\"scope\":\"base\",\"filter\":",
-        SearchScope::One => b",\"scope\":\"one\",\"filter\":",
-        SearchScope::Subtree => b",\"scope\":\"subtree\",\"filter\":",
-        SearchScope::Subordinate => b",\"scope\":\"subordinate\",\"filter\":",
-    });
-    ldap_text::filter(out, &search.filter, FILTER_LIMIT);
-    out.extend_from_slice(b",\"attributes\":");
-    write_attributes(out, &search.attributes);
-}
-
-/// The target of an extended operation is its OID, but of a password change whose password it is
-/// (`null`: the session's own).
-fn write_extended(out: &mut Vec<u8>, extended: &ExtendedRequest<'_>) {
-    match extended {
-        ExtendedRequest::Password { identity, old: _, new: _ } => {
-            operation(out, b"password");
-            match identity {
-                Some(identity) => ldap_text::distinguished_name(out, identity, TEXT_LIMIT),
-                None => out.extend_from_slice(b"null"),
-            }
-        }
-        ExtendedRequest::StartTls => extension(out, "1.3.6.1.4.1.1466.20037"),
-        ExtendedRequest::WhoAmI => extension(out, "1.3.6.1.4.1.4203.1.11.3"),
-        ExtendedRequest::Cancel(_) => extension(out, "1.3.6.1.1.8"),
-        ExtendedRequest::Other { oid, value: _ } => extension(out, oid),
+    if let Some(number) = context.number {
+        write_phase(out, context.session, number);
     }
 }
 
-fn extension(out: &mut Vec<u8>, oid: &str) {
-    operation(out, b"extended");
-    json::string(out, oid.as_bytes(), ITEM_LIMIT);
-}
+/// What the record of an operation with a begun line says besides.
+const PHASE_ENDED: &[u8] = b",\"phase\":\"ended\"";
 
-fn write_attributes(out: &mut Vec<u8>, attributes: &[AttributeDescription<'_>]) {
-    list(out, attributes, |out, attribute| json::string(out, attribute.0, ITEM_LIMIT));
-}
-
-/// OIDs, a critical one followed by ` critical`. Never values.
-fn write_controls(out: &mut Vec<u8>, controls: &[Control<'_>]) {
-    list(out, controls, |out, control| {
-        json::string(out, control.oid.as_bytes(), ITEM_LIMIT);
-        if control.critical {
-            out.pop();
-            out.extend_from_slice(b" critical\"");
-        }
-    });
-}
-
-/// What is written: kinds and attribute names, and where a rename leads. Never values.
-fn write_changes(out: &mut Vec<u8>, request: &Request<'_>) {
-    match request {
-        Request::Modify(modify) => list(out, &modify.changes, |out, Change { kind, attribute }| {
-            let kind: &[u8] = match kind {
-                ChangeKind::Add => b"add ",
-                ChangeKind::Delete => b"delete ",
-                ChangeKind::Replace => b"replace ",
-                ChangeKind::Increment => b"increment ",
-            };
-            change(out, kind, attribute);
-        }),
-        Request::Add(add) => list(out, &add.attributes, |out, attribute| change(out, b"add ", attribute)),
-        Request::Rename(rename) => write_rename(out, rename),
-        Request::Bind(_)
-        | Request::Unbind
-        | Request::Search(_)
-        | Request::Delete(_)
-        | Request::Compare(_)
-        | Request::Abandon(_)
-        | Request::Extended(_) => out.extend_from_slice(b"null"),
-    }
-}
-
-fn change(out: &mut Vec<u8>, kind: &[u8], attribute: &Attribute<'_>) {
+fn write_phase(out: &mut Vec<u8>, session: &str, number: u64) {
+    out.extend_from_slice(PHASE_ENDED);
+    out.extend_from_slice(b",\"operation_id\":\"");
+    json::text(out, session.as_bytes());
+    out.push(b'-');
+    json::number(out, number);
     out.push(b'"');
-    out.extend_from_slice(kind);
-    let start = out.len();
-    json::string(out, attribute.description.0, ITEM_LIMIT);
-    out.remove(start);
-}
-
-fn write_rename(out: &mut Vec<u8>, rename: &RenameRequest) {
-    let mut item = |start: &[u8], dn: &str| {
-        out.extend_from_slice(start);
-        let at = out.len();
-        ldap_text::distinguished_name(out, dn.as_bytes(), TEXT_LIMIT);
-        out.remove(at);
-    };
-    item(b"[\"rename to ", rename.new_rdn.text());
-    if let Some(parent) = &rename.new_superior {
-        item(b",\"move to ", parent.text());
-    }
-    out.extend_from_slice(if rename.delete_old_rdn { b",\"delete old name\"]" } else { b"]" });
 }
 
 fn optional(out: &mut Vec<u8>, text: Option<&[u8]>) {
@@ -406,12 +278,12 @@ fn optional(out: &mut Vec<u8>, text: Option<&[u8]>) {
 }
 
 /// An array of strings; `null` when there is nothing; what goes beyond the limit is counted in a last item.
-fn list<T>(out: &mut Vec<u8>, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
+fn list<T>(out: &mut Vec<u8>, limit: usize, items: &[T], write: impl Fn(&mut Vec<u8>, &T)) {
     if items.is_empty() {
         out.extend_from_slice(b"null");
         return;
     }
-    let end = out.len() + LIST_LIMIT;
+    let end = out.len() + limit;
     for (position, item) in items.iter().enumerate() {
         out.push(if position == 0 { b'[' } else { b',' });
         if out.len() > end {

@@ -22,10 +22,12 @@ pub struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, at: DateTime<Utc>) {
-        self.count += 1;
-        self.first = Some(self.first.map_or(at, |first| first.min(at)));
-        self.last = Some(self.last.map_or(at, |last| last.max(at)));
+    /// A line may stand for several operations that are alike.
+    fn add(&mut self, line: &Line) {
+        let (first, last) = (line.first.unwrap_or(line.time), line.last.unwrap_or(line.time));
+        self.count += line.repeated.unwrap_or(1);
+        self.first = Some(self.first.map_or(first, |known| known.min(first)));
+        self.last = Some(self.last.map_or(last, |known| known.max(last)));
     }
 }
 
@@ -60,9 +62,9 @@ impl Refusals {
         };
         let full = self.rows.len() >= ROWS;
         match self.rows.get_mut(&row) {
-            Some(tally) => tally.add(line.time),
+            Some(tally) => tally.add(line),
             None if full => self.left_out += 1,
-            None => self.rows.entry(row).or_default().add(line.time),
+            None => self.rows.entry(row).or_default().add(line),
         }
     }
 
@@ -105,7 +107,7 @@ impl Standings {
                 continue;
             }
             let row = self.rows.entry(key).or_default();
-            row.tally.add(line.time);
+            row.tally.add(line);
             if let Some(subject) = line.subject.as_ref().filter(|_| row.subjects.len() < NAMES) {
                 row.subjects.insert(subject.clone());
             }
@@ -182,7 +184,7 @@ impl Grants {
         };
         for (position, request) in requests.split(',').enumerate() {
             let Some(row) = self.row(request) else { continue };
-            row.uses.add(line.time);
+            row.uses.add(line);
             if row.grant.is_empty() {
                 row.grant = part(&line.grant, position);
                 row.role = part(&line.role, position);
@@ -261,6 +263,17 @@ mod tests {
         let told: Vec<_> = rows.iter().map(|(row, tally)| (&*row.subject, &*row.resources[0], tally.count)).collect();
         assert_eq!((told, left_out), (vec![("a", "payroll", 2), ("a", "secret", 1), ("b", "payroll", 1)], 0));
         assert_eq!((rows[0].1.first, rows[0].1.last), (at("03"), at("09")));
+    }
+
+    #[test]
+    fn a_line_that_stands_for_many_counts_as_many() {
+        let mut report = Refusals::default();
+        report.see(&line(r#"05Z","subject":"a","operation":"search","decision":"refused""#));
+        report.see(&line(
+            r#"06Z","subject":"a","operation":"search","decision":"refused","repeated":40,"first":"2026-11-20T17:48:06Z","last":"2026-11-20T17:48:07Z""#,
+        ));
+        let (rows, _) = report.finish();
+        assert_eq!((rows.len(), rows[0].1.count, rows[0].1.first, rows[0].1.last), (1, 41, at("05"), at("07")));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use super::identify::bind_purpose;
 use super::lasting;
 use super::outstanding::{Operation, Purpose, Redacts};
 use super::parts::Parts;
+use super::recorded::must_be_recorded;
 use super::revoked::has_side_effects;
 use super::search::asks_for_pages;
 use super::towards::Word;
@@ -120,7 +121,8 @@ impl Session {
             self.identity = Identity::nobody();
             self.cursors.clear();
         }
-        if let Some(refusal) = self.bounds.refusal(request).or_else(|| self.out_of_turn(request, fx)) {
+        let bounded = self.bounds.refusal(request).or_else(|| self.unrecordable(request, snapshot));
+        if let Some(refusal) = bounded.or_else(|| self.out_of_turn(request, fx)) {
             return self.refuse(sent, &refusal, snapshot, now, fx);
         }
         if self.origin.tls.is_none() && !served_in_clear(request) {
@@ -190,26 +192,27 @@ impl Session {
         upstream_id: UpstreamMessageId,
         sent: Message<'_>,
         permit: Permit,
-        parts: Option<Box<Parts>>,
         snapshot: &Snapshot,
         now: Now,
+        fx: &mut Effects,
     ) {
-        let operation = self.operation(upstream_id, sent, permit, parts, snapshot, now);
+        let operation = self.operation(upstream_id, sent, (permit, None), snapshot, now, fx);
         self.outstanding.push(operation);
     }
 
-    /// An operation at its beginning.
+    /// An operation at its beginning. Its begun line, where it has one, is handed over before anything of it is sent.
     pub(super) fn operation(
         &mut self,
         upstream_id: UpstreamMessageId,
         sent: Message<'_>,
-        permit: Permit,
-        parts: Option<Box<Parts>>,
+        (permit, parts): (Permit, Option<Box<Parts>>),
         snapshot: &Snapshot,
         now: Now,
+        fx: &mut Effects,
     ) -> Operation {
         let Message { id, request, .. } = sent;
-        let record = self.begin(sent, &permit, snapshot, now);
+        let (record, number) = self.begin_recorded(sent, &permit, snapshot, now, fx);
+        let must_be_recorded = must_be_recorded(&permit, snapshot);
         let again = permit.replicates().then(|| Box::new(lasting::again(sent, &permit, snapshot)));
         let purpose = match request {
             Request::Bind(bind) => {
@@ -235,6 +238,8 @@ impl Session {
             ending: None,
             again,
             record,
+            number,
+            must_be_recorded,
             started: self.waited_since.unwrap_or(now.monotonic),
             entries: 0,
             withheld: 0,
@@ -297,7 +302,7 @@ impl Session {
         }
         let forwarded: Vec<_> = permit.controls(controls).collect();
         let upstream_id = self.tell(Word::Cancel(upstream_target, &forwarded), fx);
-        self.track(upstream_id, sent, permit, None, snapshot, now);
+        self.track(upstream_id, sent, permit, snapshot, now, fx);
     }
 
     /// Tells the directory to stop; its late answers will meet an id that is gone.
@@ -402,9 +407,9 @@ impl Session {
         let (decision, reason) = match monitored {
             Some(refusal) => ("monitored", refusal.reason),
             None if !permit.rests_on().is_empty() => ("permitted", "grant"),
-            // Nothing need be held of what is taken out of the answer.
-            None if permit.redaction().hides_protected() => ("permitted", "redacted"),
-            None => ("permitted", "standing access"),
+            None if !permit.standing().is_empty() => ("permitted", "standing access"),
+            // No access is needed for what is redacted: entries, attributes, counts.
+            None => ("permitted", "redacted"),
         };
         let verdict = Verdict {
             decision,

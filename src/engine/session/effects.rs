@@ -1,7 +1,7 @@
 //! What a session wants done. The driver performs it; nothing here does I/O.
 
 use super::asking::Asking;
-use crate::engine::audit::record::Done;
+use crate::engine::audit::record::{Done, Weight};
 use crate::engine::ldap::frame::frame_length;
 use crate::engine::ldap::message::{Envelope, UpstreamMessageId};
 use crate::engine::ldap::tag;
@@ -22,11 +22,15 @@ pub struct Effects {
     pub upstream_written: usize,
     /// Roles that are to be asked for. What comes of it is the session's to know: [`super::Session::on_asked`].
     pub asks: Vec<Asking>,
-    /// Finished lines for the operation log.
+    /// Begun and finished lines for the operation log.
     pub records: Vec<u8>,
-    /// Where each of them ends.
-    pub record_ends: Vec<usize>,
-    /// What is counted of each of them.
+    /// Where each of them ends in `records`, and what it is worth.
+    pub record_ends: Vec<(usize, Weight)>,
+    /// Nothing more of `to_upstream` is to be written before all of `records` are in the log.
+    pub hold_upstream: bool,
+    /// Nothing more of `to_client` is to be written before all of `records` are in the log.
+    pub hold_client: bool,
+    /// What is counted of each that is finished.
     pub done: Vec<Done>,
     /// Close the connection to the directory; what is in `to_upstream` was written after it and stays.
     pub drop_upstream: bool,

@@ -66,7 +66,7 @@ impl Session {
         self.bound = Bound::Asserted(name.clone());
         self.binding = true;
         let upstream_id = self.tell(Word::Request(&Request::Extended(ExtendedRequest::WhoAmI), &[]), fx);
-        let mut operation = self.operation(upstream_id, sent, permit, None, snapshot, now);
+        let mut operation = self.operation(upstream_id, sent, (permit, None), snapshot, now, fx);
         self.identity.certificate = None;
         let mut answer = Vec::new();
         response::write_result(&mut answer, sent.id, tag::BIND_RESPONSE, ResultCode::SUCCESS, "", "");

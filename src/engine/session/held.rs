@@ -364,6 +364,8 @@ impl Session {
             None => line.begin_malformed(&context, None, reason),
         }
         record::name_asked(&mut line, &held.asks.role, held.request.as_deref());
+        // Each names a request, and is not summed with others.
+        line.set_access();
         let duration = now.monotonic.saturating_sub(held.started);
         let done = line.finish(&Outcome { result, bytes, duration, ..Outcome::default() }, false);
         self.hand_over(line, done, fx);

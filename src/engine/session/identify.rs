@@ -240,6 +240,7 @@ impl Session {
             Claim::Name(_) | Claim::Spelling(_) | Claim::Sasl => match decide_bound(snapshot, &own, None, now) {
                 Decision::Permitted(permit) => {
                     amend(&mut operation, &own, Ok(&permit), snapshot);
+                    self.record_before_answer(&mut operation, &permit, snapshot, fx);
                     operation.permit = permit;
                     None
                 }

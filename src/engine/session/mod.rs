@@ -17,6 +17,7 @@ mod lasting;
 mod outstanding;
 mod pages;
 mod parts;
+mod recorded;
 mod referrals;
 mod revoked;
 mod sasl;
@@ -31,6 +32,7 @@ pub use confirmed::{CONFIRMED_FOR, Confirmations, Confirmed, ConfirmedNames};
 pub use effects::{Effects, whole_messages};
 pub use external::Certificate;
 pub use held::MAX_HELD_OCTETS;
+pub use recorded::RecordingRules;
 
 use super::access::{Dependence, Permit};
 use super::audit::record::{self, Ending, Outcome, RecordContext};
@@ -43,6 +45,7 @@ use bounds::Bounds;
 use held::HeldOperations;
 use outstanding::{Operation, Outstanding};
 use pages::Cursors;
+use recorded::Recording;
 use sasl::Conversation;
 use std::sync::Arc;
 use std::time::Duration;
@@ -164,6 +167,8 @@ pub struct Session {
     closed: bool,
     /// What it may take.
     pub bounds: Bounds,
+    /// What is recorded before it is forwarded.
+    recording: Recording,
     /// Buffers for records, used again.
     spare: Vec<record::Line>,
 }
@@ -191,6 +196,7 @@ impl Session {
             binding: false,
             closed: false,
             bounds: Bounds::default(),
+            recording: Recording::default(),
             spare: Vec::new(),
         }
     }
@@ -270,6 +276,7 @@ impl Session {
             authentication,
             certificate: self.identity.certificate.as_ref(),
             message_id: message_id.into(),
+            number: self.recording.number(),
         }
     }
 
@@ -315,7 +322,7 @@ impl Session {
     fn hand_over(&mut self, mut line: record::Line, done: record::Done, fx: &mut Effects) {
         fx.done.push(done);
         fx.records.extend_from_slice(&line);
-        fx.record_ends.push(fx.records.len());
+        fx.record_ends.push((fx.records.len(), line.weight()));
         // 16 KiB at most: an idle session keeps little.
         if self.spare.len() < 8 && line.capacity() <= 2048 {
             line.clear();

@@ -78,6 +78,10 @@ pub(super) struct Operation {
     pub(super) again: Option<Box<Again>>,
     /// The operation's line in the log, as far as it is known.
     pub(super) record: record::Line,
+    /// Its number in the session, where it has a begun line.
+    pub(super) number: Option<u64>,
+    /// Whether it must not be forwarded, nor anything shown of it, before its begun line is in the log.
+    pub(super) must_be_recorded: bool,
     pub(super) started: Duration,
     pub(super) entries: u64,
     pub(super) withheld: u64,

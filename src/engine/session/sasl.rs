@@ -98,7 +98,7 @@ impl Session {
         let forwarded: Vec<_> = permit.controls(sent.controls).collect();
         self.binding = true;
         let upstream_id = self.tell(Word::Request(&request, &forwarded), fx);
-        let mut operation = self.operation(upstream_id, sent, permit, None, snapshot, now);
+        let mut operation = self.operation(upstream_id, sent, (permit, None), snapshot, now, fx);
         operation.purpose = Purpose::Sasl(Conversation { mechanism, no_layer });
         self.bound = Bound::Somebody;
         self.outstanding.push(operation);

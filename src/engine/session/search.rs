@@ -60,7 +60,9 @@ impl Session {
             }
         }
         let none = UpstreamMessageId(0);
-        let mut operation = self.operation(none, sent, permit, Some(Box::new(parts)), snapshot, now);
+        let mut operation = self.operation(none, sent, (permit, Some(Box::new(parts))), snapshot, now, fx);
+        // What is shown before the directory is asked is recorded before it is shown.
+        fx.hold_client |= operation.must_be_recorded && operation.page_mut().is_some_and(|page| page.has_ahead());
         if deliver_ahead(&mut operation, fx) == Counted::OverTheLimit {
             return self.end_at_limit(operation, now, fx);
         }
@@ -88,7 +90,7 @@ impl Session {
     ) {
         let forwarded: Vec<_> = permit.controls(sent.controls).collect();
         let upstream_id = self.tell(Word::Request(request, &forwarded), fx);
-        self.track(upstream_id, sent, permit, None, snapshot, now);
+        self.track(upstream_id, sent, permit, snapshot, now, fx);
     }
 
     /// Asks the directory for the part that comes next.

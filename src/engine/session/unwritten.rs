@@ -5,7 +5,7 @@ use super::effects::Fate;
 use super::outstanding::Operation;
 use super::{Effects, Identity, Session};
 use crate::engine::access::{Dependence, Snapshot};
-use crate::engine::audit::record::{self, Ending};
+use crate::engine::audit::record::{self, Ending, Weight};
 use crate::engine::ldap::message::{ClientMessageId, Envelope};
 use crate::engine::ldap::response::{self, ResultView};
 use crate::engine::ldap::{ResultCode, tag};
@@ -162,7 +162,7 @@ impl Session {
                 "entries": entries,
             });
             record::event(&mut fx.records, now, &event);
-            fx.record_ends.push(fx.records.len());
+            fx.record_ends.push((fx.records.len(), Weight::Access));
         }
     }
 

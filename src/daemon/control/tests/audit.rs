@@ -1,6 +1,7 @@
 //! Who may read the log, and that it is recorded.
 
 use super::*;
+use crate::engine::audit::record::Weight;
 
 #[tokio::test]
 async fn only_auditors_and_administrators_read_and_it_is_recorded() {
@@ -61,7 +62,7 @@ async fn lines_are_found_in_both_directions_page_by_page() {
     let log = door.audit.handle();
     for number in 0..10 {
         let subject = if number % 3 == 0 { "UID=Anna,ou=people,dc=x" } else { "uid=lars,ou=people,dc=x" };
-        log.append(&operation(subject, if number % 2 == 0 { "refused" } else { "permitted" }));
+        log.append(&operation(subject, if number % 2 == 0 { "refused" } else { "permitted" }), Weight::Plain);
     }
     let ask = |query: &str| {
         let path = format!("{}?{query}", routes::AUDIT);
@@ -115,19 +116,19 @@ async fn lines_are_found_in_both_directions_page_by_page() {
 #[tokio::test]
 async fn following_is_woken_and_recorded_once() {
     let door = Door::open();
-    door.audit.handle().append(&operation("uid=anna,ou=people,dc=x", "refused"));
+    door.audit.handle().append(&operation("uid=anna,ou=people,dc=x", "refused"), Weight::Plain);
     door.house.sink.take();
     let follow = |after: u64| format!("{}?order=oldest&decision=refused&wait=15s&after={after}", routes::AUDIT);
     let (_, page) = door.get("rita", &follow(0)).await;
     assert_eq!((seqs(&page), &page["next"]), (vec![1], &json!(1)));
     let (first, second) = (follow(1), follow(3));
     let (page, ()) = tokio::join!(door.get("rita", &first), async {
-        door.audit.handle().append(&operation("uid=anna,ou=people,dc=x", "permitted"));
-        door.audit.handle().append(&operation("uid=anna,ou=people,dc=x", "refused"));
+        door.audit.handle().append(&operation("uid=anna,ou=people,dc=x", "permitted"), Weight::Plain);
+        door.audit.handle().append(&operation("uid=anna,ou=people,dc=x", "refused"), Weight::Plain);
     });
     assert_eq!(seqs(&page.1), [3]);
     let (page, ()) = tokio::join!(door.get("rita", &second), async {
-        door.audit.handle().append(&operation("uid=anna,ou=people,dc=x", "refused"));
+        door.audit.handle().append(&operation("uid=anna,ou=people,dc=x", "refused"), Weight::Plain);
     });
     assert_eq!(seqs(&page.1), [4]);
     assert_eq!(door.house.sink.take().len(), 1, "one reading");

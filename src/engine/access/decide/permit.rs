@@ -90,6 +90,12 @@ impl Permit {
         self.standing.as_ref().map_or(&[], |standing| &standing.0)
     }
 
+    /// Whether it depends on access: on a grant or on standing access. Such an operation is recorded before anything
+    /// of it is forwarded.
+    pub fn uses_access(&self) -> bool {
+        !self.rests_on.is_empty() || self.standing.is_some()
+    }
+
     /// It rests on this, too.
     pub(super) fn stand_on(&mut self, name: &StandingName) {
         if !self.standing().contains(name) {

@@ -298,7 +298,10 @@ fn what_cannot_be_recorded() {
         "
         bert        : search sub ou=people,dc=x                -> ok
         bert        : search sub dc=x                          -> ok hides
-        sync        : search sub ou=payroll,dc=x               -> ok
+        # Standing access is access.
+        sync        : search sub ou=payroll,dc=x               -> 52
+        sync        : search sub ou=people,dc=x                -> ok
+        cn=r1,ou=robots,dc=x : modify cn=a,ou=people,dc=x      -> 52
         anna+reader : search sub ou=people,dc=x                -> ok
         anna+reader : search sub ou=payroll,dc=x               -> 52
         anna+reader : search sub dc=x                          -> 52

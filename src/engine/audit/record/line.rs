@@ -64,12 +64,26 @@ pub struct Done {
     pub bytes: u64,
 }
 
+/// What a line is worth while there is little room for lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Weight {
+    /// Of an operation that depends on no access.
+    #[default]
+    Plain,
+    /// Of a refused operation: many that are alike may be summed.
+    Refused,
+    /// Of an operation that depends on a grant or on standing access, or that has asked for a role. There is a reserve
+    /// for these.
+    Access,
+}
+
 /// A line.
 #[derive(Debug, Clone, Default)]
 pub struct Line {
     text: Vec<u8>,
     kind: Kind,
     decided: Decided,
+    access: bool,
 }
 
 impl Kind {
@@ -200,6 +214,37 @@ impl Line {
     {
         self.decided = Decided::of(verdict.decision);
         super::amend(&mut self.text, name, verdict);
+    }
+
+    /// The operation depends on access, or has asked for it.
+    pub fn set_access(&mut self) {
+        self.access = true;
+    }
+
+    /// What it is worth.
+    pub fn weight(&self) -> Weight {
+        match self.decided {
+            _ if self.access => Weight::Access,
+            Decided::Refused => Weight::Refused,
+            Decided::Permitted | Decided::Monitored | Decided::Ended => Weight::Plain,
+        }
+    }
+
+    /// Nothing of the operation was forwarded, because its begun line could not be written.
+    pub fn unrecorded(&mut self) {
+        const DECISION: &[u8] = b",\"decision\":\"";
+        const RESOURCES: &[u8] = b",\"resources\":";
+        let find = |line: &[u8], member: &[u8]| line.windows(member.len()).rposition(|window| window == member);
+        self.decided = Decided::Refused;
+        if let (Some(from), Some(to)) = (find(&self.text, DECISION), find(&self.text, RESOURCES)) {
+            self.text.splice(from..to, br#","decision":"refused","reason":"not recorded""#.iter().copied());
+        }
+    }
+
+    /// Empties it, to be used again.
+    pub fn clear(&mut self) {
+        self.text.clear();
+        self.access = false;
     }
 
     /// The permit did not last.

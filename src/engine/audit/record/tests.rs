@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::filter::Filter;
 use crate::engine::ldap::request::*;
 use chrono::DateTime;
@@ -25,6 +26,7 @@ fn context(subject: &Subject) -> RecordContext<'_> {
         authentication: "simple",
         certificate: None,
         message_id: Some(ClientMessageId(3)),
+        number: None,
     }
 }
 

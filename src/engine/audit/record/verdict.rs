@@ -1,6 +1,6 @@
 //! What was decided, and on what it rests, in a record.
 
-use super::{ITEM_LIMIT, TEXT_LIMIT, Verdict, json, list, optional};
+use super::{ITEM_LIMIT, LIST_LIMIT, TEXT_LIMIT, Verdict, json, list, optional};
 use crate::engine::grant::index::ActiveGrant;
 use std::borrow::Borrow;
 
@@ -26,7 +26,7 @@ where
     write_joined(out, b",\"grant\":", grants.clone(), |grant| &grant.id);
     write_joined(out, b",\"request\":", grants.clone(), |grant| &grant.request);
     out.extend_from_slice(b",\"standing\":");
-    list(out, verdict.standing, |out, (resource, reason)| {
+    list(out, LIST_LIMIT, verdict.standing, |out, (resource, reason)| {
         json::string(out, resource.as_bytes(), ITEM_LIMIT);
         out.pop();
         out.extend_from_slice(b": ");

@@ -7,6 +7,7 @@ mod ending;
 mod flow;
 mod held;
 mod paging;
+mod recorded;
 mod revoked;
 mod sasl;
 mod staged;
@@ -196,6 +197,11 @@ impl World {
 
     /// The finished log lines since the last look.
     pub(super) fn records(&mut self) -> Vec<serde_json::Value> {
+        self.lines().into_iter().filter(|line| line["phase"] != "begun").collect()
+    }
+
+    /// All log lines since the last look.
+    pub(super) fn lines(&mut self) -> Vec<serde_json::Value> {
         let text = String::from_utf8(std::mem::take(&mut self.fx.records)).unwrap();
         self.fx.record_ends.clear();
         text.lines().map(|line| serde_json::from_str(&format!("{{{line}")).unwrap()).collect()

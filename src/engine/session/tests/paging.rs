@@ -6,7 +6,7 @@ use crate::engine::ldap::paged::PagedResults;
 use crate::engine::ldap::tag::{SEARCH_REQUEST, SEARCH_RESULT_DONE, SEARCH_RESULT_ENTRY};
 
 /// A directory that keeps pages as slapd does: the cookie says how far it got, and there is one for a connection.
-struct Directory {
+pub(super) struct Directory {
     entries: Vec<String>,
     /// How many requests it answered.
     asked: usize,
@@ -20,7 +20,7 @@ fn hidden(number: usize) -> String {
     format!("cn={number},{PAYROLL}")
 }
 
-fn paged(size: u32, cookie: &[u8]) -> Vec<u8> {
+pub(super) fn paged(size: u32, cookie: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     PagedResults { size, cookie }.write_control(&mut out, true);
     out
@@ -28,10 +28,10 @@ fn paged(size: u32, cookie: &[u8]) -> Vec<u8> {
 
 /// What a page brought: code, names, cookie.
 #[derive(Debug, PartialEq, Eq)]
-struct Brought {
+pub(super) struct Brought {
     code: u32,
     names: Vec<String>,
-    cookie: Option<Vec<u8>>,
+    pub(super) cookie: Option<Vec<u8>>,
 }
 
 impl World {
@@ -45,7 +45,7 @@ impl World {
 }
 
 impl Directory {
-    fn new(entries: Vec<String>) -> Directory {
+    pub(super) fn new(entries: Vec<String>) -> Directory {
         Directory { entries, asked: 0 }
     }
 
@@ -89,7 +89,7 @@ impl Directory {
     }
 
     /// One page through the gate.
-    fn page(&mut self, world: &mut World, id: i32, size: u32, cookie: &[u8]) -> Brought {
+    pub(super) fn page(&mut self, world: &mut World, id: i32, size: u32, cookie: &[u8]) -> Brought {
         world.with_controls(id, &search(BASE), &paged(size, cookie));
         self.serve(world);
         brought(world, id)
