@@ -9,8 +9,15 @@ use std::path::{Path, PathBuf};
 pub(crate) struct Audit(pub(crate) PathBuf);
 
 impl Audit {
-    /// Every record so far, in order of `seq`. A last line that is still being written is left out.
+    /// Every record so far, in order of `seq`, but for begun lines: what became of each operation that is over.
     pub(crate) fn records(&self) -> Vec<Value> {
+        let mut lines = self.lines();
+        lines.retain(|line| line["phase"] != "begun");
+        lines
+    }
+
+    /// Every line so far, in order of `seq`. A last line that is still being written is left out.
+    pub(crate) fn lines(&self) -> Vec<Value> {
         let mut out: Vec<Value> = self
             .text()
             .lines()
