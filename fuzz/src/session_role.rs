@@ -26,6 +26,7 @@ pub(super) fn held(subject: Dn) -> Role {
         max_duration: hour,
         default_duration: hour,
         request_ttl: hour,
+        max_lead: hour,
         reason_required: false,
         ticket_pattern: None,
         second_factor: SecondFactor::default(),

@@ -146,6 +146,7 @@ impl RoleView {
             max_duration: DurationText(role.max_duration),
             default_duration: DurationText(role.default_duration),
             request_ttl: DurationText(role.request_ttl),
+            max_lead: DurationText(role.max_lead),
             second_factor: role.second_factor.requester,
             reason_required: role.reason_required,
             ticket_pattern: role.ticket_pattern.as_ref().map(|pattern| pattern.as_str().to_owned()),

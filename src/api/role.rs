@@ -30,6 +30,8 @@ pub struct RoleView {
     pub default_duration: DurationText,
     /// How long a request may wait for its reviews.
     pub request_ttl: DurationText,
+    /// How far ahead a grant may begin.
+    pub max_lead: DurationText,
     /// Whether whoever asks must show a second factor.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub second_factor: bool,

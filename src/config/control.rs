@@ -26,6 +26,8 @@ pub struct Control {
     pub trust_act_as: bool,
     /// How many requests of one person may wait at once.
     pub max_pending: usize,
+    /// How many requests one person may make within an hour, whatever becomes of them.
+    pub requests_per_hour: usize,
     /// Who may end anybody's grant and reload.
     pub administrators: Vec<Selector>,
     /// Who may see every request and grant.
@@ -93,6 +95,7 @@ pub(super) fn control(root: &Section<'_>, tls: Option<&Tls>) -> Option<Control> 
     let act_as = selectors(&section, "act_as");
     let trust_act_as = section.optional::<bool>("trust_act_as");
     let max_pending = section.number("max_pending", 20, 1..=10_000);
+    let requests_per_hour = section.number("requests_per_hour", 60, 1..=1_000_000);
     let administrators = selectors(&section, "administrators");
     let auditors = selectors(&section, "auditors");
     let metrics = selectors(&section, "metrics");
@@ -105,12 +108,14 @@ pub(super) fn control(root: &Section<'_>, tls: Option<&Tls>) -> Option<Control> 
     }
     let trust_act_as = trust_act_as.is_some_and(|found| found.value);
     let max_pending = usize::try_from(max_pending).ok()?;
+    let requests_per_hour = usize::try_from(requests_per_hour).ok()?;
     Some(Control {
         socket: socket?,
         local_subject,
         act_as,
         trust_act_as,
         max_pending,
+        requests_per_hour,
         administrators,
         auditors,
         metrics,

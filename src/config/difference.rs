@@ -182,6 +182,7 @@ fn compare_control(old: &Control, new: &Control, found: &mut Difference) {
         act_as,
         trust_act_as,
         max_pending,
+        requests_per_hour,
         administrators,
         auditors,
         metrics,
@@ -203,6 +204,9 @@ fn compare_control(old: &Control, new: &Control, found: &mut Difference) {
     });
     found.amount(max_pending, &new.max_pending, || {
         format!("[control] max_pending is {}, was {max_pending}", new.max_pending)
+    });
+    found.amount(requests_per_hour, &new.requests_per_hour, || {
+        format!("[control] requests_per_hour is {}, was {requests_per_hour}", new.requests_per_hour)
     });
     match (port, &new.port) {
         (Some(was), Some(is)) => compare_ports(was, is, found),

@@ -18,6 +18,8 @@ use std::time::Duration;
 
 /// How long a request waits when its role does not say.
 const REQUEST_TTL: Duration = Duration::from_secs(8 * 3_600);
+/// How far ahead a grant may begin when the role does not say.
+const MAX_LEAD: Duration = Duration::from_secs(14 * 24 * 3_600);
 
 /// What a grant lasts when neither request nor role say; less where the role allows no more.
 const DEFAULT_DURATION: Duration = Duration::from_secs(3_600);
@@ -199,7 +201,7 @@ fn role(mut section: Section<'_>, known: &Known<'_>, taken: &mut Names) -> Optio
         [("a ticket (ticket_pattern)", ticket_pattern.is_some()), ("a code (second_factor)", second_factor.requester)];
     let on_missing = asking::on_missing(&section, &more);
     section.finish();
-    let (max_duration, default_duration, request_ttl) = times?;
+    let Times { most, usual, wait, lead } = times?;
     Some(Arc::new(Role {
         name: name?,
         description: description.map(|found| found.value).unwrap_or_default(),
@@ -211,9 +213,10 @@ fn role(mut section: Section<'_>, known: &Known<'_>, taken: &mut Names) -> Optio
         stages,
         automatic,
         break_glass,
-        max_duration,
-        default_duration,
-        request_ttl,
+        max_duration: most,
+        default_duration: usual,
+        request_ttl: wait,
+        max_lead: lead,
         reason_required,
         ticket_pattern,
         second_factor,
@@ -279,12 +282,24 @@ fn allow(section: &Section<'_>, known: &Known<'_>) -> Option<Vec<Allow>> {
     read.collect::<Vec<_>>().into_iter().collect()
 }
 
-/// The longest grant, the usual one, and how long a request waits.
-fn times(section: &Section<'_>) -> Option<(Duration, Duration, Duration)> {
+/// How long things of a role may take.
+struct Times {
+    /// The longest grant.
+    most: Duration,
+    /// The usual one.
+    usual: Duration,
+    /// How long a request waits.
+    wait: Duration,
+    /// How far ahead a grant may begin.
+    lead: Duration,
+}
+
+fn times(section: &Section<'_>) -> Option<Times> {
     let most = section.required::<Duration>("max_duration", "\"4h\"");
     let usual = section.optional::<Duration>("default_duration");
     let wait = section.optional::<Duration>("request_ttl");
-    let written = [("max_duration", &most), ("request_ttl", &wait)];
+    let lead = section.optional::<Duration>("max_lead");
+    let written = [("max_duration", &most), ("request_ttl", &wait), ("max_lead", &lead)];
     for (key, found) in written.into_iter().filter_map(|(key, found)| Some((key, found.as_ref()?))) {
         if found.value > LONGEST {
             section.problem(found.at, format!("{key}: more than a year is standing access; use less"));
@@ -299,7 +314,8 @@ fn times(section: &Section<'_>) -> Option<(Duration, Duration, Duration)> {
     }
     let most = most?.value;
     let usual = usual.map_or(DEFAULT_DURATION.min(most), |found| found.value);
-    Some((most, usual, wait.map_or(REQUEST_TTL, |found| found.value)))
+    let wait = wait.map_or(REQUEST_TTL, |found| found.value);
+    Some(Times { most, usual, wait, lead: lead.map_or(MAX_LEAD, |found| found.value) })
 }
 
 pub(super) fn pattern(section: &Section<'_>, key: &str, found: &Located<String>) -> Option<regex_lite::Regex> {

@@ -108,6 +108,7 @@ pub(super) fn authority(config: &config::Control) -> Authority {
         act_as: config.act_as.clone(),
         trust_act_as: config.trust_act_as,
         max_pending: Some(config.max_pending),
+        requests_per_hour: Some(config.requests_per_hour),
         local_subject: config.local_subject.as_ref().map(|pattern| pattern.as_str().to_owned()),
     }
 }

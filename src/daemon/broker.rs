@@ -13,6 +13,7 @@ mod installing;
 mod live;
 mod locking;
 mod outbox;
+mod rates;
 mod read;
 mod recording;
 mod telling;
@@ -31,26 +32,23 @@ pub use telling::Told;
 use super::clock::Clock;
 use super::state::Shared;
 use super::store::record::Document;
-use super::store::{GrantStore, MAX_BODY, StoreError};
+use super::store::{GrantStore, StoreError};
 use crate::engine::Now;
 use crate::engine::access::Snapshot;
 use crate::engine::grant::history::Actor;
 use crate::engine::grant::lifecycle::{Effect, Grant};
-use crate::engine::workflow::asking::{Wish, ask, check_pending};
+use crate::engine::workflow::asking::Wish;
 use crate::engine::workflow::ending::{self, Outcome};
-use crate::engine::workflow::review::{self, Event, Reviewing, Step};
-use crate::engine::workflow::{Authority, Context, Locks, Request, RequestState, Verdict, WorkflowError};
+use crate::engine::workflow::review::{self, Event, Reviewing};
+use crate::engine::workflow::{Authority, Context, Locks, Request, Verdict, WorkflowError};
 use doing::Waiters;
 use live::Live;
 use outbox::Outbox;
+use rates::Rates;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
-
-/// The longest document of a new request. The rest of what the store takes is left for reviews, and
-/// for the end of the grant: nobody may ask for something that cannot be revoked for good.
-const MAX_ASKED: usize = MAX_BODY / 2;
 
 /// How often somebody else may win before a transition is given up.
 const ATTEMPTS: usize = 64;
@@ -67,7 +65,7 @@ pub struct Broker {
     live: Arc<Live>,
     outbox: Arc<Outbox>,
     /// Held from counting somebody's requests until one more is there.
-    asking: Mutex<()>,
+    asking: Mutex<Rates>,
     /// Who waits for what becomes of a request.
     waiters: Arc<Waiters>,
     changed: Arc<Notify>,
@@ -120,7 +118,7 @@ impl Broker {
         events: Arc<dyn EventSink>,
     ) -> Result<Broker, StoreError> {
         let (live, outbox, changed) = (Arc::default(), Arc::default(), Arc::new(Notify::new()));
-        let (asking, waiters) = (Mutex::default(), Arc::<Waiters>::default());
+        let (asking, waiters) = (Mutex::<Rates>::default(), Arc::<Waiters>::default());
         let broker = Broker {
             store,
             shared,
@@ -139,6 +137,9 @@ impl Broker {
         documents.iter().for_each(|document| {
             broker.outbox.keep(document);
             broker.waiters.remember_document(document, now);
+            if let Document::Request(request) = document {
+                broker.rates().restore(request, now);
+            }
         });
         broker.live.restore(documents, &broker.shared, broker.clock.now());
         broker.live.install(broker.shared.snapshot.load().policy.clone(), &broker.shared, broker.clock.now());
@@ -155,38 +156,8 @@ impl Broker {
     /// # Errors
     /// It may not be made, or cannot be kept.
     pub fn ask(&self, wish: &Wish, actor: &Actor, dry_run: bool) -> Result<Request, BrokerError> {
-        let _one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = self.try_ask(wish, actor, dry_run);
+        let result = self.try_ask(wish, actor, dry_run, &mut self.rates());
         self.note("request", &wish.role, actor, result)
-    }
-
-    /// Under the lock on asking.
-    fn try_ask(&self, wish: &Wish, actor: &Actor, dry_run: bool) -> Result<Request, BrokerError> {
-        self.attempt(|| {
-            let moment = self.moment();
-            let id = |kind| if dry_run { Ok(String::new()) } else { new_id(kind) };
-            let step = ask(id("req")?, id("grant")?, wish.clone(), actor, &moment.context())?;
-            self.keep_asked(step, &moment, dry_run)
-        })
-    }
-
-    /// Keeps what was asked, and the grant that came of it at once; not so in a dry run.
-    fn keep_asked(&self, step: Step, moment: &Moment, dry_run: bool) -> Result<Request, BrokerError> {
-        let mut request = step.request;
-        if request.state == RequestState::Pending {
-            check_pending(self.live.waiting_of(&request.requested_by, moment.now.wall), &moment.context())?;
-        }
-        let document = Document::Request(request.clone());
-        if document.to_record()?.body.to_string().len() > MAX_ASKED {
-            return Err(StoreError::TooLarge("of this request".to_owned()).into());
-        }
-        if dry_run {
-            request.grant = None;
-            return Ok(request);
-        }
-        let grant = self.recorded(step.grant, moment)?;
-        self.commit_and_tell([document].into_iter().chain(grant).collect(), step.notices)?;
-        Ok(request)
     }
 
     /// A grant that is to begin; none while what is done with it could not be recorded.

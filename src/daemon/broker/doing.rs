@@ -198,7 +198,7 @@ impl Broker {
         tell: impl FnOnce(&str, End) + Send + 'static,
     ) -> Result<Done, BrokerError> {
         // One at a time: what two operations ask for at once is one request.
-        let _one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rates = self.rates();
         let moment = self.moment();
         check_holder_unlocked(doing.subject, &moment.context())?;
         let new = |grant: &&Arc<crate::engine::grant::index::ActiveGrant>| {
@@ -217,7 +217,7 @@ impl Broker {
                 }
                 let (role, reason) = (doing.role.to_owned(), doing.reason.to_owned());
                 let wish = Wish { role, reason, by_doing: true, ..Wish::default() };
-                let asked = self.try_ask(&wish, doing.actor, false);
+                let asked = self.try_ask(&wish, doing.actor, false, &mut rates);
                 self.note("request", doing.role, doing.actor, asked)?.id
             }
         };

@@ -6,7 +6,6 @@ use crate::engine::grant::history::Actor;
 use crate::engine::grant::lifecycle::{Event, Grant, GrantState};
 use crate::engine::workflow::review::Step;
 use crate::engine::workflow::{Request, ending, extending};
-use std::sync::PoisonError;
 use std::time::Duration;
 
 impl Broker {
@@ -20,13 +19,13 @@ impl Broker {
     }
 
     fn try_extend(&self, id: &str, duration: Duration, reason: &str, actor: &Actor) -> Result<Request, BrokerError> {
-        let _one = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rates = self.rates();
         self.attempt(|| {
             let grant = self.grant(id, actor)?;
             let moment = self.moment();
             let id = super::new_id("req")?;
             let request = extending::extend(id, &grant, duration, reason, actor, &moment.context())?;
-            self.keep_asked(Step::waits(request), &moment, false)
+            self.keep_asked(Step::waits(request), &moment, false, &mut rates)
         })
     }
 

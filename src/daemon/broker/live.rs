@@ -254,6 +254,13 @@ impl Live {
         self.lock().grants.values().map(|live| live.grant.clone()).collect()
     }
 
+    /// The grants of a role that rules approved and that have not ended, as last written down.
+    pub(super) fn by_rules(&self, role: &str) -> Vec<Grant> {
+        let inner = self.lock();
+        let grants = inner.grants.values().map(|live| &live.grant);
+        grants.filter(|grant| grant.role == role && grant.basis.rule().is_some()).cloned().collect()
+    }
+
     /// Break-glass grants that nobody has signed off, ended or not.
     pub(super) fn unsigned(&self) -> Vec<Grant> {
         let inner = self.lock();

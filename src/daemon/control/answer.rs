@@ -58,7 +58,11 @@ impl IntoResponse for Failure {
 
 impl From<BrokerError> for Failure {
     fn from(error: BrokerError) -> Failure {
-        Failure::new(status_of(&error), error.word(), error.to_string())
+        let mut failure = Failure::new(status_of(&error), error.word(), error.to_string());
+        if let BrokerError::Workflow(WorkflowError::TooManyRequests(_, wait)) = error {
+            failure.0.retry_after = Some(wait.as_secs() + 1);
+        }
+        failure
     }
 }
 
@@ -104,6 +108,7 @@ fn status_of_workflow(error: &WorkflowError) -> StatusCode {
         | WorkflowError::NotAuditor
         | WorkflowError::OwnSignOff => StatusCode::FORBIDDEN,
         WorkflowError::NotLocked(_) => StatusCode::NOT_FOUND,
+        WorkflowError::TooManyRequests(..) => StatusCode::TOO_MANY_REQUESTS,
         WorkflowError::UnknownRole(_)
         | WorkflowError::ReasonMissing
         | WorkflowError::BadText(_)
@@ -113,6 +118,10 @@ fn status_of_workflow(error: &WorkflowError) -> StatusCode {
         | WorkflowError::TooLong(_)
         | WorkflowError::StartInPast
         | WorkflowError::BreakGlassForm
+        | WorkflowError::LongTicket
+        | WorkflowError::TooManyNames(_)
+        | WorkflowError::LongBase
+        | WorkflowError::StartBeyondLead(..)
         | WorkflowError::StartTooFar => StatusCode::UNPROCESSABLE_ENTITY,
         WorkflowError::Decided(_)
         | WorkflowError::ReviewedAlready(_)
@@ -122,6 +131,7 @@ fn status_of_workflow(error: &WorkflowError) -> StatusCode {
         | WorkflowError::Lifecycle(_)
         | WorkflowError::StagesChanged(_)
         | WorkflowError::ReviewerGone(..)
+        | WorkflowError::RuleGone(..)
         | WorkflowError::TooManyPending(_)
         | WorkflowError::LockedAlready(_)
         | WorkflowError::ExtendedEnded(_)

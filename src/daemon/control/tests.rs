@@ -108,6 +108,7 @@ impl Door {
             act_as: selectors(&[&format!("local:{}", me())]),
             trust_act_as: true,
             max_pending: Some(20),
+            requests_per_hour: Some(60),
             local_subject: Some("uid={user},ou=operators,dc=x".to_owned()),
         }));
         let directory = DirectoryFacts { naming_contexts: vec![dn("dc=x")], ..DirectoryFacts::default() };

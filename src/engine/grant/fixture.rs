@@ -97,6 +97,7 @@ pub(crate) fn editor() -> Role {
         max_duration: 4 * HOUR,
         default_duration: HOUR,
         request_ttl: 8 * HOUR,
+        max_lead: Duration::from_secs(14 * 24 * 3_600),
         reason_required: true,
         ticket_pattern: None,
         second_factor: SecondFactor::default(),

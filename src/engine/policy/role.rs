@@ -62,6 +62,8 @@ pub struct Role {
     pub default_duration: Duration,
     /// How long a request may wait for its reviews.
     pub request_ttl: Duration,
+    /// How far ahead a grant may begin, from the moment of the request.
+    pub max_lead: Duration,
     /// Whether a request must give a reason.
     pub reason_required: bool,
     /// What a ticket must look like; `None`: no ticket is asked for.

@@ -5,7 +5,7 @@ use super::authority::{Context, Match};
 use super::request::{Request, RequestState};
 use super::review::Step;
 use super::stages::{Position, plan};
-use super::{MAX_TEXT, Notice, WorkflowError, automatic};
+use super::{MAX_BASE, MAX_NARROWED, MAX_TEXT, MAX_TICKET, Notice, WorkflowError, automatic};
 use crate::engine::grant::basis::Basis;
 use crate::engine::grant::history::{Actor, Entry, Happened, Identity};
 use crate::engine::grant::lifecycle::{Approved, Grant, after};
@@ -39,18 +39,31 @@ pub struct Wish {
     pub by_doing: bool,
 }
 
+/// In which time requests of one person are counted.
+pub const RATE_PERIOD: Duration = Duration::from_secs(3_600);
+
+/// What is new when a request is made.
+#[derive(Debug, Clone)]
+pub struct NewIds {
+    /// Of the request.
+    pub request: String,
+    /// Of the grant, should there be one.
+    pub grant: String,
+}
+
 /// Makes a request of a wish. Where a rule of the role approves it, or the glass is broken, there is a
-/// grant at once.
+/// grant at once. `grants`: those that rules approved and that have not ended, whoever holds them.
 ///
 /// # Errors
 /// The asker may not, or asks for what the role does not give.
 pub fn ask(
-    id: String,
-    grant_id: String,
+    ids: NewIds,
     wish: Wish,
     actor: &Actor,
+    grants: &[Grant],
     context: &Context<'_>,
 ) -> Result<Step, WorkflowError> {
+    let NewIds { request: id, grant: grant_id } = ids;
     let asker = actor.acts.dn.clone().ok_or(WorkflowError::NoSubject)?;
     let role = context.policy.role(&wish.role).ok_or_else(|| WorkflowError::UnknownRole(wish.role.clone()))?;
     context.check_unlocked(actor)?;
@@ -66,7 +79,8 @@ pub fn ask(
     check_second_factor(role, actor)?;
     check_texts(role, &wish.reason, wish.ticket.as_deref(), wish.break_glass)?;
     let duration = check_duration(role, wish.duration)?;
-    check_start(wish.start, duration, context.now.wall)?;
+    check_start(role, wish.start, duration, context.now.wall)?;
+    check_narrowing(&wish.narrowing)?;
     let scope = Scope::of_role(role, context.policy)?.narrowed(&wish.narrowing, context.policy.schema())?;
     let now = context.now.wall;
     let request = Request {
@@ -97,7 +111,7 @@ pub fn ask(
     if wish.break_glass {
         return Ok(approved_at_once(request, Basis::BreakGlass, Some(actor), grant_id, now));
     }
-    match automatic::rule_for(role, &request, actor, context) {
+    match automatic::rule_for(role, &request, actor, grants, context) {
         Some(rule) => Ok(approved_at_once(request, Basis::Automatic(rule), None, grant_id, now)),
         None => Ok(Step::waits(request)),
     }
@@ -148,6 +162,18 @@ pub(super) fn approved<'a>(
         basis: request.basis,
         approved_by,
         extends: request.extends.clone(),
+    }
+}
+
+/// Whether somebody who has made `made` requests within an hour, the first of them `ago`, may make one more. Whatever became of
+/// them counts.
+///
+/// # Errors
+/// That would be too many; it says after how long they may.
+pub fn check_rate(made: usize, ago: Duration, context: &Context<'_>) -> Result<(), WorkflowError> {
+    match context.authority.requests_per_hour {
+        Some(most) if made >= most => Err(WorkflowError::TooManyRequests(made, RATE_PERIOD.saturating_sub(ago))),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -225,12 +251,27 @@ fn check_texts(role: &Role, reason: &str, ticket: Option<&str>, emergency: bool)
     }
     if let Some(ticket) = ticket {
         check_text("the ticket", ticket)?;
+        if ticket.chars().count() > MAX_TICKET {
+            return Err(WorkflowError::LongTicket);
+        }
     }
     match &role.ticket_pattern {
         Some(_) if emergency && ticket.is_none() => Ok(()),
         Some(pattern) if !ticket.is_some_and(|ticket| pattern.is_match(ticket)) => {
             Err(WorkflowError::BadTicket(pattern.as_str().to_owned()))
         }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What is narrowed by names takes few of them.
+fn check_narrowing(narrowing: &Narrowing) -> Result<(), WorkflowError> {
+    let named = narrowing.attributes.as_ref().map_or(0, |names| names.iter().count());
+    if named > MAX_NARROWED {
+        return Err(WorkflowError::TooManyNames(named));
+    }
+    match &narrowing.base {
+        Some(base) if base.text().len() > MAX_BASE => Err(WorkflowError::LongBase),
         Some(_) | None => Ok(()),
     }
 }
@@ -257,10 +298,24 @@ pub(super) fn check_duration(role: &Role, wanted: Option<Duration>) -> Result<Du
     }
 }
 
-fn check_start(start: Option<DateTime<Utc>>, duration: Duration, now: DateTime<Utc>) -> Result<(), WorkflowError> {
+/// Whether a grant may be requested now that begins at `start`.
+pub(super) fn check_lead(role: &Role, start: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), WorkflowError> {
+    if start > after(now, role.max_lead) {
+        return Err(WorkflowError::StartBeyondLead(role.name.to_string(), format_duration(role.max_lead)));
+    }
+    Ok(())
+}
+
+fn check_start(
+    role: &Role,
+    start: Option<DateTime<Utc>>,
+    duration: Duration,
+    now: DateTime<Utc>,
+) -> Result<(), WorkflowError> {
     let Some(start) = start else { return Ok(()) };
     if start < now {
         return Err(WorkflowError::StartInPast);
     }
+    check_lead(role, start, now)?;
     if after(start, duration) == DateTime::<Utc>::MAX_UTC { Err(WorkflowError::StartTooFar) } else { Ok(()) }
 }

@@ -27,6 +27,8 @@ pub struct Authority {
     pub trust_act_as: bool,
     /// How many requests of one person may wait at once; `None`: any number.
     pub max_pending: Option<usize>,
+    /// How many requests one person may make within an hour, whatever becomes of them; `None`: any number.
+    pub requests_per_hour: Option<usize>,
     /// Which subject a user of this machine is: a DN with `{user}` in it.
     pub local_subject: Option<String>,
 }

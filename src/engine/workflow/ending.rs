@@ -129,7 +129,10 @@ fn qualifies_to_begin<'a>(
     if let Some(id) = &grant.extends {
         check_extended(extended, id)?;
     }
-    let mut all = found;
+    let mut all = match super::automatic::still_approves(grant, role, context)? {
+        Match::Unknown if found == Match::Yes => Match::Unknown,
+        Match::Yes | Match::No | Match::Unknown => found,
+    };
     for who in &grant.approved_by {
         match context.matches(&role.approvers, who) {
             Match::Yes => {}

@@ -2,7 +2,9 @@
 //! begins when the one before ends, so that there is no gap, and is no longer than the role allows.
 
 use super::WorkflowError;
-use super::asking::{check_duration, check_eligible, check_holder_unlocked, check_second_factor, check_text};
+use super::asking::{
+    check_duration, check_eligible, check_holder_unlocked, check_lead, check_second_factor, check_text,
+};
 use super::authority::Context;
 use super::ending::is_holder;
 use super::request::{Request, RequestState};
@@ -45,6 +47,10 @@ pub fn extend(
         return Err(WorkflowError::ReasonMissing);
     }
     let duration = check_duration(role, Some(duration))?;
+    // What is active may be extended at any time. What follows one that has not begun would lead ever further ahead.
+    if grant.state_at(now) == GrantState::Scheduled {
+        check_lead(role, grant.until, now)?;
+    }
     grant.scope.check_within(role, context.policy)?;
     grant.scope.openings(context.policy)?;
     Ok(Request {

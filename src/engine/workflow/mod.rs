@@ -24,9 +24,16 @@ pub use request::{Request, RequestState, Verdict};
 
 use crate::engine::grant::lifecycle::LifecycleError;
 use crate::engine::grant::scope::ScopeError;
+use std::time::Duration;
 
-/// The longest reason or ticket, in characters.
-pub const MAX_TEXT: usize = 2_000;
+/// The longest reason, in characters.
+pub const MAX_TEXT: usize = 1_000;
+/// The longest ticket, in characters.
+pub const MAX_TICKET: usize = 128;
+/// The most attributes that a request may be narrowed to by name.
+pub const MAX_NARROWED: usize = 32;
+/// The longest base that a request may be narrowed to, in octets.
+pub const MAX_BASE: usize = 1_024;
 
 /// Why something is not done. What each says is for the person who tried.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,6 +67,15 @@ pub enum WorkflowError {
     /// Text that nobody should have to read.
     #[error("{0} is longer than {MAX_TEXT} characters or has control characters in it")]
     BadText(&'static str),
+    /// A ticket that nobody should have to read.
+    #[error("the ticket is longer than {MAX_TICKET} characters")]
+    LongTicket,
+    /// A list that nobody should have to read.
+    #[error("a request is narrowed to at most {MAX_NARROWED} attributes, and these are {0}")]
+    TooManyNames(usize),
+    /// A name that nobody should have to read.
+    #[error("the base is longer than {MAX_BASE} octets")]
+    LongBase,
     /// A ticket is needed, of a certain form.
     #[error("a ticket that matches {0} is needed")]
     BadTicket(String),
@@ -78,6 +94,15 @@ pub enum WorkflowError {
     /// Beyond the calendar.
     #[error("the start lies too far ahead")]
     StartTooFar,
+    /// Further ahead than the role allows.
+    #[error("the role {0} allows a start at most {1} ahead")]
+    StartBeyondLead(String, String),
+    /// The rule that approved it is not there any more, or does not mean it any more.
+    #[error("rule {0} of the role {1}, which approved it, does not approve it any more: it must be requested again")]
+    RuleGone(u32, String),
+    /// More were made within an hour than one person may make; after how long one more may be.
+    #[error("you have made {0} requests within an hour, cancelled ones included: try again in {wait} minutes", wait = .1.as_secs() / 60 + 1)]
+    TooManyRequests(usize, Duration),
     /// The request was decided before.
     #[error("the request is {0} already")]
     Decided(RequestState),
@@ -166,11 +191,14 @@ impl WorkflowError {
             WorkflowError::SecondFactor(_) => "second-factor-needed",
             WorkflowError::MembershipUnknown(_) => "membership-unknown",
             WorkflowError::ReasonMissing => "reason-missing",
-            WorkflowError::BadText(_) => "bad-text",
+            WorkflowError::BadText(_) | WorkflowError::LongTicket => "bad-text",
+            WorkflowError::TooManyNames(_) | WorkflowError::LongBase => "bad-narrowing",
+            WorkflowError::RuleGone(..) => "rule-gone",
+            WorkflowError::TooManyRequests(..) => "too-many-requests",
             WorkflowError::BadTicket(_) => "bad-ticket",
             WorkflowError::Scope(_) => "not-narrower",
             WorkflowError::NoDuration | WorkflowError::TooLong(_) => "bad-duration",
-            WorkflowError::StartInPast | WorkflowError::StartTooFar => "bad-start",
+            WorkflowError::StartInPast | WorkflowError::StartTooFar | WorkflowError::StartBeyondLead(..) => "bad-start",
             WorkflowError::Decided(_) | WorkflowError::Lifecycle(LifecycleError::Ended(_)) => "already-ended",
             WorkflowError::StagesChanged(_) => "stages-changed",
             WorkflowError::ReviewerGone(..) => "reviewer-gone",

@@ -10,7 +10,7 @@ mod sequences;
 mod stages;
 mod telling;
 
-use super::asking::{Wish, ask};
+use super::asking::{NewIds, Wish, ask};
 use super::ending::{Outcome, on_deadline, on_policy, release, revoke};
 use super::review::{Event, Reviewing, Step, may_review, step};
 use super::*;
@@ -45,6 +45,7 @@ impl World {
             act_as: selectors(&["local:olga"]),
             trust_act_as: false,
             max_pending: Some(20),
+            requests_per_hour: Some(60),
             local_subject: Some("uid={user},ou=people,dc=x".to_owned()),
         };
         World { policy: policy(), authority, groups: groups(at(0)), locks: Locks::default(), now: at(0) }
@@ -74,7 +75,13 @@ impl World {
     }
 
     fn asked(&self, actor: &Actor, wish: Wish) -> Result<Step, WorkflowError> {
-        ask("req-1".to_owned(), "grant-1".to_owned(), wish, actor, &self.context())
+        self.asked_beside(actor, wish, &[])
+    }
+
+    /// The same where these grants have not ended.
+    fn asked_beside(&self, actor: &Actor, wish: Wish, grants: &[Grant]) -> Result<Step, WorkflowError> {
+        let ids = NewIds { request: "req-1".to_owned(), grant: "grant-1".to_owned() };
+        ask(ids, wish, actor, grants, &self.context())
     }
 
     fn review(&self, request: &Request, actor: &Actor, verdict: Verdict) -> Result<Request, WorkflowError> {

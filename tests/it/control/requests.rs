@@ -2,8 +2,9 @@
 //! and by its router, by the reader of a body and whoever looks at it afterwards.
 
 use super::{open, person};
-use crate::support::gate::Gate;
+use crate::support::gate::{Gate, Setup};
 use crate::support::https::{Https, Response};
+use crate::support::slapd::Slapd;
 use serde_json::json;
 use std::io::{Read as _, Write as _};
 
@@ -242,4 +243,24 @@ fn a_body_and_a_query_mean_one_thing_or_nothing() {
         assert_eq!(alice.get(&format!("/v1/requests?{query}")).status, 400, "{query}");
     }
     assert_eq!(alice.get("/v1/requests").json(), json!([]), "nothing came of any of it");
+}
+
+#[test]
+fn too_many_requests_are_answered_429() {
+    let slapd = Slapd::start();
+    let gate = Setup::default().https().control_lines("requests_per_hour = 3").start(&slapd);
+    let alice = person(&gate, "alice");
+    let wish = json!({ "role": "payroll-reader", "reason": "HR-7" });
+    for _ in 0..3 {
+        let made = alice.post("/v1/requests", &wish);
+        assert_eq!(made.status, 201, "{made:#?}");
+        let cancel = format!("/v1/requests/{}/cancel", made.json()["id"].as_str().unwrap());
+        assert_eq!(alice.post(&cancel, &json!({})).status, 200);
+    }
+    let answer = alice.post("/v1/requests", &wish);
+    assert_eq!(answer.problem(), (429, "too-many-requests".to_owned()), "cancelled ones count");
+    let wait: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((3_000..=3_601).contains(&wait), "{wait}");
+    assert_eq!(person(&gate, "bob").post("/v1/requests", &wish).status, 201, "another's are others");
+    gate.audit.wait_for("it is recorded", |record| record["reason"] == "too-many-requests");
 }

@@ -197,6 +197,7 @@ pub(super) fn house(store: Arc<dyn GrantStore>) -> (Arc<Broker>, Arc<Shared>) {
         max_duration: hour,
         default_duration: hour,
         request_ttl: hour,
+        max_lead: hour,
         reason_required: true,
         ticket_pattern: None,
         second_factor: SecondFactor::default(),

@@ -230,6 +230,7 @@ local_subject = "{local}"
 act_as = ["local:{user}"]
 trust_act_as = true
 max_pending = 1000
+{rate}
 administrators = ["dn:{administrator}"]
 auditors = ["group:cn=security,ou=groups,{BASE}"]
 {control_lines}
@@ -242,6 +243,8 @@ path = {audit:?}
 {audit_lines}
 {policy}"#,
             trees = if self.trees_by_default { String::new() } else { format!("naming_contexts = [\"{BASE}\"]") },
+            // Tests make more than people do.
+            rate = if control_lines.contains("requests_per_hour") { "" } else { "requests_per_hour = 100000" },
             password = folder.join("directory-password"),
             socket = folder.join("control.sock"),
             store = folder.join("store"),

@@ -157,6 +157,26 @@ fn rules_approve_what_fits_and_people_the_rest() {
 }
 
 #[test]
+fn nobody_books_ahead_by_a_rule() {
+    let rule = leads("[[role.automatic]]\n") + "max_duration = \"30m\"\n";
+    let slapd = Slapd::start();
+    let gate = Setup::default().https().and(&role("ruled", &rule)).start(&slapd);
+    let alice = Https::new(&gate).logged_in("alice", &password("alice"));
+    let begin = chrono::Utc::now() + chrono::TimeDelta::minutes(5);
+    let asked = |minutes: i64| {
+        let start = begin + chrono::TimeDelta::minutes(minutes);
+        let wish = json!({ "role": "ruled", "reason": "on call", "duration": "30m", "start": start.to_rfc3339() });
+        alice.post("/v1/requests", &wish).json()["state"].as_str().unwrap_or("none").to_owned()
+    };
+    assert_eq!(asked(0), "approved");
+    // End to end, with a gap, far ahead: people decide.
+    for minutes in [30, 31, 120, 7 * 60, 9 * 60, 13 * 24 * 60] {
+        assert_eq!(asked(minutes), "pending", "{minutes}");
+    }
+    assert_eq!(asked(15 * 24 * 60), "none", "beyond max_lead");
+}
+
+#[test]
 fn broken_glass_is_in_at_once_marked_and_signed_off_by_somebody_else() {
     let glass = leads(&format!("break_glass = [\"dn:{}\", \"dn:{}\"]", person("carol"), person("erin")));
     let target = Target::gated(Extra::default(), Setup::default().and(&role("glass", &glass)));

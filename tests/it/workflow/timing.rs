@@ -67,6 +67,40 @@ fn who_left_the_group_before_it_begins_gets_nothing() {
     gate.cli("alice", &["request", "payroll-reader", "--reason", "again"]).expect(1);
 }
 
+#[test]
+fn whom_a_rule_no_longer_means_gets_nothing() {
+    let slapd = Slapd::start();
+    let oncall = format!("cn=security,ou=groups,{BASE}");
+    let role = format!(
+        "[[role]]\nname = \"ruled\"\nallow = [{{ resource = \"payroll\", operations = [\"search\"] }}]\n\
+         eligible = [\"group:cn=hr,ou=groups,{BASE}\", \"dn:{}\"]\napprovers = [\"group:cn=hr-leads,ou=groups,{BASE}\"]\n\
+         max_duration = \"1h\"\n[[role.automatic]]\nwho = [\"group:{oncall}\"]\n",
+        person("erin")
+    );
+    let gate = Setup::default().and(&role).start(&slapd);
+    let mut admin = gate.client_as("frank");
+    let alice = person("alice");
+    let members = [alice.as_bytes()];
+    assert_eq!(admin.ask(&modify_request(&oncall, 0, "member", &members), &[]).code, 0);
+    gate.cli("root-admin", &["reload"]).expect(0);
+    let booked = |who: &str| {
+        let grant = eventually("the rule approves it", || {
+            let request = gate.request(who, "ruled", &["--start", &ahead(6), "--for", "1h"]);
+            let shown = gate.json(who, &["show", &request]);
+            shown["grant"].as_str().map(str::to_owned)
+        });
+        assert_eq!(show(&gate, &grant)["automatic"], 1);
+        grant
+    };
+    let (lost, kept) = (booked("alice"), booked("erin"));
+    assert_eq!(admin.ask(&modify_request(&oncall, 1, "member", &members), &[]).code, 0);
+    gate.cli("root-admin", &["reload"]).expect(0);
+    let shown = eventually("it ends", || Some(show(&gate, &lost)).filter(|shown| shown["state"] == "revoked"));
+    assert!(shown["history"].to_string().contains("does not approve it any more"), "{shown:#}");
+    eventually("another's begins", || (show(&gate, &kept)["state"] == "active").then_some(()));
+    assert_eq!((code(&mut gate.client_as("alice")), code(&mut gate.client_as("erin"))), (50, 0));
+}
+
 /// Approved once, an approver who has left since has not approved what begins now.
 #[test]
 fn who_approved_must_still_be_an_approver_when_it_begins() {

@@ -1,6 +1,10 @@
 //! What a restart finds of what waits and of what has ended, and what is not shown to whom.
 
+use super::super::rates::Rates;
 use super::*;
+use crate::engine::grant::basis::Basis;
+use crate::engine::grant::fixture::at;
+use crate::engine::ldap::dn::Naming;
 
 #[test]
 fn what_waited_lapses_after_a_restart_too() {
@@ -84,4 +88,58 @@ fn a_lock_closes_before_what_it_ends_is_written_down() {
     assert_eq!((other, house.open().len(), house.state(&grant)), (1, 0, GrantState::Active));
     house.broker.settle();
     assert_eq!(house.state(&grant), GrantState::Revoked);
+}
+
+#[test]
+fn requests_are_counted_whatever_becomes_of_them_and_over_a_restart() {
+    let (house, store) = House::new();
+    let limited = || Arc::new(Authority { requests_per_hour: Some(3), ..authority() });
+    house.shared.authority.store(limited());
+    let ask = |house: &House, who: &str| house.broker.ask(&wish(), &person(who), false);
+    let cancelled = ask(&house, "anna").expect("a request");
+    house.broker.cancel(&cancelled.id, None, &person("anna")).expect("cancelled");
+    let denied = ask(&house, "anna").expect("a request");
+    house.word(&denied, "lars", Verdict::Deny).expect("denied");
+    house.broker.ask(&wish(), &person("anna"), true).expect("a dry run is no request");
+    house.pass(600);
+    ask(&house, "anna").expect("a request");
+    let error = ask(&house, "anna").expect_err("one too many");
+    assert_eq!(error.word(), "too-many-requests");
+    ask(&house, "bert").expect("another's are others");
+    // A restart forgets nothing.
+    let again = House::on(store);
+    again.shared.authority.store(limited());
+    again.pass(600);
+    assert_eq!(ask(&again, "anna").expect_err("one too many").word(), "too-many-requests");
+}
+
+#[test]
+fn a_request_is_counted_for_an_hour_by_any_name_and_emergencies_by_themselves() {
+    let (house, _) = House::new();
+    let made_by = |name: &str| {
+        let by = Identity::of_dn(name.parse().expect("a name"));
+        Request { requested_by: by, created: at(0).wall, ..house.ask() }
+    };
+    let anna = made_by("uid=anna,ou=people,dc=x");
+    let spelled = made_by("0.9.2342.19200300.100.1.1=ANNA,OU=people,DC=x");
+    let emergency = Request { basis: Basis::BreakGlass, ..anna.clone() };
+    let (naming, minutes) = (Naming::default(), |count: u64| Duration::from_secs(count * 60));
+    let moment = |count: i64| at(count * 60);
+    let mut rates = Rates::default();
+    // The process begins at minute 30 with what was made at minute 0.
+    rates.restore(&anna, moment(30));
+    rates.note(&spelled, moment(40));
+    let mut lately = |request: &Request, count: i64| rates.lately(request, &naming, moment(count));
+    for request in [&anna, &spelled] {
+        assert_eq!(lately(request, 41), Some((2, minutes(41))));
+        assert_eq!(lately(request, 59), Some((2, minutes(59))));
+    }
+    assert_eq!(lately(&emergency, 41), None);
+    assert_eq!(lately(&made_by("uid=bert,ou=people,dc=x"), 41), None);
+    assert_eq!(lately(&anna, 60), Some((1, minutes(20))), "an hour after it was made, not after the start");
+    assert_eq!(lately(&anna, 100), None);
+    // What was made later than now was made before the clock was set back: it counts from now on.
+    rates.restore(&Request { created: moment(300).wall, ..anna.clone() }, moment(100));
+    assert_eq!(rates.lately(&anna, &naming, moment(159)), Some((1, minutes(59))));
+    assert_eq!(rates.lately(&anna, &naming, moment(160)), None);
 }

@@ -126,6 +126,7 @@ fn role(name: &str, allow: &[&str], index: impl Fn(&str) -> ResourceIndex) -> Ro
         max_duration: Duration::from_secs(3_600),
         default_duration: Duration::from_secs(3_600),
         request_ttl: Duration::from_secs(3_600),
+        max_lead: Duration::from_secs(14 * 24 * 3_600),
         reason_required: false,
         ticket_pattern: None,
         second_factor: SecondFactor::default(),

@@ -54,6 +54,7 @@ fn compare((old, before): (&Policy, &Role), (new, after): (&Policy, &Role), foun
         max_duration,
         default_duration,
         request_ttl,
+        max_lead,
         reason_required,
         ticket_pattern,
         second_factor,
@@ -75,6 +76,7 @@ fn compare((old, before): (&Policy, &Role), (new, after): (&Policy, &Role), foun
         ("max_duration", max_duration, &after.max_duration),
         ("default_duration", default_duration, &after.default_duration),
         ("request_ttl", request_ttl, &after.request_ttl),
+        ("max_lead", max_lead, &after.max_lead),
     ] {
         found.amount(was, is, || format!("{role}: {key} is {}, was {}", format_duration(*is), format_duration(*was)));
     }

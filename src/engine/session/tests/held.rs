@@ -32,6 +32,7 @@ fn role(name: &str, on_missing: OnMissing) -> Role {
         max_duration: Duration::from_secs(3_600),
         default_duration: Duration::from_secs(3_600),
         request_ttl: Duration::from_secs(3_600),
+        max_lead: Duration::from_secs(14 * 24 * 3_600),
         reason_required: true,
         ticket_pattern: None,
         second_factor: SecondFactor::default(),

@@ -151,7 +151,9 @@ fn hours_are_those_of_the_zone() {
     let hours = Hours::parse_list("Mon-Fri 08:00-18:00").unwrap();
     let rule = Automatic { hours: Some((hours, chrono_tz::Tz::Europe__Berlin)), ..rule() };
     let asked = |now: DateTime<Utc>, start: Option<DateTime<Utc>>| {
-        let mut world = with(vec![rule.clone()]);
+        // Long enough for what lies between.
+        let role = Role { automatic: vec![rule.clone()], request_ttl: HOUR * 24 * 7, ..editor() };
+        let mut world = World::with_roles(vec![role]);
         world.now.wall = now;
         decided(&world, &person("anna"), Wish { start, ..wish("editor") }) == 1
     };
@@ -173,4 +175,132 @@ fn hours_are_those_of_the_zone() {
     ] {
         assert_eq!(asked(moment(now), start.map(moment)), expected, "{now} {start:?}");
     }
+}
+
+/// What anna asks for: from so many minutes ahead (0: at once), for so many.
+fn lasting(start: i64, minutes: u64) -> Wish {
+    let start = (start > 0).then(|| at(start * 60).wall);
+    Wish { start, duration: Some(Duration::from_secs(minutes * 60)), ..wish("editor") }
+}
+
+#[test]
+fn a_rule_approves_what_is_needed_soon_and_once() {
+    let world = with(vec![rule()]);
+    let granted =
+        |(start, minutes): (i64, u64)| world.asked(&person("anna"), lasting(start, minutes)).unwrap().grant.unwrap().0;
+    let bert = person("bert").acts;
+    type Span = (i64, u64);
+    // What a rule has approved and has not ended, what is asked for, and whether a rule approves it.
+    let rows: &[(&[Span], Span, bool)] = &[
+        (&[], (0, 30), true),
+        (&[], (8 * 60, 30), true),
+        (&[], (8 * 60 + 1, 30), false),
+        (&[], (13 * 24 * 60, 30), false),
+        // Beside one that is active: within it, or as far behind it as it lasts.
+        (&[(0, 30)], (0, 30), true),
+        (&[(0, 30)], (5, 20), true),
+        (&[(0, 30)], (0, 31), false),
+        (&[(0, 30)], (10, 30), false),
+        (&[(0, 30)], (30, 30), false),
+        (&[(0, 30)], (59, 30), false),
+        (&[(0, 30)], (60, 30), true),
+        // One booking.
+        (&[(60, 30)], (240, 30), false),
+        (&[(0, 30), (60, 30)], (240, 30), false),
+        (&[(60, 30)], (65, 10), false),
+        (&[(60, 30)], (0, 30), true),
+        (&[(60, 30)], (0, 31), false),
+        (&[(60, 30)], (0, 60), false),
+    ];
+    for (earlier, (start, minutes), expected) in rows {
+        let grants: Vec<Grant> = earlier.iter().copied().map(granted).collect();
+        let step = world.asked_beside(&person("anna"), lasting(*start, *minutes), &grants).unwrap();
+        assert_eq!(step.grant.is_some(), *expected, "{earlier:?} ({start}, {minutes})");
+        // People decide on whatever they like; what people, or an emergency, opened is no matter of rules; nor is another role's, or
+        // another's.
+        let others = [
+            grants.iter().map(|grant| Grant { basis: Basis::Reviews, ..grant.clone() }).collect::<Vec<_>>(),
+            grants.iter().map(|grant| Grant { role: "vault".to_owned(), ..grant.clone() }).collect(),
+            grants
+                .iter()
+                .map(|grant| Grant { subject: uid("bert"), requested_by: bert.clone(), ..grant.clone() })
+                .collect(),
+            grants.iter().map(|grant| Grant { state: GrantState::Released, ..grant.clone() }).collect(),
+        ];
+        for others in others {
+            let step = world.asked_beside(&person("anna"), lasting(*start, *minutes), &others).unwrap();
+            assert_eq!(step.grant.is_some(), *start <= 8 * 60, "({start}, {minutes})");
+        }
+        // One person under two names that some directory takes for one.
+        let spelled: Vec<Grant> =
+            grants.iter().map(|grant| Grant { subject: dn("uid=ANNA,ou=péople,dc=x"), ..grant.clone() }).collect();
+        let step = world.asked_beside(&person("anna"), lasting(*start, *minutes), &spelled).unwrap();
+        assert_eq!(step.grant.is_some(), *expected, "{earlier:?} ({start}, {minutes})");
+    }
+}
+
+#[test]
+fn one_booking_for_one_requester_however_many_they_may_ask_for() {
+    let role = Role {
+        automatic: vec![rule()],
+        eligible: selectors(&["subtree:ou=people,dc=x"]),
+        beneficiaries: selectors(&["subtree:ou=apps,dc=x"]),
+        ..editor()
+    };
+    let world = World::with_roles(vec![role]);
+    let for_app = |name: &str, (start, minutes): (i64, u64)| Wish {
+        subject: Some(dn(&format!("cn={name},ou=apps,dc=x"))),
+        ..lasting(start, minutes)
+    };
+    let asked = |who: &str, wish: Wish, grants: &[Grant]| {
+        world.asked_beside(&person(who), wish, grants).unwrap().grant.map(|(grant, _)| grant)
+    };
+    let active = asked("anna", for_app("sync", (0, 30)), &[]).unwrap();
+    let booked = asked("anna", for_app("sync", (60, 30)), &[]).unwrap();
+    for (who, wish, earlier, expected) in [
+        ("anna", for_app("mail", (0, 30)), &active, true),
+        ("anna", for_app("mail", (30, 30)), &active, true),
+        ("anna", for_app("mail", (0, 30)), &booked, true),
+        ("anna", for_app("mail", (90, 30)), &booked, false),
+        ("anna", lasting(90, 30), &booked, false),
+        ("bert", for_app("mail", (90, 30)), &booked, true),
+        // Whoever asks for it.
+        ("bert", for_app("sync", (30, 30)), &active, false),
+        ("bert", for_app("sync", (240, 30)), &booked, false),
+    ] {
+        let text = format!("{who} {:?} {:?} {:?}", wish.subject, wish.start, earlier.state);
+        assert_eq!(asked(who, wish, std::slice::from_ref(earlier)).is_some(), expected, "{text}");
+    }
+}
+
+#[test]
+fn a_rule_must_still_approve_when_the_grant_begins() {
+    let oncall = |who: &str| Automatic { who: Some(selectors(&[who])), ..rule() };
+    let asked = with(vec![oncall("group:cn=hr,dc=x")]).asked(&person("anna"), lasting(10, 30)).unwrap();
+    let grant = asked.grant.unwrap().0;
+    assert_eq!((grant.state, grant.basis), (GrantState::Scheduled, Basis::Automatic(1)));
+    let search = Some([OperationKind::Search].into_iter().collect());
+    let hours = |text: &str| Some((Hours::parse_list(text).unwrap(), chrono_tz::Tz::UTC));
+    for (rules, begins) in [
+        (vec![oncall("group:cn=hr,dc=x")], true),
+        (vec![rule()], true),
+        (vec![Automatic { max_duration: Some(HOUR / 2), ..rule() }], true),
+        (vec![Automatic { hours: hours("Mon-Sun 00:00-24:00"), ..rule() }], true),
+        (vec![], false),
+        (vec![oncall("group:cn=leads,dc=x")], false),
+        (vec![oncall("dn:uid=bert,ou=people,dc=x"), rule()], false),
+        (vec![Automatic { max_duration: Some(HOUR / 3), ..rule() }], false),
+        (vec![Automatic { operations: search, ..rule() }], false),
+    ] {
+        let world = with(rules.clone()).at(600);
+        let Ok(Outcome::Moved(next, _)) = on_deadline(&grant, None, &world.context()) else { panic!("{rules:?}") };
+        let expected = if begins { GrantState::Active } else { GrantState::Revoked };
+        assert_eq!(next.state, expected, "{rules:?}");
+        let why = next.history.last().unwrap().reason.clone().unwrap_or_default();
+        assert_eq!(why.contains("rule 1 of the role editor"), !begins, "{why}");
+    }
+    // Whether the rule means her is not known: it waits, and its time runs.
+    let everybody = Role { eligible: selectors(&["anyone"]), automatic: vec![oncall("group:cn=new,dc=x")], ..editor() };
+    let unknown = World { groups: Groups::default(), ..World::with_roles(vec![everybody]).at(600) };
+    assert_eq!(on_deadline(&grant, None, &unknown.context()), Ok(Outcome::Undecided));
 }

@@ -7,6 +7,7 @@ use super::super::extending::extend;
 use super::super::locks::{lock, unlock};
 use super::*;
 use crate::engine::grant::basis::Basis;
+use crate::engine::policy::attributes::AttributeNames;
 use crate::engine::policy::deciding::Stage;
 use crate::engine::policy::role::SecondFactor;
 
@@ -350,4 +351,46 @@ fn who_is_locked_sees_their_own_and_no_more() {
     assert_eq!(seen(&World::new(), &person("bert")), (false, Match::No));
     let olga = with_lock(World::new(), "uid=olga,ou=people,dc=x");
     assert_eq!(seen(&olga, &person_as("olga", "rita")), (false, Match::No), "under another name");
+}
+
+#[test]
+fn a_start_lies_within_the_lead_of_the_role() {
+    let world = World::with_roles(vec![Role { max_lead: HOUR * 2, ..editor() }]);
+    for (start, expected) in [(0, Ok(())), (7_200, Ok(())), (7_201, Err("bad-start")), (400 * 86_400, Err("bad-start"))]
+    {
+        let asked = world.ask(&person("anna"), Wish { start: Some(at(start).wall), ..wish("editor") });
+        assert_eq!(asked.map(|_| ()).map_err(|error| error.word()), expected, "{start}");
+    }
+    let error = world.ask(&person("anna"), Wish { start: Some(at(7_201).wall), ..wish("editor") }).unwrap_err();
+    assert_eq!(error.to_string(), "the role editor allows a start at most 2h ahead");
+}
+
+#[test]
+fn what_is_asked_for_is_small() {
+    let world = World::new();
+    let names = |count: usize| {
+        let names = (0..count).map(|n| format!("attribute{n}"));
+        Narrowing { attributes: AttributeNames::new(names).ok(), ..Narrowing::default() }
+    };
+    let long = |length: usize| "x".repeat(length);
+    for (wish, expected) in [
+        (Wish { reason: long(MAX_TEXT), ..wish("editor") }, None),
+        (Wish { reason: long(MAX_TEXT + 1), ..wish("editor") }, Some("bad-text")),
+        (Wish { ticket: Some(long(MAX_TICKET)), ..wish("editor") }, None),
+        (Wish { ticket: Some(long(MAX_TICKET + 1)), ..wish("editor") }, Some("bad-text")),
+        (Wish { narrowing: names(MAX_NARROWED + 1), ..wish("editor") }, Some("bad-narrowing")),
+        (
+            Wish {
+                narrowing: Narrowing {
+                    base: Some(dn(&format!("cn={},ou=payroll,dc=x", long(MAX_BASE)))),
+                    ..Narrowing::default()
+                },
+                ..wish("editor")
+            },
+            Some("bad-narrowing"),
+        ),
+    ] {
+        let asked = world.ask(&person("anna"), wish);
+        assert_eq!(asked.err().map(|error| error.word()), expected);
+    }
 }

@@ -57,6 +57,23 @@ fn it_is_a_request_for_the_same_and_for_no_more() {
 }
 
 #[test]
+fn what_has_not_begun_is_not_extended_ever_further_ahead() {
+    let world = World::with_roles(vec![Role { max_lead: HOUR * 2, ..editor() }]);
+    let until = |hours: i64| Grant { until: at(hours * 3_600).wall, ..granted() };
+    let scheduled = |hours: i64| Grant { from: at(60).wall, state: GrantState::Scheduled, ..until(hours) };
+    for (grant, expected) in [
+        (scheduled(2), Ok(())),
+        (scheduled(3), Err("bad-start")),
+        // Made ready before its time.
+        (Grant { state: GrantState::Active, ..scheduled(3) }, Err("bad-start")),
+        (until(3), Ok(())),
+    ] {
+        let result = more(&grant, &person("anna"), HOUR, &world);
+        assert_eq!(result.map(|_| ()).map_err(|error| error.word()), expected, "{:?} {}", grant.state, grant.until);
+    }
+}
+
+#[test]
 fn it_takes_over_without_a_gap() {
     let before = granted();
     let next = approved(&before, 120).unwrap();

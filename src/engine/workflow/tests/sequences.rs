@@ -103,8 +103,8 @@ impl Run {
                     break_glass: *glass,
                     ..wish(if *role { "editor" } else { "vault" })
                 };
-                let id = format!("req-{}", self.requests.len());
-                let Ok(step) = ask(id, self.next_grant(), wish, &people[*who], &world.context()) else { return };
+                let ids = NewIds { request: format!("req-{}", self.requests.len()), grant: self.next_grant() };
+                let Ok(step) = ask(ids, wish, &people[*who], &self.grants, &world.context()) else { return };
                 self.requests.push(step.request.clone());
                 self.begun(&step.request, step.grant, world);
             }
