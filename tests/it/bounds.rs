@@ -1,13 +1,13 @@
 //! Bounds on connections, time, wrong passwords and descriptors: what meets them, and what keeps working meanwhile.
 
-use crate::support::ber::{integer, octets, tlv};
+use crate::support::ber::{integer, octets, tlv, tlv_long};
 use crate::support::command::{run, tidegate};
 use crate::support::eventually;
 use crate::support::gate::{Gate, Setup};
 use crate::support::https::Https;
-use crate::support::ldap::{Client, SCOPE_BASE, Search, message, modify_request, tag};
+use crate::support::ldap::{Client, SCOPE_BASE, Search, bind_request, message, modify_request, tag};
 use crate::support::slapd::{Slapd, password, person};
-use crate::support::wire::Wire;
+use crate::support::wire::{Heard, Wire};
 use std::fs;
 use std::process::Command;
 use std::time::Duration;
@@ -44,9 +44,11 @@ fn one_address_takes_its_share_of_the_connections_and_others_are_served() {
         client.send(&root_dse().encoded(), &[]);
         (client.receive()?.tag == tag::ENTRY).then_some(())
     });
-    // Once for the flood, not once for each.
+    // Once for the flood, not once for each; who came before the place was free belongs to it.
     gate.audit.wait_for("the sum", |line| {
-        line["event"] == "bound reached" && line["bound"] == "max_connections_per_address" && line["times"] == 2
+        line["event"] == "bound reached"
+            && line["bound"] == "max_connections_per_address"
+            && line["times"].as_u64() >= Some(2)
     });
 }
 
@@ -106,6 +108,10 @@ fn a_bind_that_is_not_answered_is_unavailable_and_what_is_said_later_does_not_co
     assert_eq!(gate.metric("tidegate_bounds_reached_total{bound=\"bind_timeout\"}"), 1.0);
 }
 
+fn has_name(heard: &Heard, name: &str) -> bool {
+    String::from_utf8_lossy(&heard.body).to_lowercase().contains(name)
+}
+
 #[test]
 fn a_flood_of_wrong_passwords_does_not_reach_the_directory() {
     let slapd = Slapd::start();
@@ -121,19 +127,42 @@ fn a_flood_of_wrong_passwords_does_not_reach_the_directory() {
         .collect();
     assert_eq!(codes, [49, 49, 49, 49, 49, 51, 51, 51]);
     assert_eq!(gate.client().bind(&person("alice"), password("alice")).code, 51, "not even the right one is asked for");
-    let of_alice = |heard: &&crate::support::wire::Heard| {
-        heard.tag == tag::BIND && String::from_utf8_lossy(&heard.body).to_lowercase().contains("alice")
-    };
-    assert_eq!(wire.heard().iter().filter(of_alice).count(), 5);
+    let binds = wire.heard().iter().filter(|heard| heard.tag == tag::BIND && has_name(heard, "alice")).count();
+    assert_eq!(binds, 5);
+    // Nor in other octets: the length of the message's id in its long form.
+    let mut odd = gate.client();
+    let parts = [tlv_long(0x02, &[9]), bind_request(&person("alice"), b"wrong")];
+    odd.send_raw(&tlv(0x30, &parts.concat()));
+    assert_eq!(odd.receive_for(9).answer().code, 51);
     gate.client_as("bob");
     let mut elsewhere = Client::plain_from(2, gate.ldap);
     elsewhere.start_tls(&gate.authority.ca);
     elsewhere.bind_as("alice");
-    assert_eq!(gate.metric("tidegate_bounds_reached_total{bound=\"max_failed_binds_per_minute\"}"), 4.0);
+    assert_eq!(gate.metric("tidegate_bounds_reached_total{bound=\"max_failed_binds_per_minute\"}"), 5.0);
 
     let off = Setup::default().listen_lines("max_failed_binds_per_minute = 0").start(&slapd);
     let mut client = off.client();
     assert!((0..30).all(|_| client.bind(&person("alice"), "wrong").code == 49));
+}
+
+#[test]
+fn a_bind_whose_client_does_not_wait_for_the_answer_counts_as_failed() {
+    let slapd = Slapd::start();
+    let wire = Wire::to(slapd.ldap);
+    let setup = Setup::default().plain_directory(wire.port).listen_lines("max_failed_binds_per_minute = 3");
+    let gate = setup.start(&slapd);
+    wire.hold(true);
+    for asked in 1..=3 {
+        let mut client = gate.client();
+        client.send(&bind_request(&person("alice"), b"wrong"), &[]);
+        let binds = || wire.heard().iter().filter(|heard| heard.tag == tag::BIND && has_name(heard, "alice")).count();
+        eventually("the directory is asked", || (binds() == asked).then_some(()));
+        drop(client);
+        eventually("the session ends", || (gate.metric("tidegate_sessions{listener=\"ldaps\"}") == 0.0).then_some(()));
+    }
+    wire.hold(false);
+    assert_eq!(gate.client().bind(&person("alice"), password("alice")).code, 51);
+    gate.client_as("bob");
 }
 
 #[test]

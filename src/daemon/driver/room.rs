@@ -6,6 +6,7 @@ use crate::daemon::limits::charge::FREE;
 use crate::daemon::limits::rejected::Bound;
 use crate::engine::audit::record::{Done, Kind};
 use crate::engine::ldap::ResultCode;
+use crate::engine::ldap::ber::Header;
 use crate::engine::ldap::message::Envelope;
 use crate::engine::ldap::request::Request;
 use crate::engine::ldap::tag;
@@ -220,25 +221,47 @@ impl Driver {
         let Some(attempt) = self.attempt.take().filter(|_| done.duration.is_some()) else { return };
         let succeeded = match done.result {
             Some(ResultCode::SUCCESS) => true,
-            Some(ResultCode::INVALID_CREDENTIALS) => false,
-            Some(_) | None => return,
+            // A client that left did not wait for the answer, but the directory was asked all the same.
+            Some(ResultCode::INVALID_CREDENTIALS) | None => false,
+            Some(_) => return,
         };
         self.gate.failed_binds.tried(attempt, succeeded, self.gate.clock.now().monotonic);
     }
 }
 
-/// Whether a message is a bind: the octets behind its length and its id.
+/// Whether a message is a bind, in whatever form its lengths are written.
 fn is_bind(frame: &[u8]) -> bool {
-    let content = |octets: &[u8]| match octets.get(1) {
-        Some(short @ 0..=0x7f) => Some((2, usize::from(*short))),
-        Some(long) => Some((2 + usize::from(long & 0x7f), 0)),
-        None => None,
-    };
     let operation = || {
-        let (header, _) = content(frame)?;
-        let rest = frame.get(header..)?;
-        let (header, length) = content(rest)?;
-        rest.get(header + length).copied()
+        let message = Header::read(frame).ok()??;
+        let rest = frame.get(message.header..)?;
+        let id = Header::read(rest).ok()??;
+        rest.get(id.header + id.content).copied()
     };
     operation() == Some(tag::BIND_REQUEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bind_is_one_in_every_form_of_lengths() {
+        let lengths = |content: &[u8], form: usize| match form {
+            0 => vec![content.len() as u8],
+            form => [&[0x80 | form as u8][..], &(content.len() as u64).to_be_bytes()[8 - form..]].concat(),
+        };
+        let element = |tag: u8, content: &[u8], form| [&[tag][..], &lengths(content, form), content].concat();
+        for form in [0, 1, 2, 4, 8] {
+            for (operation, expected) in [(tag::BIND_REQUEST, true), (tag::SEARCH_REQUEST, false)] {
+                let id = element(0x02, &[0x60], form);
+                let content = [id, element(operation, &[0x60; 5], form)].concat();
+                for outer in [0, 1, 2, 4, 8] {
+                    assert_eq!(is_bind(&element(0x30, &content, outer)), expected, "{form} {outer}");
+                }
+            }
+        }
+        let whole = element(0x30, &[element(0x02, &[1], 4), vec![tag::BIND_REQUEST, 0]].concat(), 4);
+        assert!(is_bind(&whole));
+        (0..whole.len() - 2).for_each(|end| assert!(!is_bind(&whole[..end]), "{end}"));
+    }
 }
