@@ -14,7 +14,7 @@ thread_local! {
 
 impl Driver {
     pub(super) fn read_upstream(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.fx.to_client.len() - self.fx.client_written > self.high_water() || self.is_held_back(cx) {
+        if self.is_full(self.fx.to_client.len() - self.fx.client_written) || self.is_held_back(cx) {
             return false;
         }
         let most = self.readable_from_directory();
@@ -87,11 +87,11 @@ impl Driver {
         if self.session.is_closed() || self.fx.start_tls {
             return false;
         }
-        let high_water = self.high_water();
-        let busy = self.fx.to_client.len() - self.fx.client_written > high_water
-            || self.fx.to_upstream.len() - self.fx.upstream_written > high_water;
+        let busy = self.is_full(self.fx.to_client.len() - self.fx.client_written)
+            || self.is_full(self.fx.to_upstream.len() - self.fx.upstream_written);
         // One that waits for the log reads no more, so that what it waits for does not grow.
         if busy || self.commit.upstream || self.is_held_back(cx) {
+            self.watch.client_not_read();
             return false;
         }
         if self.client_ready && self.session.reads_client() {

@@ -23,6 +23,8 @@ const SMALL: usize = 16 * 1024;
 const TLS_BACKLOG: usize = 64 * 1024;
 /// How often a session for which there is no room looks again.
 const AGAIN: Duration = Duration::from_millis(100);
+/// How often a session whose client takes nothing looks whether others need the room that it has.
+const WANTED: Duration = Duration::from_secs(1);
 
 /// Since when something is half done.
 #[derive(Default)]
@@ -33,6 +35,8 @@ pub(super) struct Watch {
     binding: Option<Instant>,
     /// There is no room, and the client has taken nothing since.
     short: Option<Instant>,
+    /// Room is taken by what the client does not take.
+    stalled: Option<Instant>,
     /// Something was not read for want of room: nobody wakes the session for it.
     skipped: bool,
     timer: Option<Pin<Box<Sleep>>>,
@@ -44,6 +48,11 @@ impl Watch {
         self.unfinished = None;
     }
 
+    /// The gate does not read the client, who then cannot finish a message either.
+    pub(super) fn client_not_read(&mut self) {
+        self.unfinished = None;
+    }
+
     /// The directory has said something: while a bind is in flight, on that.
     pub(super) fn directory_heard(&mut self) {
         self.binding = None;
@@ -52,10 +61,12 @@ impl Watch {
     /// The client took something.
     pub(super) fn client_took(&mut self) {
         self.short = None;
+        self.stalled = None;
     }
 
     fn is_idle(&self) -> bool {
-        self.unfinished.is_none() && self.binding.is_none() && self.short.is_none() && self.timer.is_none()
+        let Watch { unfinished, binding, short, stalled, skipped: _, timer } = self;
+        [unfinished, binding, short, stalled].into_iter().all(Option::is_none) && timer.is_none()
     }
 }
 
@@ -93,9 +104,12 @@ impl Driver {
         self.share.charge(kept, self.session.subject())
     }
 
-    /// How much may wait to be written to one side before the other is no longer read.
-    pub(super) fn high_water(&self) -> usize {
-        if self.watch.short.is_some() { SMALL } else { HIGH_WATER }
+    /// Whether so much waits to be written to one side that the other is not read: past a little, there must be room for
+    /// it.
+    pub(super) fn is_full(&mut self, waits: usize) -> bool {
+        let lacks_room = waits > SMALL && !self.settle();
+        self.watch.skipped |= lacks_room;
+        lacks_room || waits > HIGH_WATER
     }
 
     /// How much may be read from the client now; 0: nothing, for there is no room for what it has begun.
@@ -130,19 +144,21 @@ impl Driver {
         }
         let asks = self.session.is_binding() && matches!(self.upstream, Upstream::Open(..));
         let unfinished = self.client_expected > 0;
-        if has_room && !asks && !unfinished && self.watch.is_idle() {
+        let stalled = self.share.is_charged() && !self.fx.to_client.is_empty();
+        if has_room && !asks && !unfinished && !stalled && self.watch.is_idle() {
             return false;
         }
-        self.watch_slowly(has_room, asks, unfinished, cx)
-    }
-
-    #[cold]
-    fn watch_slowly(&mut self, has_room: bool, asks: bool, unfinished: bool, cx: &mut Context<'_>) -> bool {
         let now = Instant::now();
         let since = |is: bool, since: &mut Option<Instant>| *since = is.then(|| since.unwrap_or(now));
         since(!has_room, &mut self.watch.short);
         since(asks, &mut self.watch.binding);
         since(unfinished, &mut self.watch.unfinished);
+        since(stalled, &mut self.watch.stalled);
+        self.watch_slowly(now, cx)
+    }
+
+    #[cold]
+    fn watch_slowly(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
         let directory = self.gate.directory.load();
         let (message_timeout, bind_timeout) = (self.gate.limits.message_timeout, directory.bind_timeout);
         let due = |since: Option<Instant>, after: Duration| since.is_some_and(|since| since + after <= now);
@@ -163,15 +179,20 @@ impl Driver {
             self.end_because(Bound::BufferedBytes, ResultCode::BUSY, "no room: too much waits to be read or written");
             return true;
         }
+        if due(self.watch.stalled, message_timeout) && self.share.is_wanted(self.session.subject()) {
+            self.end_because(Bound::BufferedBytes, ResultCode::BUSY, "others need the room of what is not read");
+            return true;
+        }
         if due(self.watch.unfinished, message_timeout) {
             self.end_because(Bound::MessageTime, ResultCode::UNAVAILABLE, "the message was not finished in time");
             return true;
         }
-        let Watch { unfinished, binding, short, timer, skipped: _ } = &mut self.watch;
+        let Watch { unfinished, binding, short, stalled, timer, skipped: _ } = &mut self.watch;
         let ends = [
             unfinished.map(|since| since + message_timeout),
             binding.map(|since| since + bind_timeout),
             short.map(|_| now + AGAIN),
+            stalled.map(|since| (since + message_timeout).max(now + WANTED)),
         ];
         let Some(next) = ends.into_iter().flatten().min() else {
             *timer = None;
@@ -192,6 +213,8 @@ impl Driver {
     fn end_because(&mut self, bound: Bound, code: ResultCode, reason: &str) {
         self.gate.rejected.count(bound);
         bounds::end(&mut self.session, code, reason, self.gate.clock.now(), &mut self.fx);
+        // Others need not end for what is about to go.
+        self.share.charge(0, self.session.subject());
     }
 
     /// A frame that is about to be handed to the session: whether it is a bind, and whether the directory may be asked.

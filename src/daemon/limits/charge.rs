@@ -1,7 +1,7 @@
 //! What one session keeps in memory, charged to its address, its subject and all. Costs nothing while a session keeps no
 //! more than it may keep freely.
 
-use super::accounts::{Handle, Ledger, SubjectKey, subject_key};
+use super::accounts::{Account, Handle, Ledger, SubjectKey, subject_key};
 use super::admission::Counted;
 use crate::engine::policy::Subject;
 
@@ -20,6 +20,16 @@ impl Charge {
     /// Whether anything is charged.
     pub fn is_some(&self) -> bool {
         self.subject.is_some()
+    }
+
+    /// How many octets are charged.
+    pub fn octets(&self) -> usize {
+        self.octets
+    }
+
+    /// The account of the subject to whom they are charged.
+    pub fn account(&self) -> Option<&Account> {
+        self.subject.as_deref()
     }
 
     /// Charges `kept` octets less what is free. `false`: a share is used up; what was charged before stays.

@@ -1,7 +1,7 @@
 //! What one session takes of all that is shared: its connection, octets, operations that wait for a role. Dropping it
 //! gives everything back.
 
-use super::accounts::{Handle, Ledger, SubjectKey, subject_key};
+use super::accounts::{Account, Handle, Ledger, SubjectKey, subject_key};
 use super::admission::Counted;
 use super::charge::Charge;
 use crate::engine::policy::Subject;
@@ -37,6 +37,19 @@ impl SessionShare {
     /// As [`Charge::set`].
     pub fn charge(&mut self, kept: usize, subject: &Subject) -> bool {
         self.charge.set(kept, &self.ledger, &self.address, subject)
+    }
+
+    /// Whether others need the octets that are charged: they have some too, and little of a share is left.
+    pub fn is_wanted(&self, subject: &Subject) -> bool {
+        let (own, shares) = (self.charge.octets(), self.ledger.shares(subject));
+        let is_scarce = |account: &Account, most: usize| {
+            let all = account.octets.get();
+            all > own && all > most - most / 4
+        };
+        let address = self.address.account();
+        is_scarce(&self.ledger.all, shares.all)
+            || (!address.is_shared && is_scarce(address, shares.address))
+            || self.charge.account().is_some_and(|account| is_scarce(account, shares.subject))
     }
 
     /// Counts one more operation that waits, unless those of the subject take an eighth, or those of the address a
@@ -86,6 +99,25 @@ impl Drop for SessionShare {
 mod tests {
     use super::*;
     use crate::engine::ldap::Dn;
+
+    #[test]
+    fn who_is_alone_or_leaves_enough_gives_nothing_way() {
+        let ledger = Arc::new(Ledger::new(8 << 20, Vec::new()));
+        let session = |address: &str| {
+            let account = ledger.address(address.parse().expect(address));
+            SessionShare::new(Arc::clone(&ledger), Counted::of(account))
+        };
+        let subject = Subject::Dn(Dn::parse(b"uid=a").expect("a name"));
+        let share = 1 << 20;
+        let (mut one, mut other) = (session("192.0.2.1"), session("192.0.2.2"));
+        assert!(one.charge(4 * share, &subject) && !one.is_wanted(&subject), "it is alone");
+        assert!(one.charge(share / 2, &subject) && other.charge(share / 4, &subject));
+        assert!(!one.is_wanted(&subject) && !other.is_wanted(&subject), "a quarter is left");
+        assert!(other.charge(share / 2, &subject));
+        assert!(one.is_wanted(&subject) && other.is_wanted(&subject));
+        drop(other);
+        assert!(!one.is_wanted(&subject));
+    }
 
     #[test]
     fn nobody_takes_all_that_may_wait() {
