@@ -25,6 +25,11 @@ pub(super) struct Commit {
 }
 
 impl Commit {
+    /// Whether the gate itself holds something back: what stands still meanwhile is nobody else's doing.
+    pub(super) fn waits(&self) -> bool {
+        self.upstream || self.client || self.held_back.is_some()
+    }
+
     /// Whether all that is waited for is in the log.
     fn poll(&mut self, audit: &AuditHandle, cx: &mut Context<'_>) -> Poll<Result<(), NotRecording>> {
         let Some(line) = self.line else { return Poll::Ready(Err(NotRecording)) };

@@ -64,6 +64,13 @@ impl Watch {
         self.stalled = None;
     }
 
+    /// The gate waits for the log: neither client nor directory is to blame for what stands still.
+    fn gate_waits(&mut self) {
+        self.client_not_read();
+        self.directory_heard();
+        self.client_took();
+    }
+
     fn is_idle(&self) -> bool {
         let Watch { unfinished, binding, short, stalled, skipped: _, timer } = self;
         [unfinished, binding, short, stalled].into_iter().all(Option::is_none) && timer.is_none()
@@ -138,6 +145,9 @@ impl Driver {
 
     /// When nothing else can be done: whether something that is half done has had its time, or may have room by now.
     pub(super) fn watch(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.commit.waits() {
+            self.watch.gate_waits();
+        }
         let has_room = self.settle();
         if std::mem::take(&mut self.watch.skipped) && has_room {
             return true;
