@@ -112,6 +112,7 @@ impl GrantView {
             signed_off: grant.basis.is_break_glass().then_some(grant.signed_off),
             automatic: grant.basis.rule(),
             extends: grant.extends.clone(),
+            note: None,
             history: grant.history.iter().map(HistoryView::new).collect(),
         }
     }
@@ -125,6 +126,7 @@ impl LockView {
             locked: lock.locked,
             reason: lock.reason.clone(),
             revision: lock.revision,
+            note: None,
             history: lock.history.iter().map(HistoryView::new).collect(),
         }
     }

@@ -45,6 +45,9 @@ pub struct GrantView {
     /// The grant that it takes over from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extends: Option<String>,
+    /// What else there is to say: that it is in force, and not in the store yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Everything that happened to it, oldest first.
     pub history: Vec<HistoryView>,
 }
@@ -59,6 +62,9 @@ pub struct GrantQuery {
     /// Only break-glass grants that no auditor has signed off.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unsigned: bool,
+    /// Those that ended long ago and are in the archive, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub archived: bool,
     /// So many at most (1 to 1000; default 500). `Link` says where the next are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,

@@ -24,6 +24,9 @@ pub struct LockView {
     pub reason: String,
     /// Counts its transitions.
     pub revision: u64,
+    /// What else there is to say: that it is in force, and not in the store yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
     /// Each time it was set and lifted, oldest first.
     pub history: Vec<HistoryView>,
 }

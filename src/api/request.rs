@@ -66,6 +66,9 @@ pub struct RequestQuery {
     /// Only those that wait for the caller's review.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub to_review: bool,
+    /// Those that ended long ago and are in the archive, too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub archived: bool,
     /// So many at most (1 to 1000; default 500). `Link` says where the next are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,

@@ -19,7 +19,7 @@ pub(super) struct Grants {
     #[arg(long, conflicts_with_all = ["all", "active"])]
     unsigned: bool,
 
-    /// Ended ones too
+    /// Ended ones too, however long ago
     #[arg(long)]
     all: bool,
 
@@ -51,7 +51,7 @@ impl Grants {
             return format!("{}?unsigned=true", routes::GRANTS);
         }
         // What has not ended is all that most calls want, and little of what there is.
-        if self.all { routes::GRANTS.to_owned() } else { format!("{}?active=true", routes::GRANTS) }
+        format!("{}?{}", routes::GRANTS, if self.all { "archived=true" } else { "active=true" })
     }
 
     fn wants(&self, state: GrantState) -> bool {

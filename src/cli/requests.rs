@@ -25,7 +25,7 @@ pub(super) struct Requests {
     #[arg(long, group = "which")]
     to_review: bool,
 
-    /// All that you may see, decided ones too
+    /// All that you may see, decided ones too, however long ago
     #[arg(long, group = "which")]
     all: bool,
 
@@ -68,14 +68,20 @@ impl Requests {
     fn query(&self) -> RequestQuery {
         let unasked = self.state.is_none() && !self.mine && !self.to_review && !self.all;
         let state = if unasked { Some(RequestState::Pending) } else { self.state.map(RequestState::from) };
-        RequestQuery { state, mine: self.mine, to_review: self.to_review, ..RequestQuery::default() }
+        RequestQuery {
+            state,
+            mine: self.mine,
+            to_review: self.to_review,
+            archived: self.all,
+            ..RequestQuery::default()
+        }
     }
 }
 
 /// The address of a query. Its values are fixed words: nothing is to be encoded.
 fn path(query: &RequestQuery) -> String {
     let state = query.state.map(|state| format!("state={}", view::request_state(state)));
-    let flags = [(query.mine, "mine=true"), (query.to_review, "to_review=true")];
+    let flags = [(query.mine, "mine=true"), (query.to_review, "to_review=true"), (query.archived, "archived=true")];
     let flags = flags.into_iter().filter(|(set, _)| *set).map(|(_, flag)| flag.to_owned());
     let conditions: Vec<String> = state.into_iter().chain(flags).collect();
     match conditions.is_empty() {

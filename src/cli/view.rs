@@ -55,6 +55,7 @@ pub(super) fn grant(view: &GrantView, now: DateTime<Utc>, width: Option<usize>) 
         .line("signed off", view.signed_off.map(|signed| if signed { "yes" } else { "not yet" }).unwrap_or_default());
     details.line("extends", view.extends.as_deref().unwrap_or_default());
     details.line("ended", view.ended.map(|ended| moment(ended, now)).unwrap_or_default());
+    details.line("note", view.note.as_deref().unwrap_or_default());
     let mut text = details.render(width);
     text.push_str(&scope(&view.scope, view.permanent, width));
     text.push_str(&history(&view.history, now, width));
@@ -67,6 +68,7 @@ pub(super) fn lock(view: &LockView, now: DateTime<Utc>, width: Option<usize>) ->
     details.line("subject", &view.subject);
     details.line("state", if view.locked { "locked" } else { "not locked" });
     details.line(if view.locked { "reason" } else { "was locked for" }, &view.reason);
+    details.line("note", view.note.as_deref().unwrap_or_default());
     format!("{}{}", details.render(width), history(&view.history, now, width))
 }
 

@@ -50,7 +50,7 @@ impl Config {
             idle_timeout: _,
         } = listen;
         let (
-            Store { path: _ },
+            Store { path: _, archive_after: _ },
             Audit { path: _, rotate_bytes: _, durable: _, when_full: _ },
             Runtime { threads: _, core_dumps: _ },
         ) = (store, audit, runtime);

@@ -65,6 +65,8 @@ pub struct Tls {
 pub struct Store {
     /// A folder of the store's own; made when it is not there.
     pub path: PathBuf,
+    /// What has ended is moved to the archive after so long.
+    pub archive_after: Duration,
 }
 
 /// Where the record of every operation is kept.
@@ -96,6 +98,12 @@ const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Clients that mean to use StartTLS do so at once.
 const START_TLS_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What has ended stays among what has not for so long.
+const ARCHIVE_AFTER: Duration = Duration::from_secs(30 * 86_400);
+
+/// A gate that starts looks back for an hour.
+const SHORTEST_ARCHIVE: Duration = Duration::from_secs(3_600);
 
 pub(super) fn listen(root: &Section<'_>) -> Option<Listen> {
     let section = root.section("listen");
@@ -195,8 +203,12 @@ pub(super) fn tls(root: &Section<'_>) -> Option<Tls> {
 pub(super) fn store(root: &Section<'_>) -> Option<Store> {
     let section = root.section("store");
     let path = file::path(&section, "path", "\"data/store\"");
+    let archive_after = section.optional::<Duration>("archive_after");
+    if let Some(found) = archive_after.as_ref().filter(|found| found.value < SHORTEST_ARCHIVE) {
+        section.problem(found.at, "archive_after: must be at least 1h; use \"30d\"");
+    }
     section.finish();
-    Some(Store { path: path? })
+    Some(Store { path: path?, archive_after: archive_after.map_or(ARCHIVE_AFTER, |found| found.value) })
 }
 
 pub(super) fn audit(root: &Section<'_>) -> Option<Audit> {

@@ -19,9 +19,10 @@ pub use handle::{AuditHandle, NotRecording};
 pub use pages::{LogPage, Part};
 pub use read::{LogReader, Verification};
 
-use super::broker::EventSink;
+use super::broker::{EventSink, LastLine};
 use super::clock::Clock;
 use crate::engine::audit::repeats::Repeats;
+use crate::engine::audit::transition::Transition;
 use buffer::Buffer;
 use std::fs::File;
 use std::path::PathBuf;
@@ -214,6 +215,14 @@ impl Drop for AuditLog {
 impl EventSink for AuditLog {
     fn event(&self, event: serde_json::Value) {
         self.own.event(&event);
+    }
+
+    fn written(&self) -> u64 {
+        *self.shared.written.borrow()
+    }
+
+    fn transitions(&self, after: u64, visit: &mut dyn FnMut(Transition)) -> std::io::Result<Option<LastLine>> {
+        self.reader().transitions(after, visit)
     }
 }
 

@@ -4,29 +4,35 @@
 //! takes effect as soon as that is. Calls may block on the disk: async code makes them from a
 //! blocking thread (see [`Broker::run`] for the one exception).
 
+mod archive;
 mod counting;
+mod deadlines;
 mod doing;
 mod error;
 mod events;
 mod extending;
 mod installing;
+mod listing;
 mod live;
 mod locking;
 mod outbox;
 mod rates;
 mod read;
 mod recording;
+mod recovery;
 mod telling;
 #[cfg(test)]
 pub(super) mod tests;
+mod unwritten;
 
 pub use counting::Counts;
 pub use doing::{Doing, Done, End, Waiting};
 pub use error::BrokerError;
-pub use events::EventSink;
+pub use events::{EventSink, LastLine};
 pub use installing::Ending;
+pub use listing::{RequestList, Which};
 pub use outbox::{Due, Lane, Wanted};
-pub use read::{Page, Paged, Which};
+pub use read::{Page, Paged};
 pub use telling::Told;
 
 use super::clock::Clock;
@@ -38,23 +44,21 @@ use crate::engine::access::Snapshot;
 use crate::engine::grant::history::Actor;
 use crate::engine::grant::lifecycle::{Effect, Grant};
 use crate::engine::workflow::asking::Wish;
-use crate::engine::workflow::ending::{self, Outcome};
+use crate::engine::workflow::ending;
 use crate::engine::workflow::review::{self, Event, Reviewing};
 use crate::engine::workflow::{Authority, Context, Locks, Request, Verdict, WorkflowError};
 use doing::Waiters;
 use live::Live;
 use outbox::Outbox;
 use rates::Rates;
+use recovery::Recovery;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tokio::sync::Notify;
+use unwritten::Unwritten;
 
 /// How often somebody else may win before a transition is given up.
 const ATTEMPTS: usize = 64;
-
-/// The longest that the clock is not looked at (it may be set).
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The only writer of requests and grants.
 pub struct Broker {
@@ -71,6 +75,11 @@ pub struct Broker {
     changed: Arc<Notify>,
     /// How often somebody else was faster.
     conflicts: AtomicU64,
+    /// Ends that the store has not taken yet.
+    unwritten: Unwritten,
+    recovery: Recovery,
+    /// After how many seconds what has ended is moved to the archive.
+    archive_after: AtomicU64,
 }
 
 /// A person's word on a request, as it came in.
@@ -107,10 +116,12 @@ impl Moment {
 }
 
 impl Broker {
-    /// Takes over what the store holds: grants that are active open what they open from here on.
+    /// Takes over what the store holds: grants that are active open what they open from here on. What ended according
+    /// to the log, or to what was kept of ends, stays ended. Of a store that fails nothing is taken over until it
+    /// works.
     ///
     /// # Errors
-    /// The store cannot be read. Then nothing was published.
+    /// The store cannot be read, or the log. Then nothing was published.
     pub fn new(
         store: Arc<dyn GrantStore>,
         shared: Arc<Shared>,
@@ -130,19 +141,11 @@ impl Broker {
             waiters,
             changed,
             conflicts: AtomicU64::new(0),
+            unwritten: Unwritten::default(),
+            recovery: Recovery::default(),
+            archive_after: AtomicU64::new(archive::AFTER.as_secs()),
         };
-        let mut documents = Vec::new();
-        broker.scan(|document| documents.push(document))?;
-        let now = broker.clock.now();
-        documents.iter().for_each(|document| {
-            broker.outbox.keep(document);
-            broker.waiters.remember_document(document, now);
-            if let Document::Request(request) = document {
-                broker.rates().restore(request, now);
-            }
-        });
-        broker.live.restore(documents, &broker.shared, broker.clock.now());
-        broker.live.install(broker.shared.snapshot.load().policy.clone(), &broker.shared, broker.clock.now());
+        broker.take_over()?;
         Ok(broker)
     }
 
@@ -224,59 +227,9 @@ impl Broker {
         self.live.count()
     }
 
-    /// Why nothing can be kept any more, if so.
+    /// Why nothing can be kept at the moment, if so.
     pub fn failure(&self) -> Option<String> {
         self.store.failure()
-    }
-
-    /// Does what is due: activates, expires, lapses, ends what the configuration does not allow.
-    /// Returns how long nothing more is due. The gate compares the time at each decision, so that
-    /// being late here opens nothing.
-    pub fn settle(&self) -> Duration {
-        self.live.look_again(&self.shared, self.clock.now());
-        if self.store.failure().is_some() {
-            // Nothing can be written down. What is over opens nothing all the same.
-            return LOOK_AGAIN;
-        }
-        let now = self.clock.now().wall;
-        let due = self.live.due(now);
-        for id in &due.requests {
-            self.log_failure(id, self.step_unseen(id, |_, _| Event::Deadline).err());
-        }
-        for id in &due.grants {
-            let done = self.end_unseen(id, |grant, context| {
-                let extended = self.extended(grant.extends.as_deref())?;
-                match ending::on_deadline(grant, extended.as_ref(), context).map_err(WorkflowError::from)? {
-                    Outcome::Moved(grant, effect) => Ok(Some((*grant, effect))),
-                    Outcome::Undecided => Ok(None),
-                }
-            });
-            self.log_failure(id, done.err());
-        }
-        for id in &due.doubtful {
-            match self
-                .end_unseen(id, |grant, context| Ok(ending::on_policy(grant, context).map_err(WorkflowError::from)?))
-            {
-                Ok(Some(_)) => {}
-                Ok(None) => self.live.reconsider(id, &self.shared, self.clock.now()),
-                Err(error) => self.log_failure(id, Some(error)),
-            }
-        }
-        self.warn(now);
-        let next = self.live.due(now).next.and_then(|next| (next - now).to_std().ok());
-        next.map_or(LOOK_AGAIN, |next| next.min(LOOK_AGAIN))
-    }
-
-    /// Calls [`Broker::settle`] whenever something is due. Runs until it is dropped.
-    pub async fn run(self: Arc<Broker>) {
-        loop {
-            let broker = Arc::clone(&self);
-            let wait = tokio::task::spawn_blocking(move || broker.settle()).await.unwrap_or(LOOK_AGAIN);
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = self.changed.notified() => {}
-            }
-        }
     }
 
     fn moment(&self) -> Moment {
@@ -288,8 +241,15 @@ impl Broker {
         }
     }
 
+    /// What is on record. While the store fails: of what has not ended, as it was last written down.
     fn load(&self, id: &str) -> Result<Option<Document>, StoreError> {
-        self.store.get(id)?.map(Document::from_record).transpose()
+        if let Some(ended) = self.unwritten.get(id) {
+            return Ok(Some(ended));
+        }
+        match self.store.get(id) {
+            Err(error @ StoreError::Failed(_)) => self.live.document(id, &self.shared).map(Some).ok_or(error),
+            found => found?.map(Document::from_record).transpose(),
+        }
     }
 
     /// A transition of a request that the actor may see.
@@ -346,14 +306,11 @@ impl Broker {
             };
             let Some((next, effect)) = decide(&grant, &self.moment().context())? else { return Ok(None) };
             let documents = self.with_following(next.clone())?;
-            match (self.commit_and_tell(documents, Vec::new()), effect) {
+            match (self.commit_and_tell(documents.clone(), Vec::new()), effect) {
                 (Ok(()), _) => Ok(Some(next)),
                 (Err(error @ StoreError::Conflict(_)), _) => Err(error.into()),
                 // Whether or not it can be written down: who ends a grant has ended it.
-                (Err(error), Effect::Close) => {
-                    self.live.close(&grant, &self.shared);
-                    Err(BrokerError::EndNotKept(error))
-                }
+                (Err(error), Effect::Close) => self.keep_ends(&documents, error).map(|()| Some(next)),
                 (Err(error), Effect::Open | Effect::Nothing) => Err(error.into()),
             }
         })
@@ -372,15 +329,6 @@ impl Broker {
             }
         }
         result
-    }
-
-    /// What could not be done when it was due is due again next time.
-    fn log_failure(&self, id: &str, error: Option<BrokerError>) {
-        match error {
-            // Somebody else was faster.
-            None | Some(BrokerError::Workflow(_)) => {}
-            Some(error) => tracing::warn!(%id, %error, "a transition that is due is put off"),
-        }
     }
 
     fn note<T>(

@@ -8,8 +8,9 @@ mod text;
 pub(super) use text::Exposition;
 
 use super::audit_log::AuditLog;
-use super::broker::EventSink;
+use super::broker::{EventSink, LastLine};
 use crate::engine::audit::record::{Decided, Done, Kind};
+use crate::engine::audit::transition::Transition;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -339,6 +340,14 @@ impl EventSink for Counted {
     fn event(&self, event: Value) {
         self.metrics.event(&event);
         self.audit.event(event);
+    }
+
+    fn written(&self) -> u64 {
+        self.audit.written()
+    }
+
+    fn transitions(&self, after: u64, visit: &mut dyn FnMut(Transition)) -> std::io::Result<Option<LastLine>> {
+        self.audit.transitions(after, visit)
     }
 }
 

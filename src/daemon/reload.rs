@@ -182,6 +182,10 @@ impl Reloader {
         out.number("tidegate_broker_conflicts_total", "counter", help, conflicts);
         let failed = u64::from(self.broker.failure().is_some());
         out.number("tidegate_store_failed", "gauge", "Whether the store failed: no new requests and grants.", failed);
+        let help = "Ends that are in force and that the store has not taken yet.";
+        out.number("tidegate_store_ends_unwritten", "gauge", help, self.broker.unwritten_ends());
+        let help = "Steps of the workflow that the log had and the store had not, when it was opened.";
+        out.number("tidegate_store_behind_log", "gauge", help, self.broker.behind_log());
         let recording = u64::from(self.gate.audit.recording());
         out.number("tidegate_log_recording", "gauge", "Whether operations can be recorded.", recording);
         out.number(

@@ -125,6 +125,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
     metrics.started(started.timestamp());
     let events: Arc<dyn EventSink> = Arc::new(Counted { audit: audit.clone(), metrics: metrics.clone() });
     let broker = Arc::new(Broker::new(Arc::new(store), shared.clone(), clock.clone(), events)?);
+    broker.archive_after(config.store.archive_after);
     broker.tell_of(assemble::wanted(&config.notify));
     let ldaps = listen(config.listen.ldaps).await?;
     let ldap = listen(config.listen.ldap).await?;

@@ -165,6 +165,7 @@ fn a_configuration_becomes_values() {
     assert_eq!(pattern, Some("uid={user},ou=people,dc=example,dc=com"));
     assert_eq!(config.control.administrators, [Selector::Dn(dn("uid=root-admin,dc=example,dc=com"))]);
     assert_eq!(config.audit.rotate_bytes, 256 * 1024 * 1024);
+    assert_eq!(config.store.archive_after, Duration::from_secs(30 * 86_400));
     assert_eq!(config.runtime.threads, None);
 }
 

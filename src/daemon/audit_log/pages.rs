@@ -3,9 +3,10 @@
 //! once: its begun line only if there is no other.
 
 use super::read::LogReader;
-use super::{file, files};
+use super::{LastLine, file, files};
 use crate::engine::audit::chain::seq_of;
 use crate::engine::audit::query::{Filter, Line};
+use crate::engine::audit::transition::Transition;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -264,6 +265,41 @@ impl LogReader {
         }
         open.into_values().for_each(|line| visit(&line));
         Ok(true)
+    }
+
+    /// Shows the steps of the workflow after this line, oldest first: all that is in the files. Returns what the last
+    /// line is. A log that does not reach that far was replaced or truncated: it is shown from the beginning.
+    ///
+    /// # Errors
+    /// A file cannot be read.
+    pub fn transitions(&self, after: u64, visit: &mut dyn FnMut(Transition)) -> std::io::Result<Option<LastLine>> {
+        self.settle();
+        let mut last = None;
+        for (_, path) in file::list(&self.directory)?.into_iter().rev() {
+            _ = files::backwards(File::open(path)?, u64::MAX, &mut |line| {
+                let whole = Line::parse(line).map(|line| LastLine { seq: line.seq, time: line.time });
+                last = whole.ok();
+                if last.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            })?;
+            if last.is_some() {
+                break;
+            }
+        }
+        let Some(end) = last else { return Ok(None) };
+        let after = if end.seq < after { 0 } else { after };
+        let files = file::list(&self.directory)?;
+        let begun = files.iter().filter(|(first, _)| *first <= after.saturating_add(1)).count();
+        for (_, path) in files.into_iter().skip(begun.saturating_sub(1)) {
+            _ = files::forwards(File::open(path)?, after.saturating_add(1), &mut |line| {
+                if seq_of(line).is_some_and(|seq| seq > after)
+                    && let Some(transition) = Transition::parse(line)
+                {
+                    visit(transition);
+                }
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(last)
     }
 
     /// Waits until a line after this one is in a file; `false`: it took longer.

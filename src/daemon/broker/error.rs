@@ -18,8 +18,10 @@ pub enum BrokerError {
     /// Operations cannot be recorded, so that a grant would open nothing.
     #[error("operations cannot be recorded at the moment: nothing is approved until they can")]
     NotRecording,
-    /// The end is in force, but not on disk.
-    #[error("it has ended for as long as this process runs, but that could not be written down: {0}")]
+    /// The end, or the lock, is in force, but not on disk: not even in the room that is reserved for that.
+    #[error(
+        "it is in force for as long as this process runs, and written down as soon as that is possible, but not yet: {0}"
+    )]
     EndNotKept(StoreError),
     /// The system gives no random numbers.
     #[error("no random numbers: {0}")]

@@ -1,14 +1,41 @@
 //! What the broker tells the log: one object for each thing that happened and each that was refused.
 
 use crate::daemon::store::record::Document;
+use crate::engine::audit::transition::Transition;
 use crate::engine::grant::history::{Actor, Entry};
 use crate::engine::workflow::telling::Notification;
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-/// Takes the steps of the workflow, to be recorded. Must not block: it is called where commits wait.
+/// Takes the steps of the workflow, to be recorded, and shows them again. Recording must not block: it is called
+/// where commits wait.
 pub trait EventSink: Send + Sync {
     /// An object whose field `event` says what happened.
     fn event(&self, event: Value);
+
+    /// The number of the last line that is written; 0: none since the start.
+    fn written(&self) -> u64 {
+        0
+    }
+
+    /// Shows the steps of the workflow that are in the log after the line `after`, oldest first, and returns what
+    /// the log's last line is; from the beginning, if the log does not reach that far. May block.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    fn transitions(&self, after: u64, visit: &mut dyn FnMut(Transition)) -> std::io::Result<Option<LastLine>> {
+        let _ = (after, visit);
+        Ok(None)
+    }
+}
+
+/// The last line of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LastLine {
+    /// Its number.
+    pub seq: u64,
+    /// When it was appended.
+    pub time: DateTime<Utc>,
 }
 
 /// The events of a document's last transition.

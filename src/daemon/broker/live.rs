@@ -134,14 +134,6 @@ impl Live {
         });
     }
 
-    /// Closes a grant whose end could not be written down: it opens nothing while this process lives.
-    pub(super) fn close(&self, grant: &Grant, shared: &Shared) {
-        shared.update(|snapshot| {
-            self.lock().forget(&grant.id);
-            Snapshot { grants: Arc::new(snapshot.grants.without(&grant.subject, &grant.id)), ..snapshot.clone() }
-        });
-    }
-
     /// Replaces the policy and, in the same instant, the index by one that fits it. Grants that the
     /// policy does not allow are left out and become doubtful.
     pub(super) fn install(&self, policy: Arc<Policy>, shared: &Shared, now: Now) {
@@ -278,6 +270,21 @@ impl Live {
     /// The requests that wait, as last written down.
     pub(super) fn pending(&self) -> Vec<Request> {
         self.lock().pending.values().cloned().collect()
+    }
+
+    /// What has not ended, by its id, as last written down.
+    pub(super) fn document(&self, id: &str, shared: &Shared) -> Option<Document> {
+        let inner = self.lock();
+        let request = || inner.pending.get(id).cloned().map(Document::Request);
+        let live = || inner.grants.get(id).map(|live| live.grant.clone());
+        let grant = || live().or_else(|| inner.unsigned.get(id).cloned()).map(Document::Grant);
+        let lock = || shared.locks.load().iter().find(|lock| lock.id == id).cloned().map(Document::Lock);
+        request().or_else(grant).or_else(lock)
+    }
+
+    /// Whether the grant is over by the clock, and that is not written down.
+    pub(super) fn is_over(&self, id: &str, now: DateTime<Utc>) -> bool {
+        self.lock().grants.get(id).is_some_and(|live| live.grant.state_at(now).is_end())
     }
 
     /// Whether the request waits, as last written down.

@@ -1,18 +1,20 @@
 //! Locks: set, lifted and listed.
 
 use super::{Broker, BrokerError, Document};
+use crate::daemon::store::StoreError;
 use crate::engine::grant::history::Actor;
 use crate::engine::ldap::Dn;
 use crate::engine::workflow::locks::{self, Lock};
 use crate::engine::workflow::{Context, WorkflowError};
 
 impl Broker {
-    /// Locks a subject: from the instant it is durable, its grants open nothing, and they end.
+    /// Locks a subject: from the instant it is durable, its grants open nothing, and they end. If the store does not
+    /// take it, it is in force all the same.
     ///
     /// # Errors
     /// The actor does not administer, gives no reason, or it is locked already; it cannot be kept.
     pub fn lock(&self, subject: &Dn, reason: &str, actor: &Actor) -> Result<Lock, BrokerError> {
-        let result = self.relock(subject, |before, context| locks::lock(before, subject, reason, actor, context));
+        let result = self.relock(subject, true, |before, context| locks::lock(before, subject, reason, actor, context));
         self.settle();
         self.note("lock", subject.text(), actor, result)
     }
@@ -22,7 +24,7 @@ impl Broker {
     /// # Errors
     /// The actor does not administer, or there is no lock; it cannot be kept.
     pub fn unlock(&self, subject: &Dn, actor: &Actor) -> Result<Lock, BrokerError> {
-        let result = self.relock(subject, |before, context| locks::unlock(before, subject, actor, context));
+        let result = self.relock(subject, false, |before, context| locks::unlock(before, subject, actor, context));
         self.note("unlock", subject.text(), actor, result)
     }
 
@@ -42,15 +44,23 @@ impl Broker {
     fn relock(
         &self,
         subject: &Dn,
+        locks: bool,
         decide: impl Fn(Option<&Lock>, &Context<'_>) -> Result<Lock, WorkflowError>,
     ) -> Result<Lock, BrokerError> {
         self.attempt(|| {
-            let before = match self.load(&Lock::id_of(subject))? {
-                Some(Document::Lock(lock)) => Some(lock),
-                Some(Document::Request(_) | Document::Grant(_) | Document::Notification(_)) | None => None,
+            let before = match self.load(&Lock::id_of(subject)) {
+                Ok(Some(Document::Lock(lock))) => Some(lock),
+                Ok(Some(Document::Request(_) | Document::Grant(_) | Document::Notification(_)) | None) => None,
+                // None is in force, and one that was lifted is found when this one is written down.
+                Err(StoreError::Failed(_)) if locks => None,
+                Err(error) => return Err(error.into()),
             };
             let lock = decide(before.as_ref(), &self.moment().context())?;
-            self.commit_and_tell(vec![Document::Lock(lock.clone())], Vec::new())?;
+            let documents = vec![Document::Lock(lock.clone())];
+            match self.commit_and_tell(documents.clone(), Vec::new()) {
+                Err(StoreError::Failed(why)) if locks => self.keep_ends(&documents, StoreError::Failed(why))?,
+                result => result?,
+            }
             Ok(lock)
         })
     }

@@ -1,6 +1,7 @@
 //! Reading what the broker keeps, as far as the caller may see it.
 
 use super::{Broker, BrokerError};
+#[cfg(test)]
 use crate::daemon::store::StoreError;
 use crate::daemon::store::record::Document;
 use crate::engine::grant::history::Actor;
@@ -42,10 +43,12 @@ impl Broker {
         }
     }
 
-    /// The requests that the actor may see and `wanted` takes, oldest first.
+    /// The requests that the actor may see and `wanted` takes, oldest first: all that are not in the archive, for
+    /// tests. The whole store is read.
     ///
     /// # Errors
     /// They cannot be read.
+    #[cfg(test)]
     pub fn requests(&self, actor: &Actor, wanted: impl Fn(&Request) -> bool) -> Result<Vec<Request>, BrokerError> {
         let mut found = Vec::new();
         self.scan(|document| match document {
@@ -58,10 +61,12 @@ impl Broker {
         Ok(found)
     }
 
-    /// The grants that the actor may see, oldest first; with `active`, only those that have not ended.
+    /// The grants that the actor may see, oldest first; with `active`, only those that have not ended. For tests: the
+    /// whole store is read.
     ///
     /// # Errors
     /// They cannot be read.
+    #[cfg(test)]
     pub fn grants(&self, actor: &Actor, active: bool) -> Result<Vec<Grant>, BrokerError> {
         let mut found = Vec::new();
         if active {
@@ -78,70 +83,6 @@ impl Broker {
         Ok(found)
     }
 
-    /// A page of the requests that the actor may see and `wanted` takes, oldest first; with `waiting`, of
-    /// those that wait, for which the store is not read.
-    ///
-    /// # Errors
-    /// They cannot be read, or what the page begins after is not there.
-    pub fn requests_page(
-        &self,
-        actor: &Actor,
-        waiting: bool,
-        page: &Page,
-        wanted: impl Fn(&Request) -> bool,
-    ) -> Result<Paged<Request>, BrokerError> {
-        let after = match &page.after {
-            Some(id) => Some(self.request(id, actor).map(|request| (request.created, request.id))?),
-            None => None,
-        };
-        let mut window = Window::new(page.limit, after);
-        let mut visit = |request: Request| {
-            let key = (request.created, request.id.clone());
-            if window.is_for(&key) && wanted(&request) && self.sees_request(&request, actor) == Match::Yes {
-                window.take(key, request);
-            }
-        };
-        if waiting {
-            self.live.pending().into_iter().for_each(visit);
-        } else {
-            self.scan(|document| match document {
-                Document::Request(request) => visit(request),
-                Document::Grant(_) | Document::Lock(_) | Document::Notification(_) => {}
-            })?;
-        }
-        Ok(window.finish())
-    }
-
-    /// A page of the grants that the actor may see, oldest first. Only for all of them the store is read.
-    ///
-    /// # Errors
-    /// They cannot be read, or what the page begins after is not there.
-    pub fn grants_page(&self, actor: &Actor, which: Which, page: &Page) -> Result<Paged<Grant>, BrokerError> {
-        let after = match &page.after {
-            Some(id) => Some(self.grant(id, actor).map(|grant| (grant.from, grant.id))?),
-            None => None,
-        };
-        let now = self.clock.now().wall;
-        let mut window = Window::new(page.limit, after);
-        let mut visit = |grant: Grant| {
-            let key = (grant.from, grant.id.clone());
-            if window.is_for(&key) && self.sees_grant(&grant, actor) == Match::Yes {
-                window.take(key, grant);
-            }
-        };
-        match which {
-            Which::Active => {
-                self.live.grants().into_iter().filter(|grant| !grant.state_at(now).is_end()).for_each(visit);
-            }
-            Which::Unsigned => self.live.unsigned().into_iter().for_each(visit),
-            Which::All => self.scan(|document| match document {
-                Document::Grant(grant) => visit(grant),
-                Document::Request(_) | Document::Lock(_) | Document::Notification(_) => {}
-            })?,
-        }
-        Ok(window.finish())
-    }
-
     /// Somebody who may be an approver is not told that there is nothing while the directory is away.
     fn check_seen(&self, id: &str, role: &str, seen: Match) -> Result<(), BrokerError> {
         match seen {
@@ -151,14 +92,15 @@ impl Broker {
         }
     }
 
-    fn sees_request(&self, request: &Request, actor: &Actor) -> Match {
+    pub(super) fn sees_request(&self, request: &Request, actor: &Actor) -> Match {
         self.with_context(|context| context.may_see(actor, &request.requested_by, &request.subject, &request.role))
     }
 
-    fn sees_grant(&self, grant: &Grant, actor: &Actor) -> Match {
+    pub(super) fn sees_grant(&self, grant: &Grant, actor: &Actor) -> Match {
         self.with_context(|context| context.may_see(actor, &grant.requested_by, &grant.subject, &grant.role))
     }
 
+    #[cfg(test)]
     pub(super) fn scan(&self, mut visit: impl FnMut(Document)) -> Result<(), StoreError> {
         let mut failed = None;
         self.store.scan(&mut |record| match Document::from_record(record) {
@@ -168,17 +110,6 @@ impl Broker {
         // One that cannot be read may be the end of another: better none than half of them.
         failed.map_or(Ok(()), Err)
     }
-}
-
-/// Which grants are listed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Which {
-    /// Those that have not ended.
-    Active,
-    /// Break-glass grants that no auditor has signed off.
-    Unsigned,
-    /// All.
-    All,
 }
 
 /// Which part of a list is wanted.

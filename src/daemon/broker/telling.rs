@@ -174,11 +174,17 @@ impl Broker {
             waiters.publish(&documents, clock.now());
             changed.notify_one();
         };
+        self.check_taken_over()?;
+        self.note_log();
         self.store.commit(records, Box::new(publish))
     }
 
     /// What is to be told of a commit, as documents of the same commit.
-    fn to_be_told(&self, documents: &[Document], mut notices: Vec<Notice>) -> Result<Vec<Document>, StoreError> {
+    pub(super) fn to_be_told(
+        &self,
+        documents: &[Document],
+        mut notices: Vec<Notice>,
+    ) -> Result<Vec<Document>, StoreError> {
         notices.extend(documents.iter().filter_map(|document| match document {
             Document::Grant(grant) => Notice::of_grant(grant),
             Document::Lock(lock) => Notice::of_lock(lock),
@@ -228,6 +234,8 @@ impl Broker {
                 outbox.forget(&old.id);
             }
         };
+        self.check_taken_over()?;
+        self.note_log();
         self.store.apply(changes, Box::new(publish))
     }
 }

@@ -23,6 +23,10 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The longest page of a list.
 const LONGEST_PAGE: usize = 1_000;
 
+/// What is said of an end that the store has not taken yet.
+pub(super) const UNWRITTEN: &str =
+    "in force; the store cannot be written at the moment: it is kept beside it, and written first when it can";
+
 /// What every handler returns.
 pub(super) type Answer = Result<Response, Failure>;
 

@@ -1,7 +1,7 @@
 //! Grants: list, show, release, revoke, extend, sign off.
 
 use super::Control;
-use super::answer::{Answer, Page, blocking, json, page_of, read, read_or_default};
+use super::answer::{Answer, Page, UNWRITTEN, blocking, json, page_of, read, read_or_default};
 use super::identity::Caller;
 use crate::api::{ExtendBody, GrantQuery, GrantView, NothingBody, RevokeBody, SignOffBody, routes};
 use crate::daemon::broker::Which;
@@ -20,15 +20,16 @@ pub(super) async fn list(
     let Query(query) = query?;
     let page = Page::new(query.limit, query.after.clone())?;
     let broker = Arc::clone(&control.broker);
-    let which = match (query.unsigned, query.active) {
-        (true, _) => Which::Unsigned,
-        (false, true) => Which::Active,
-        (false, false) => Which::All,
+    let which = match (query.unsigned, query.active, query.archived) {
+        (true, _, _) => Which::Unsigned,
+        (false, true, _) => Which::Active,
+        (false, false, false) => Which::All,
+        (false, false, true) => Which::Archived,
     };
     let found = blocking(move || broker.grants_page(&caller.actor, which, &page)).await?;
     let next = found.more.then(|| found.items.last().map(|grant| grant.id.clone())).flatten();
     let views: Vec<GrantView> = found.items.iter().map(|grant| view(&control, grant)).collect();
-    let flags = [(query.active, "active=true"), (query.unsigned, "unsigned=true")];
+    let flags = [(query.active, "active=true"), (query.unsigned, "unsigned=true"), (query.archived, "archived=true")];
     page_of(&views, routes::GRANTS, flags, query.limit, next)
 }
 
@@ -87,5 +88,6 @@ pub(super) async fn sign_off(
 }
 
 fn view(control: &Control, grant: &Grant) -> GrantView {
-    GrantView::new(grant, control.clock.now().wall)
+    let note = control.broker.is_unwritten(&grant.id).then(|| UNWRITTEN.to_owned());
+    GrantView { note, ..GrantView::new(grant, control.clock.now().wall) }
 }

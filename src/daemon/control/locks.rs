@@ -1,7 +1,7 @@
 //! Locks: list, set, lift.
 
 use super::Control;
-use super::answer::{Answer, blocking, json, read, read_or_default};
+use super::answer::{Answer, UNWRITTEN, blocking, json, read, read_or_default};
 use super::identity::Caller;
 use super::requests::name;
 use crate::api::{LockBody, LockView, NothingBody};
@@ -25,10 +25,17 @@ pub(super) async fn lock(
     let subject = name(&body.subject)?;
     let broker = Arc::clone(&control.broker);
     let locked = subject.clone();
-    let lock = blocking(move || broker.lock(&subject, &body.reason, &caller.actor)).await?;
-    // Whoever holds a token of theirs is out, too; they may log in again, and hold nothing.
-    control.logins.end_all_of(&locked);
-    json(StatusCode::CREATED, &LockView::new(&lock))
+    let result = blocking(move || broker.lock(&subject, &body.reason, &caller.actor)).await;
+    // Whoever holds a token of theirs is out, too; they may log in again, and hold nothing. So if the lock is in force
+    // and could not be written down.
+    let is_kept = result.as_ref().err().is_none_or(|failure| failure.0.status == 503);
+    let policy = control.shared.snapshot.load().policy.clone();
+    if is_kept && control.shared.locks.load().of(&locked, policy.naming()).is_some() {
+        control.logins.end_all_of(&locked);
+    }
+    let lock = result?;
+    let note = control.broker.is_unwritten(&lock.id).then(|| UNWRITTEN.to_owned());
+    json(StatusCode::CREATED, &LockView { note, ..LockView::new(&lock) })
 }
 
 pub(super) async fn unlock(

@@ -102,6 +102,7 @@ fn workflow(b: &mut Builder) {
     let call = b.list::<RequestView>(routes::REQUESTS, "Requests that the caller may see");
     let call = call.query("state", "Only in this state", object!(request_state()));
     let call = call.flag("mine", "Only those made by or for the caller").flag("to_review", "Only those to be reviewed");
+    let call = call.flag("archived", "Those that ended long ago, too");
     b.known(call.paged(), &[404]);
     let call = b.post::<RequestBody, RequestView>(routes::REQUESTS, "Ask for a role", 201);
     let call = call.also::<RequestView>(200, "What the request would be (`dry_run`); nothing is kept.");
@@ -113,7 +114,7 @@ fn workflow(b: &mut Builder) {
     let call = b.post::<CancelBody, RequestView>(routes::CANCEL, "Take a request back", 200).body_is_optional();
     b.known(call, &[404, 409, 422]);
     let call = b.list::<GrantView>(routes::GRANTS, "Grants that the caller may see");
-    let call = call.flag("active", "Only those that have not ended");
+    let call = call.flag("active", "Only those that have not ended").flag("archived", "Those that ended long ago, too");
     b.known(call.flag("unsigned", "Only break-glass grants that wait to be signed off").paged(), &[404]);
     let call = b.get::<GrantView>(routes::GRANT, "One grant with its history");
     b.known(call, &[404]);

@@ -4,7 +4,7 @@ use super::Control;
 use super::answer::{Answer, Failure, Page, blocking, json, page_of, read, read_or_default};
 use super::identity::Caller;
 use crate::api::{CancelBody, RequestBody, RequestQuery, RequestState, RequestView, ReviewBody, routes};
-use crate::daemon::broker::Word;
+use crate::daemon::broker::{RequestList, Word};
 use crate::engine::grant::scope::Narrowing;
 use crate::engine::ldap::Dn;
 use crate::engine::policy::attributes::AttributeNames;
@@ -38,17 +38,22 @@ pub(super) async fn list(
     let Query(query) = query?;
     let (broker, actor) = (Arc::clone(&control.broker), caller.actor.clone());
     let page = Page::new(query.limit, query.after.clone())?;
-    let asked = query.clone();
+    let wanted = query.clone();
     let found = blocking(move || {
-        // What waits is at hand.
-        let waiting = asked.to_review || asked.state == Some(RequestState::Pending);
-        broker.requests_page(&actor, waiting, &page, |request| {
+        let list = RequestList {
+            // What waits is at hand.
+            waiting: wanted.to_review || wanted.state == Some(RequestState::Pending),
+            mine: wanted.mine,
+            state: wanted.state,
+            archived: wanted.archived,
+        };
+        broker.requests_page(&actor, list, &page, |request| {
             broker.with_context(|context| {
                 let state = request.state_at(context.now.wall);
                 let mine = context.is_party(&actor, &request.requested_by, &request.subject);
-                asked.state.is_none_or(|wanted| wanted == state)
-                    && (!asked.mine || mine)
-                    && (!asked.to_review || review::may_review(request, &actor, context).is_ok())
+                wanted.state.is_none_or(|wanted| wanted == state)
+                    && (!wanted.mine || mine)
+                    && (!wanted.to_review || review::may_review(request, &actor, context).is_ok())
             })
         })
     })
@@ -56,8 +61,12 @@ pub(super) async fn list(
     let next = found.more.then(|| found.items.last().map(|request| request.id.clone())).flatten();
     let views: Vec<RequestView> = found.items.iter().map(|request| view(&control, &caller, request)).collect();
     let state = query.state.map(|state| format!("state={state}")).unwrap_or_default();
-    let flags =
-        [(query.state.is_some(), state.as_str()), (query.mine, "mine=true"), (query.to_review, "to_review=true")];
+    let flags = [
+        (query.state.is_some(), state.as_str()),
+        (query.mine, "mine=true"),
+        (query.to_review, "to_review=true"),
+        (query.archived, "archived=true"),
+    ];
     page_of(&views, routes::REQUESTS, flags, query.limit, next)
 }
 

@@ -1,15 +1,20 @@
 //! Where requests and grants are kept: versioned JSON documents under an id and a revision.
 //!
-//! A store knows nothing of what the documents say. It promises what `contract` tests:
-//! compare-and-swap on revisions over all records of a commit at once; durable before it is
-//! acknowledged, seen by readers or published; commits published one at a time, in their order.
+//! A store knows nothing of what the documents say, but for what they are listed by (`index`). It promises what
+//! `contract` tests: compare-and-swap on revisions over all records of a commit at once; durable before it is
+//! acknowledged, seen by readers or published; commits published one at a time, in their order. A store that failed
+//! can be tried again, and then holds what it acknowledged; ends have room of their own meanwhile (`ends`).
 
 #[cfg(test)]
 mod contract;
+mod ends;
+mod index;
 pub mod memory;
 pub mod record;
 
 pub mod sled;
+
+pub use index::{Indexed, Kind, List, Listed, Person};
 
 use std::path::PathBuf;
 
@@ -40,6 +45,13 @@ pub enum Change {
         /// The revision that it has.
         revision: u64,
     },
+    /// The record is moved to the archive, where it does not change any more.
+    Archive {
+        /// Its key.
+        id: String,
+        /// The revision that it has.
+        revision: u64,
+    },
 }
 
 impl Change {
@@ -47,7 +59,7 @@ impl Change {
     pub fn id(&self) -> &str {
         match self {
             Change::Put(record) => &record.id,
-            Change::Remove { id, .. } => id,
+            Change::Remove { id, .. } | Change::Archive { id, .. } => id,
         }
     }
 
@@ -56,7 +68,9 @@ impl Change {
     fn wants(&self) -> Option<u64> {
         match self {
             Change::Put(record) => record.revision.checked_sub(1),
-            Change::Remove { revision, .. } => Some(*revision).filter(|revision| *revision > 0),
+            Change::Remove { revision, .. } | Change::Archive { revision, .. } => {
+                Some(*revision).filter(|revision| *revision > 0)
+            }
         }
     }
 }
@@ -64,15 +78,15 @@ impl Change {
 /// What runs when a commit is durable. It must not call the store.
 pub type Publish = Box<dyn FnOnce() + Send>;
 
-/// Keeps records. Every call may block on the disk: async code calls it from a blocking thread.
+/// Keeps records. Every call may block on the disk, for a bounded time: async code calls it from a blocking thread.
 pub trait GrantStore: Send + Sync {
-    /// One record, as last committed.
+    /// One record, as last committed; also from the archive.
     ///
     /// # Errors
     /// The disk's, or a record that cannot be read.
     fn get(&self, id: &str) -> Result<Option<Record>, StoreError>;
 
-    /// Shows every record to `visit`, in the order of ids.
+    /// Shows every record that is not in the archive to `visit`, in the order of ids.
     ///
     /// # Errors
     /// The disk's, or a record that cannot be read; those after it are not shown.
@@ -96,8 +110,45 @@ pub trait GrantStore: Send + Sync {
         self.apply(records.into_iter().map(Change::Put).collect(), publish)
     }
 
-    /// Why nothing can be committed any more, if so.
+    /// The first entries of a list after `after` (a key of the same list), in the order of their keys.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn list(&self, list: &List, after: &[u8], limit: usize) -> Result<Vec<Listed>, StoreError>;
+
+    /// Why nothing can be committed at the moment, if so.
     fn failure(&self) -> Option<String>;
+
+    /// Tries to make a store that failed work again. It then holds what was acknowledged, and nothing of what failed.
+    /// Returns at once when it works, or when it was tried a moment ago.
+    ///
+    /// # Errors
+    /// It still fails.
+    fn recover(&self) -> Result<(), StoreError>;
+
+    /// Keeps an end in room that is reserved for that; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// That room is used up, or the disk's.
+    fn keep_end(&self, end: &[u8]) -> Result<(), StoreError>;
+
+    /// The ends that were kept and not forgotten, oldest first.
+    fn kept_ends(&self) -> Vec<Vec<u8>>;
+
+    /// Forgets them: they are committed.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn forget_ends(&self) -> Result<(), StoreError>;
+
+    /// From now on, each commit notes that every step in the log up to line `seq` is committed.
+    fn note(&self, seq: u64);
+
+    /// What the last commit on disk said of the log; 0: nothing.
+    ///
+    /// # Errors
+    /// The disk's.
+    fn noted(&self) -> Result<u64, StoreError>;
 }
 
 /// Why the store did not do it.

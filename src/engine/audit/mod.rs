@@ -12,3 +12,4 @@ pub mod record;
 pub mod repeats;
 pub mod report;
 mod sensitive;
+pub mod transition;

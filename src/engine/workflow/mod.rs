@@ -1,5 +1,5 @@
 //! From request to grant: who may ask (`asking`, `extending`), what a request is (`request`), who decides
-//! (`stages`, `review`, `automatic`), who ends a grant and what the configuration ends (`ending`), who
+//! (`stages`, `review`, `automatic`), who ends a grant and what the configuration ends (`ending`), ends that a record lacks (`ends`), who
 //! is locked (`locks`), who may see (`authority`), what people are told (`notice`, `telling`). Pure; knows
 //! no session and no store.
 
@@ -7,6 +7,7 @@ pub mod asking;
 pub mod authority;
 pub mod automatic;
 pub mod ending;
+pub mod ends;
 pub mod extending;
 pub mod locks;
 pub mod notice;

@@ -1,6 +1,9 @@
 //! `kill -9` at any moment: nothing acknowledged is lost, nothing opens that is not on disk.
 
 mod child;
+mod damage;
+mod disk;
+mod full;
 mod serve;
 
 use child::{Child, Said, house};

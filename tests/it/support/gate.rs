@@ -75,6 +75,10 @@ pub(crate) struct Setup {
     ignore_file_size_signals: bool,
     /// The limit on open files, where it is not the tests' own.
     open_files: Option<u64>,
+    /// The store's folder, when not in the gate's own.
+    store: Option<PathBuf>,
+    /// A process whose mounts the gate is to see.
+    mounts_of: Option<u32>,
 }
 
 impl Default for Setup {
@@ -94,6 +98,8 @@ impl Default for Setup {
             audit: None,
             ignore_file_size_signals: false,
             open_files: None,
+            store: None,
+            mounts_of: None,
         }
     }
 }
@@ -178,6 +184,11 @@ impl Setup {
         Setup { open_files: Some(limit), ..self }
     }
 
+    /// The store is there, in the sight of this process.
+    pub(crate) fn store_on(self, store: impl Into<PathBuf>, mounts_of: u32) -> Setup {
+        Setup { store: Some(store.into()), mounts_of: Some(mounts_of), ..self }
+    }
+
     /// Writing beyond a limit (`prlimit --fsize`) becomes an error, as on a full disk.
     pub(crate) fn ignoring_file_size_signals(self) -> Setup {
         Setup { ignore_file_size_signals: true, ..self }
@@ -247,7 +258,7 @@ path = {audit:?}
             rate = if control_lines.contains("requests_per_hour") { "" } else { "requests_per_hour = 100000" },
             password = folder.join("directory-password"),
             socket = folder.join("control.sock"),
-            store = folder.join("store"),
+            store = self.store.clone().unwrap_or_else(|| folder.join("store")),
             local = (self.names)("{user}"),
             administrator = (self.names)("root-admin"),
             user = user(),
@@ -275,6 +286,7 @@ path = {audit:?}
             process: None,
             ignore_file_size_signals: self.ignore_file_size_signals,
             open_files: self.open_files,
+            mounts_of: self.mounts_of,
             configuration,
             control: folder.path().join("control.sock"),
             names: self.names,
@@ -301,6 +313,7 @@ pub(crate) struct Gate {
     process: Option<Child>,
     ignore_file_size_signals: bool,
     open_files: Option<u64>,
+    mounts_of: Option<u32>,
     pub(crate) configuration: PathBuf,
     pub(crate) control: PathBuf,
     names: fn(&str) -> String,
@@ -326,6 +339,10 @@ impl Gate {
             let script = format!("{trap}{limit}exec \"$@\"");
             command = Command::new("sh");
             command.args(["-c", &script, "sh", env!("CARGO_BIN_EXE_tidegate"), "serve", "--config"]);
+        }
+        if let Some(process) = self.mounts_of {
+            command = Command::new("nsenter");
+            command.args(["-t", &process.to_string(), "-m", "--", env!("CARGO_BIN_EXE_tidegate"), "serve", "--config"]);
         }
         command.arg(&self.configuration).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(errors);
         let mut child = command.spawn().unwrap();

@@ -5,6 +5,7 @@ use super::*;
 use crate::engine::grant::basis::Basis;
 use crate::engine::grant::fixture::at;
 use crate::engine::ldap::dn::Naming;
+use std::time::Duration;
 
 #[test]
 fn what_waited_lapses_after_a_restart_too() {
@@ -12,7 +13,10 @@ fn what_waited_lapses_after_a_restart_too() {
     let (waiting, denied) = (house.ask(), house.ask());
     house.word(&denied, "lars", Verdict::Deny).expect("denied");
     let again = House::on(store);
-    assert_eq!(again.broker.requests_page(&person("anna"), true, &page(), |_| true).expect("read").items.len(), 1);
+    assert_eq!(
+        again.broker.requests_page(&person("anna"), waiting_list(true), &page(), |_| true).expect("read").items.len(),
+        1
+    );
     again.pass(8 * 3_600);
     again.broker.settle();
     let state = |request: &Request| again.broker.request(&request.id, &person("anna")).expect("a request");
@@ -62,7 +66,8 @@ fn what_is_not_shown_is_neither_decided_nor_taken_back() {
     // Nor listed, whichever list it is.
     let lists = |name: &str| {
         let (broker, who) = (&house.broker, person(name));
-        let requests = [true, false].map(|waiting| broker.requests_page(&who, waiting, &page(), |_| true));
+        let requests =
+            [true, false].map(|waiting| broker.requests_page(&who, waiting_list(waiting), &page(), |_| true));
         let grants = [Which::Active, Which::All].map(|which| broker.grants_page(&who, which, &page()));
         let requests = requests.map(|page| page.expect("read").items.len());
         (requests, grants.map(|page| page.expect("read").items.len()))

@@ -183,7 +183,7 @@ fn nobody_fills_the_list_of_those_who_decide() {
         }
     });
     let page = Page { limit: 100, after: None };
-    let waiting = house.broker.requests_page(&person("root"), true, &page, |_| true).expect("read");
+    let waiting = house.broker.requests_page(&person("root"), waiting_list(true), &page, |_| true).expect("read");
     let annas = waiting.items.iter().filter(|request| request.subject == uid("anna")).count();
     assert_eq!(annas, 20);
 }
@@ -222,7 +222,8 @@ fn lists_come_in_pages_without_gaps_and_without_doubles() {
         let mut seen: Vec<String> = Vec::new();
         loop {
             let page = Page { limit: 3, after: seen.last().cloned() };
-            let found = house.broker.requests_page(&person("lars"), waiting, &page, |_| true).expect("read");
+            let found =
+                house.broker.requests_page(&person("lars"), waiting_list(waiting), &page, |_| true).expect("read");
             assert!(found.items.len() <= 3);
             seen.extend(found.items.into_iter().map(|request| request.id));
             if !found.more {
@@ -235,11 +236,16 @@ fn lists_come_in_pages_without_gaps_and_without_doubles() {
         assert_eq!((got, seen.len()), (expected, 7), "{waiting}");
     }
     let nowhere = Page { limit: 3, after: Some("req-nonesuch".to_owned()) };
-    assert!(house.broker.requests_page(&lars(), true, &nowhere, |_| true).is_err());
+    assert!(house.broker.requests_page(&lars(), waiting_list(true), &nowhere, |_| true).is_err());
     assert!(
         house
             .broker
-            .requests_page(&person("bert"), true, &Page { after: Some(all[0].clone()), ..nowhere }, |_| true)
+            .requests_page(
+                &person("bert"),
+                waiting_list(true),
+                &Page { after: Some(all[0].clone()), ..nowhere },
+                |_| true
+            )
             .is_err()
     );
 }

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::daemon::store::sled::SledStore;
-use crate::daemon::store::{Change, Publish, Record};
+use crate::daemon::store::{Change, List, Listed, Publish, Record};
 
 type Rival = Box<dyn FnOnce() + Send>;
 
@@ -32,6 +32,34 @@ impl GrantStore for Yielding {
 
     fn failure(&self) -> Option<String> {
         self.store.failure()
+    }
+
+    fn list(&self, list: &List, after: &[u8], limit: usize) -> Result<Vec<Listed>, StoreError> {
+        self.store.list(list, after, limit)
+    }
+
+    fn recover(&self) -> Result<(), StoreError> {
+        self.store.recover()
+    }
+
+    fn keep_end(&self, end: &[u8]) -> Result<(), StoreError> {
+        self.store.keep_end(end)
+    }
+
+    fn kept_ends(&self) -> Vec<Vec<u8>> {
+        self.store.kept_ends()
+    }
+
+    fn forget_ends(&self) -> Result<(), StoreError> {
+        self.store.forget_ends()
+    }
+
+    fn note(&self, seq: u64) {
+        self.store.note(seq);
+    }
+
+    fn noted(&self) -> Result<u64, StoreError> {
+        self.store.noted()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::daemon::broker::{Lane, Wanted};
 use crate::daemon::store::sled::SledStore;
-use crate::daemon::store::{Change, Publish, Record};
+use crate::daemon::store::{Change, List, Listed, Publish, Record};
 use crate::engine::grant::history::Happened;
 use crate::engine::workflow::NoticeKind;
 use crate::engine::workflow::telling::{Notification, NotificationState, Outcome, Receiver};
@@ -87,6 +87,34 @@ impl GrantStore for Watched {
 
     fn failure(&self) -> Option<String> {
         self.0.failure()
+    }
+
+    fn list(&self, list: &List, after: &[u8], limit: usize) -> Result<Vec<Listed>, StoreError> {
+        self.0.list(list, after, limit)
+    }
+
+    fn recover(&self) -> Result<(), StoreError> {
+        self.0.recover()
+    }
+
+    fn keep_end(&self, end: &[u8]) -> Result<(), StoreError> {
+        self.0.keep_end(end)
+    }
+
+    fn kept_ends(&self) -> Vec<Vec<u8>> {
+        self.0.kept_ends()
+    }
+
+    fn forget_ends(&self) -> Result<(), StoreError> {
+        self.0.forget_ends()
+    }
+
+    fn note(&self, seq: u64) {
+        self.0.note(seq);
+    }
+
+    fn noted(&self) -> Result<u64, StoreError> {
+        self.0.noted()
     }
 }
 

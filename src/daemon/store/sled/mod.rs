@@ -1,23 +1,32 @@
 //! The store on disk: sled 0.34.
 //!
-//! sled's `flush` hands data to the kernel but does not fsync it, so that a power cut loses
-//! acknowledged records, and another version of sled opens our directory as an empty one without an
-//! error. Hence: our own `sync_data` after each flush, and a marker file next to the directory that
-//! remembers that there is something in it. One thread writes; commits that wait share a flush.
+//! sled's `flush` hands data to the kernel but does not fsync it, and another version of sled opens our directory as an
+//! empty one without an error. Hence: our own `sync_data` after each flush, and a marker file next to the directory.
+//! One thread writes; commits that wait share a flush.
+//!
+//! After an error of the disk sled takes nothing until it is opened again. The store refuses everything then, and
+//! `recover` opens it again once there is room; changes that were applied and not acknowledged are reverted first.
 
+mod open;
 mod place;
 #[cfg(test)]
 mod tests;
+mod writer;
 
-use super::{Change, GrantStore, MAX_BODY, Publish, Record, StoreError};
+use super::ends::Ends;
+use super::{Change, GrantStore, List, Listed, MAX_BODY, Publish, Record, StoreError};
+use arc_swap::ArcSwapOption;
 use nix::fcntl::Flock;
-use place::{beside, check_format, lock, read_marker, refuse_foreign_files, sync_directory, write_marker};
+use open::{Opened, State};
+use place::{beside, lock};
 use serde::{Deserialize, Serialize};
-use sled::transaction::{ConflictableTransactionError, TransactionError};
-use std::fs::{File, Permissions};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::Path;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock, mpsc};
+use std::fs::File;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
+use std::time::{Duration, Instant};
+use writer::{Job, Writer};
 
 /// The format of the store and of its marker.
 pub const FORMAT: u64 = 1;
@@ -25,24 +34,42 @@ pub const FORMAT: u64 = 1;
 /// Commits that share one flush, and commits that may wait in line.
 const BATCH: usize = 256;
 
+/// How long a commit waits for a disk that does not answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a store that failed is left alone before it is tried again: at first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 /// The store on disk. Dropping it waits for the commits in line.
 #[derive(Debug)]
 pub struct SledStore {
-    records: sled::Tree,
-    /// Held for writing while something is applied and not yet durable and published.
-    durable: Arc<RwLock<()>>,
-    failure: Arc<OnceLock<String>>,
-    queue: Option<mpsc::SyncSender<Commit>>,
+    shared: Arc<Shared>,
+    ends: Mutex<Option<Ends>>,
+    ends_path: PathBuf,
+    retry: Mutex<Retry>,
+    queue: Option<mpsc::SyncSender<Job>>,
     writer: Option<std::thread::JoinHandle<()>>,
     /// Last, so that it is released when sled is gone.
     _lock: Flock<File>,
 }
 
-/// One commit in line.
-struct Commit {
-    changes: Vec<Change>,
-    publish: Publish,
-    reply: mpsc::SyncSender<Result<(), StoreError>>,
+/// What readers, writer and waiters share.
+#[derive(Debug)]
+struct Shared {
+    /// Held for writing while something is applied and not yet durable and published.
+    state: RwLock<State>,
+    /// Why nothing is committed at the moment. Apart from the state, which a stuck disk keeps locked.
+    failure: ArcSwapOption<String>,
+    /// What the next commit says of the log; 0: nothing.
+    note: AtomicU64,
+}
+
+/// When a store that failed is tried again.
+#[derive(Debug)]
+struct Retry {
+    next: Instant,
+    pause: Duration,
 }
 
 /// A record as it is written.
@@ -54,93 +81,192 @@ struct Stored {
 }
 
 impl SledStore {
-    /// Opens the store in the directory `path`, or creates it.
+    /// Opens the store in the directory `path`, or creates it. One whose disk is full is opened all the same, and
+    /// fails until there is room.
     ///
     /// # Errors
     /// It is in use by another process; it has become empty; it is something else; the disk's.
     pub fn open(path: &Path) -> Result<SledStore, StoreError> {
-        let parent = match path.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent,
-            _ => Path::new("."),
-        };
+        let parent = open::parent(path);
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(failed(parent))?;
         let lock = lock(path)?;
-        let marker = beside(path, "format");
-        let known = read_marker(path, &marker)?;
-        refuse_foreign_files(path)?;
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed(path))?;
-        let db = sled::Config::new()
-            .path(path)
-            // The writer flushes, and nobody else.
-            .flush_every_ms(None)
-            .cache_capacity(32 * 1024 * 1024)
-            .open()
-            .map_err(|error| StoreError::Failed(format!("{}: {error}", path.display())))?;
-        let file = File::open(path.join("db")).map_err(failed(path))?;
-        // sled leaves it to the umask, and the directory may have been made by somebody else.
-        file.set_permissions(Permissions::from_mode(0o600)).map_err(failed(path))?;
-        let format = check_format(&db, path, &marker, known.as_ref())?;
-        if known.is_none() {
-            // Durable before the marker says so, and the marker before anything is acknowledged.
-            db.flush().map_err(sled_failed)?;
-            file.sync_all().map_err(failed(path))?;
-            for directory in [path.join("blobs").as_path(), path, parent] {
-                sync_directory(directory)?;
+        let ends_path = beside(path, "ends");
+        let ends = match Ends::open(&ends_path) {
+            Ok(ends) => Some(ends),
+            Err(error) => {
+                tracing::error!(file = %ends_path.display(), %error, "no room is reserved for ends");
+                None
             }
-            write_marker(&marker, &format)?;
-            sync_directory(parent)?;
-        }
-        let records = db.open_tree("records").map_err(sled_failed)?;
-        SledStore::start(db, records, file, lock)
+        };
+        let state = match open::open(path) {
+            Ok(opened) => State::Open(opened),
+            Err(open::Failure::NoRoom(why)) => State::Closed(why),
+            Err(open::Failure::Other(error)) => return Err(error),
+        };
+        SledStore::start(path, state, ends, lock)
     }
 
-    fn start(db: sled::Db, records: sled::Tree, file: File, lock: Flock<File>) -> Result<SledStore, StoreError> {
-        let durable = Arc::new(RwLock::new(()));
-        let failure = Arc::new(OnceLock::new());
-        let (queue, commits) = mpsc::sync_channel(BATCH);
-        let writer =
-            Writer { db, records: records.clone(), file, durable: Arc::clone(&durable), failure: Arc::clone(&failure) };
+    fn start(path: &Path, state: State, ends: Option<Ends>, lock: Flock<File>) -> Result<SledStore, StoreError> {
+        let failure = state.failure().map(|why| Arc::new(why.to_owned()));
+        let (state, failure) = (RwLock::new(state), ArcSwapOption::new(failure));
+        let shared = Arc::new(Shared { state, failure, note: AtomicU64::new(0) });
+        let (queue, jobs) = mpsc::sync_channel(BATCH);
+        let writer = Writer::new(path, Arc::clone(&shared));
         let writer = std::thread::Builder::new()
             .name("store".to_owned())
-            .spawn(move || writer.run(&commits))
+            .spawn(move || writer.run(&jobs))
             .map_err(|error| StoreError::Failed(error.to_string()))?;
-        Ok(SledStore { records, durable, failure, queue: Some(queue), writer: Some(writer), _lock: lock })
+        let retry = Mutex::new(Retry { next: Instant::now(), pause: FIRST_PAUSE });
+        Ok(SledStore {
+            shared,
+            ends: Mutex::new(ends),
+            ends_path: beside(path, "ends"),
+            retry,
+            queue: Some(queue),
+            writer: Some(writer),
+            _lock: lock,
+        })
+    }
+
+    /// Runs `read` on what is open.
+    fn read<T>(&self, read: impl FnOnce(&Opened) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match &*self.shared.state.read().unwrap_or_else(PoisonError::into_inner) {
+            State::Open(opened) => read(opened),
+            State::Closed(why) => Err(StoreError::Failed(why.clone())),
+        }
+    }
+
+    /// Has the writer do something, and waits for its answer no longer than [`PATIENCE`].
+    fn submit(&self, job: impl FnOnce(mpsc::SyncSender<Result<(), StoreError>>) -> Job) -> Result<(), StoreError> {
+        let gone = || StoreError::Failed("its writer has stopped".to_owned());
+        let deadline = Instant::now() + PATIENCE;
+        let (reply, answer) = mpsc::sync_channel(1);
+        let queue = self.queue.as_ref().ok_or_else(gone)?;
+        let mut job = job(reply);
+        while let Err(error) = queue.try_send(job) {
+            match error {
+                mpsc::TrySendError::Full(back) if Instant::now() < deadline => job = back,
+                mpsc::TrySendError::Full(_) => return Err(self.stuck()),
+                mpsc::TrySendError::Disconnected(_) => return Err(gone()),
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        match answer.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(result) => result,
+            Err(mpsc::RecvTimeoutError::Timeout) => Err(self.stuck()),
+            Err(mpsc::RecvTimeoutError::Disconnected) => Err(gone()),
+        }
+    }
+
+    /// The disk does not answer. What waits for it may be done after all, once it does.
+    fn stuck(&self) -> StoreError {
+        let why = format!("the disk did not answer within {} seconds", PATIENCE.as_secs());
+        self.shared.failure.compare_and_swap(std::ptr::null::<String>(), Some(Arc::new(why.clone())));
+        StoreError::Failed(why)
+    }
+
+    fn with_ends<T>(&self, run: impl FnOnce(&mut Ends) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        if ends.is_none() {
+            // There was no room for it at the start.
+            *ends = Ends::open(&self.ends_path).ok();
+        }
+        run(ends.as_mut().ok_or_else(|| StoreError::Failed("no room is reserved for ends".to_owned()))?)
     }
 }
 
 impl GrantStore for SledStore {
     fn get(&self, id: &str) -> Result<Option<Record>, StoreError> {
-        let _durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
-        let stored = self.records.get(id).map_err(sled_failed)?;
-        stored.map(|octets| read(id, &octets)).transpose()
+        self.read(|opened| {
+            let stored = match opened.records.get(id).map_err(sled_failed)? {
+                None => opened.archive.get(id).map_err(sled_failed)?,
+                found => found,
+            };
+            stored.map(|octets| read(id, &octets)).transpose()
+        })
     }
 
     fn scan(&self, visit: &mut dyn FnMut(Record)) -> Result<(), StoreError> {
         // The lock is held for one record at a time: a long list must not hold up a revoke.
         let mut after: Option<sled::IVec> = None;
         loop {
-            let durable = self.durable.read().unwrap_or_else(PoisonError::into_inner);
-            let next = match &after {
-                None => self.records.first(),
-                Some(key) => self.records.get_gt(key),
-            };
-            let Some((key, octets)) = next.map_err(sled_failed)? else { return Ok(()) };
-            drop(durable);
+            let next = self.read(|opened| {
+                let next = match &after {
+                    None => opened.records.first(),
+                    Some(key) => opened.records.get_gt(key),
+                };
+                next.map_err(sled_failed)
+            });
+            let Some((key, octets)) = next? else { return Ok(()) };
             visit(read(&String::from_utf8_lossy(&key), &octets)?);
             after = Some(key);
         }
     }
 
     fn apply(&self, changes: Vec<Change>, publish: Publish) -> Result<(), StoreError> {
-        let gone = || StoreError::Failed("its writer has stopped".to_owned());
-        let (reply, answer) = mpsc::sync_channel(1);
-        let queue = self.queue.as_ref().ok_or_else(gone)?;
-        queue.send(Commit { changes, publish, reply }).map_err(|_| gone())?;
-        answer.recv().map_err(|_| gone())?
+        if let Some(why) = self.failure() {
+            return Err(StoreError::Failed(why));
+        }
+        self.submit(|reply| Job::Commit(writer::Commit { changes, publish, reply }))
+    }
+
+    fn list(&self, list: &List, after: &[u8], limit: usize) -> Result<Vec<Listed>, StoreError> {
+        let prefix = list.prefix();
+        let from = [&prefix[..], after].concat();
+        let mut found = Vec::new();
+        self.read(|opened| {
+            for entry in opened.index.range(from.as_slice()..) {
+                let (key, state) = entry.map_err(sled_failed)?;
+                let Some(rest) = key.strip_prefix(prefix.as_slice()).filter(|_| found.len() < limit) else { break };
+                if after.is_empty() || rest != after {
+                    found.push(list.entry(rest, &state));
+                }
+            }
+            Ok(())
+        })?;
+        Ok(found)
     }
 
     fn failure(&self) -> Option<String> {
-        self.failure.get().cloned()
+        self.shared.failure.load_full().map(|why| String::clone(&why))
+    }
+
+    fn recover(&self) -> Result<(), StoreError> {
+        let Some(why) = self.failure() else { return Ok(()) };
+        let mut retry = self.retry.lock().unwrap_or_else(PoisonError::into_inner);
+        if Instant::now() < retry.next {
+            return Err(StoreError::Failed(why));
+        }
+        let result = self.submit(|reply| Job::Recover { reply });
+        match result {
+            Ok(()) => retry.pause = FIRST_PAUSE,
+            Err(_) => retry.pause = (retry.pause * 2).min(LONGEST_PAUSE),
+        }
+        retry.next = Instant::now() + retry.pause;
+        result
+    }
+
+    fn keep_end(&self, end: &[u8]) -> Result<(), StoreError> {
+        self.with_ends(|ends| ends.keep(end))
+    }
+
+    fn kept_ends(&self) -> Vec<Vec<u8>> {
+        self.with_ends(|ends| Ok(ends.records().to_vec())).unwrap_or_default()
+    }
+
+    fn forget_ends(&self) -> Result<(), StoreError> {
+        match self.kept_ends().is_empty() {
+            true => Ok(()),
+            false => self.with_ends(Ends::forget),
+        }
+    }
+
+    fn note(&self, seq: u64) {
+        self.shared.note.store(seq, Ordering::Release);
+    }
+
+    fn noted(&self) -> Result<u64, StoreError> {
+        self.read(Opened::noted)
     }
 }
 
@@ -152,112 +278,8 @@ impl Drop for SledStore {
             // It panicked or it did not: there is nothing left to do about it.
             let _ = writer.join();
         }
-    }
-}
-
-/// The thread that writes.
-struct Writer {
-    db: sled::Db,
-    records: sled::Tree,
-    file: File,
-    durable: Arc<RwLock<()>>,
-    failure: Arc<OnceLock<String>>,
-}
-
-impl Writer {
-    fn run(&self, commits: &mpsc::Receiver<Commit>) {
-        while let Ok(first) = commits.recv() {
-            let mut batch = vec![first];
-            while batch.len() < BATCH
-                && let Ok(next) = commits.try_recv()
-            {
-                batch.push(next);
-            }
-            self.write(batch);
-        }
-    }
-
-    /// Applies the batch, makes it durable once, publishes in order, answers.
-    fn write(&self, batch: Vec<Commit>) {
-        let guard = self.durable.write().unwrap_or_else(PoisonError::into_inner);
-        let mut results: Vec<Result<(), StoreError>> = Vec::with_capacity(batch.len());
-        for commit in &batch {
-            results.push(self.apply(&commit.changes));
-        }
-        if results.iter().any(Result::is_ok)
-            && let Err(error) = self.make_durable()
-        {
-            self.fail(&error);
-        }
-        let mut replies = Vec::with_capacity(batch.len());
-        for (commit, result) in batch.into_iter().zip(results) {
-            // What was applied before the disk failed may or may not come back after a restart:
-            // it is not acknowledged, and nobody opens anything by it.
-            let result = result.and_then(|()| self.still_works());
-            if result.is_ok() {
-                (commit.publish)();
-            }
-            replies.push((commit.reply, result));
-        }
-        drop(guard);
-        for (reply, result) in replies {
-            // Nobody waits for the answer any more: it was published all the same.
-            let _ = reply.send(result);
-        }
-    }
-
-    fn apply(&self, changes: &[Change]) -> Result<(), StoreError> {
-        self.still_works()?;
-        let mut writes = Vec::with_capacity(changes.len());
-        for change in changes {
-            let octets = match change {
-                Change::Put(record) => Some(written(record)?),
-                Change::Remove { .. } => None,
-            };
-            writes.push((change, octets));
-        }
-        let swapped = self.records.transaction(|tree| {
-            for (change, octets) in &writes {
-                let id = change.id();
-                let has = match tree.get(id.as_bytes())? {
-                    None => 0,
-                    Some(current) => read(id, &current).map_err(ConflictableTransactionError::Abort)?.revision,
-                };
-                if change.wants() != Some(has) {
-                    return Err(ConflictableTransactionError::Abort(StoreError::Conflict(id.to_owned())));
-                }
-                match octets {
-                    Some(octets) => tree.insert(id.as_bytes(), octets.as_slice())?,
-                    None => tree.remove(id.as_bytes())?,
-                };
-            }
-            Ok(())
-        });
-        swapped.map_err(|error| match error {
-            TransactionError::Abort(error) => error,
-            TransactionError::Storage(error) => {
-                self.fail(&error.to_string());
-                sled_failed(error)
-            }
-        })
-    }
-
-    fn make_durable(&self) -> Result<(), String> {
-        self.db.flush().map_err(|error| error.to_string())?;
-        self.file.sync_data().map_err(|error| error.to_string())
-    }
-
-    /// From here on nothing is committed: after a failed fsync nobody knows what the disk holds.
-    fn fail(&self, why: &str) {
-        // The first failure is the one to tell.
-        let _ = self.failure.set(why.to_owned());
-    }
-
-    fn still_works(&self) -> Result<(), StoreError> {
-        match self.failure.get() {
-            None => Ok(()),
-            Some(why) => Err(StoreError::Failed(why.clone())),
-        }
+        // Before the lock: closing sled writes.
+        *self.shared.state.write().unwrap_or_else(PoisonError::into_inner) = State::Closed("closed".to_owned());
     }
 }
 

@@ -12,6 +12,12 @@ use std::path::{Path, PathBuf};
 /// What sled 0.34 puts into its directory. With anything else, it is not ours to open.
 const SLED_NAMES: [&str; 3] = ["blobs", "conf", "db"];
 
+/// Written to find out whether the disk takes anything, and removed again.
+const PROBE: &str = "probe";
+
+/// As many octets as opening the store, and a first commit, may take.
+const PROBE_SIZE: usize = 2 << 20;
+
 /// Under which key the format record stands, in the tree of the same name.
 const FORMAT_KEY: &str = "format";
 
@@ -44,14 +50,16 @@ pub(super) fn lock(path: &Path) -> Result<Flock<File>, StoreError> {
         .map_err(failed(&name))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(mut lock) => {
-            lock.set_len(0).map_err(failed(&name))?;
-            lock.rewind().map_err(failed(&name))?;
-            write!(lock, "{}", std::process::id()).map_err(failed(&name))?;
+            // Overwritten in place, which a full disk allows; if it fails, others do not learn the process id.
+            let pid = format!("{:<10}", std::process::id());
+            if lock.rewind().and_then(|()| lock.write_all(pid.as_bytes())).is_err() {
+                tracing::warn!(file = %name.display(), "who has the store cannot be written down");
+            }
             Ok(lock)
         }
         Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
             let mut pid = String::new();
-            let pid = file.read_to_string(&mut pid).ok().and_then(|_| pid.parse().ok());
+            let pid = file.read_to_string(&mut pid).ok().and_then(|_| pid.trim_end().parse().ok());
             Err(StoreError::InUse { path: path.to_owned(), pid })
         }
         Err((_, error)) => Err(StoreError::Failed(format!("{}: {error}", name.display()))),
@@ -131,7 +139,7 @@ pub(super) fn refuse_foreign_files(path: &Path) -> Result<(), StoreError> {
     for entry in entries {
         let name = entry.map_err(failed(path))?.file_name();
         let name = name.to_string_lossy();
-        if !SLED_NAMES.contains(&name.as_ref()) && !name.starts_with("snap.") {
+        if !SLED_NAMES.contains(&name.as_ref()) && name != PROBE && !name.starts_with("snap.") {
             return Err(StoreError::Foreign {
                 path: path.to_owned(),
                 why: format!("sled 0.34 makes no file {name:?}"),
@@ -139,6 +147,30 @@ pub(super) fn refuse_foreign_files(path: &Path) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+/// Removes what an opening that did not get to its end left behind: sled would take a snapshot that was not
+/// finished for its newest one, and not open.
+pub(super) fn remove_unfinished(path: &Path) -> Result<(), StoreError> {
+    for entry in std::fs::read_dir(path).map_err(failed(path))? {
+        let entry = entry.map_err(failed(path))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name == PROBE || name.starts_with("snap.") && name.ends_with(".generating") {
+            tracing::warn!(file = %entry.path().display(), "removing what an interrupted start left in the store");
+            std::fs::remove_file(entry.path()).map_err(failed(&entry.path()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Finds out whether the store's disk takes what opening it may write.
+pub(super) fn probe(path: &Path) -> Result<(), StoreError> {
+    let name = path.join(PROBE);
+    let written = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&name);
+    let written = written.and_then(|mut file| file.write_all(&vec![0; PROBE_SIZE]).and_then(|()| file.sync_all()));
+    let removed = std::fs::remove_file(&name);
+    written.and(removed).map_err(failed(&name))
 }
 
 pub(super) fn sync_directory(path: &Path) -> Result<(), StoreError> {

@@ -2,6 +2,8 @@
 
 use super::super::contract::{self, all, commit, record};
 use super::*;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 fn place() -> (tempfile::TempDir, PathBuf) {
@@ -45,7 +47,6 @@ fn what_was_removed_does_not_come_back() {
 
 #[test]
 fn nobody_else_reads_it_even_where_others_may_look() {
-    use std::os::unix::fs::PermissionsExt as _;
     let (_directory, path) = place();
     std::fs::create_dir_all(&path).expect("made by somebody before");
     std::fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("for all to enter");
@@ -98,12 +99,12 @@ fn a_lost_marker_comes_back_from_the_store() {
 
 /// Opens it past the store's own checks. sled lets go of its lock a moment after what was open is dropped.
 fn free(config: &sled::Config) -> sled::Db {
-    let until = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let until = Instant::now() + Duration::from_secs(30);
     loop {
         match config.open() {
             Ok(db) => return db,
             Err(error) if error.to_string().contains("could not acquire lock") => {
-                assert!(std::time::Instant::now() < until, "still locked");
+                assert!(Instant::now() < until, "still locked");
                 std::thread::yield_now();
             }
             Err(error) => panic!("as it is: {error}"),
@@ -164,15 +165,61 @@ fn without_fsync_nothing_is_acknowledged_published_or_tried_again() {
     drop(SledStore::open(&path).expect("create"));
     let lock = lock(&path).expect("free");
     let db = free(&sled::Config::new().path(&path).flush_every_ms(None));
-    let records = db.open_tree("records").expect("tree");
     // Its fsync always fails.
     let file = File::open("/dev/null").expect("it is everywhere");
-    let store = SledStore::start(db, records, file, lock).expect("start");
+    let opened = Opened::of(db, file).expect("its trees");
+    let store = SledStore::start(&path, State::Open(opened), None, lock).expect("start");
     let never = || -> Publish { Box::new(|| panic!("published")) };
     let result = store.commit(vec![record("a", 1, "one")], never());
     assert!(matches!(&result, Err(StoreError::Failed(_))), "{result:?}");
     assert!(store.failure().is_some());
     let result = store.commit(vec![record("b", 1, "one")], never());
     assert!(matches!(&result, Err(StoreError::Failed(_))), "{result:?}");
-    assert_eq!(store.get("b"), Ok(None));
+    assert!(matches!(store.get("b"), Err(StoreError::Failed(_))));
+    // Opened again, it holds nothing of what failed, and works.
+    recovered(&store);
+    assert_eq!((store.get("a"), store.get("b")), (Ok(None), Ok(None)));
+    commit(&store, vec![record("a", 1, "two")]).expect("it works again");
+    drop(store);
+    assert_eq!(all(&SledStore::open(&path).expect("open")), vec![record("a", 1, "two")]);
+}
+
+/// Waits until a store that can work again does.
+fn recovered(store: &SledStore) {
+    let until = Instant::now() + Duration::from_secs(30);
+    while let Err(error) = store.recover() {
+        assert!(Instant::now() < until, "{error}");
+        std::thread::yield_now();
+    }
+    assert_eq!(store.failure(), None);
+}
+
+#[test]
+fn a_snapshot_that_was_not_finished_does_not_keep_the_store_from_opening() {
+    let (_directory, path) = place();
+    let store = SledStore::open(&path).expect("create");
+    commit(&store, vec![record("a", 1, "one")]).expect("commit");
+    drop(store);
+    for (name, octets) in
+        [("snap.00000000000F0000.generating", &b"half of"[..]), ("snap.FFFFFFFFFFFFFFFF.generating", b"")]
+    {
+        std::fs::write(path.join(name), octets).expect("planted");
+        let store = SledStore::open(&path).expect("open again");
+        assert_eq!(all(&store), vec![record("a", 1, "one")], "{name}");
+        assert!(!path.join(name).exists(), "{name}");
+    }
+}
+
+#[test]
+fn ends_have_room_of_their_own_and_outlive_the_process() {
+    let (_directory, path) = place();
+    let store = SledStore::open(&path).expect("create");
+    assert_eq!(store.kept_ends(), Vec::<Vec<u8>>::new());
+    store.keep_end(b"one").expect("kept");
+    drop(store);
+    let store = SledStore::open(&path).expect("open");
+    assert_eq!(store.kept_ends(), [b"one"]);
+    store.forget_ends().expect("forgotten");
+    drop(store);
+    assert_eq!(SledStore::open(&path).expect("open").kept_ends(), Vec::<Vec<u8>>::new());
 }
