@@ -15,8 +15,8 @@ use tidegate::engine::ldap::request::{
     SearchRequest, SearchScope,
 };
 use tidegate::engine::ldap::{Dn, ResultCode};
+use tidegate::engine::policy::groups::Groups;
 use tidegate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
-use tidegate::engine::policy::selector::Groups;
 use tidegate::engine::policy::{Mode, OperationSet, Policy, RefusalStyle, Subject};
 
 const RESOURCES: u32 = 50;

@@ -5,6 +5,7 @@ use super::{DurationText, GrantView, HistoryView, LockView, RequestView, ReviewV
 use crate::engine::grant::history::{Actor, Entry};
 use crate::engine::grant::lifecycle::{Grant, GrantState};
 use crate::engine::grant::scope::{Scope, reach_word};
+use crate::engine::ldap::Dn;
 use crate::engine::policy::Policy;
 use crate::engine::policy::deciding::Stage;
 use crate::engine::policy::role::Role;
@@ -12,6 +13,7 @@ use crate::engine::policy::selector::Selector;
 use crate::engine::workflow::request::Review;
 use crate::engine::workflow::{Context, Lock, Request, RequestState, review, stages};
 use chrono::{DateTime, Utc};
+use std::time::Duration;
 
 impl RequestView {
     /// The request as `actor` sees it at this moment.
@@ -137,6 +139,7 @@ impl RoleView {
     pub fn new(role: &Role, policy: &Policy, break_glass: bool) -> RoleView {
         RoleView {
             name: role.name.to_string(),
+            unknown_groups: Vec::new(),
             description: role.description.clone(),
             // A role that opens nothing is shown as just that.
             scope: Scope::of_role(role, policy).map(|whole| scope(&whole)).unwrap_or_default(),
@@ -152,6 +155,28 @@ impl RoleView {
             second_factor: role.second_factor.requester,
             reason_required: role.reason_required,
             ticket_pattern: role.ticket_pattern.as_ref().map(|pattern| pattern.as_str().to_owned()),
+        }
+    }
+
+    /// The same for somebody of whom it is not known whether they may request it: only its name.
+    pub fn unknown(role: &Role, groups: Vec<Dn>) -> RoleView {
+        RoleView {
+            name: role.name.to_string(),
+            unknown_groups: groups.iter().map(|group| group.text().to_owned()).collect(),
+            description: String::new(),
+            scope: Vec::new(),
+            approvers: Vec::new(),
+            approvals: 0,
+            stages: Vec::new(),
+            break_glass: false,
+            beneficiaries: Vec::new(),
+            max_duration: DurationText(Duration::ZERO),
+            default_duration: DurationText(Duration::ZERO),
+            request_ttl: DurationText(Duration::ZERO),
+            max_lead: DurationText(Duration::ZERO),
+            second_factor: false,
+            reason_required: false,
+            ticket_pattern: None,
         }
     }
 }

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 pub struct RoleView {
     /// Its name.
     pub name: String,
+    /// The groups (DNs) that decide whether the caller may request it, where the directory has not said who is in them.
+    /// Empty: the caller may request it. Otherwise it cannot be told, and the other members say nothing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unknown_groups: Vec<String>,
     /// For people.
     pub description: String,
     /// What it opens, at the widest.

@@ -26,16 +26,31 @@ impl Roles {
 }
 
 fn table(roles: &[RoleView], width: Option<usize>) -> String {
+    let (roles, unknown): (Vec<_>, Vec<_>) = roles.iter().partition(|role| role.unknown_groups.is_empty());
+    let note = note(&unknown);
+    if roles.is_empty() && !note.is_empty() {
+        return note;
+    }
     if roles.is_empty() {
         return "There is no role that you may request; tidegate me says who you are to the gate.\n".to_owned();
     }
     let mut table = Table::new(&["role", "opens", "for", "approval", "needs", "description"]);
-    for role in roles {
+    for role in &roles {
         let time = format!("{}, at most {}", role.default_duration, role.max_duration);
         let approval = approval(role);
         table.row([&role.name, &view::scope_cell(&role.scope), &time, &approval, &needs(role), &role.description]);
     }
-    table.render(width)
+    format!("{}{note}", table.render(width))
+}
+
+/// The roles of which it cannot be told whether they may be requested.
+fn note(unknown: &[&RoleView]) -> String {
+    let line = |role: &&RoleView| {
+        let groups: Vec<String> = role.unknown_groups.iter().map(|group| format!("group:{group}")).collect();
+        let groups = groups.join(", ");
+        format!("Whether you may request {} is not known: the directory does not say who is in {groups}.\n", role.name)
+    };
+    unknown.iter().map(line).collect()
 }
 
 /// Who decides, one after another where there are stages.

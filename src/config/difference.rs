@@ -119,6 +119,8 @@ fn compare_directory(old: &Directory, new: &Directory, found: &mut Difference) {
         // Lets nobody do more.
         connect_timeout: _,
         bind_timeout: _,
+        nested_groups,
+        group_unknown_after,
         // The policy's.
         extended_operations: _,
         referrals,
@@ -145,6 +147,15 @@ fn compare_directory(old: &Directory, new: &Directory, found: &mut Difference) {
         }
         (Some(_), None) => found.changes("[directory] naming_contexts: what the directory says of itself"),
         (None, Some(_)) => found.changes("[directory] naming_contexts: no longer what the directory says of itself"),
+    }
+    match (nested_groups, new.nested_groups) {
+        (false, true) => found.opens("[directory] nested_groups: members of groups in a group are its members"),
+        (true, false) => found.closes("[directory] nested_groups: only direct members of a group are its members"),
+        (true, true) | (false, false) => {}
+    }
+    if *group_unknown_after != new.group_unknown_after {
+        let (is, was) = (format_duration(new.group_unknown_after), format_duration(*group_unknown_after));
+        found.changes(format!("[directory] group_unknown_after: {is}, was {was}"));
     }
     for (key, was, is) in [("bind_dn", service, &new.service), ("proxy_bind_dn", proxy, &new.proxy)] {
         compare_accounts(key, was.as_ref(), is.as_ref(), found);

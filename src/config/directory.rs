@@ -9,6 +9,9 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// The shortest `group_unknown_after`.
+const SHORTEST_UNKNOWN: Duration = Duration::from_secs(60);
+
 /// What is behind the gate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directory {
@@ -26,6 +29,10 @@ pub struct Directory {
     pub connect_timeout: Duration,
     /// How long a bind may take; then it is answered with `unavailable` and the connection is given up.
     pub bind_timeout: Duration,
+    /// Whether members of groups within a group are its members, too.
+    pub nested_groups: bool,
+    /// What depends on a group ends when the directory has not said for this long who is in it.
+    pub group_unknown_after: Duration,
     /// Extended operations that are passed as they are.
     pub extended_operations: Vec<String>,
     /// What becomes of its referrals.
@@ -129,6 +136,12 @@ pub(super) fn directory(root: &Section<'_>) -> Option<Directory> {
     let proxy = account(&section, "proxy_bind_dn", proxy_keys);
     let connect_timeout = section.optional::<Duration>("connect_timeout");
     let bind_timeout = section.optional::<Duration>("bind_timeout");
+    let nested_groups = section.optional::<bool>("nested_groups");
+    let group_unknown_after = section.optional::<Duration>("group_unknown_after");
+    if let Some(found) = group_unknown_after.as_ref().filter(|found| found.value < SHORTEST_UNKNOWN) {
+        let message = "a shorter time than 1m would end grants whenever the directory is restarted";
+        section.problem(found.at, format!("group_unknown_after: {message}"));
+    }
     let extended_operations = extensions::extended_operations(&section);
     let referrals = section.optional::<Referrals>("referrals");
     section.finish();
@@ -140,6 +153,8 @@ pub(super) fn directory(root: &Section<'_>) -> Option<Directory> {
         proxy: proxy?,
         connect_timeout: connect_timeout.map_or(Duration::from_secs(5), |found| found.value),
         bind_timeout: bind_timeout.map_or(Duration::from_secs(10), |found| found.value),
+        nested_groups: nested_groups.is_none_or(|found| found.value),
+        group_unknown_after: group_unknown_after.map_or(Duration::from_secs(300), |found| found.value),
         extended_operations,
         referrals: referrals.map_or(Referrals::Drop, |found| found.value),
     })

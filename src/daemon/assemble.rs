@@ -1,8 +1,8 @@
 //! From configuration to the parts of a gate.
 
-use super::broker::Wanted;
+use super::broker::{EventSink as _, Wanted};
 use super::control::{Names, PortTls};
-use super::directory::{Reading, ServiceAccount, Source};
+use super::directory::{Plan, Reading, ServiceAccount, Source, Trouble};
 use super::gate::Gate;
 use super::limits::Limits;
 use super::notifier::{self, Webhook};
@@ -14,12 +14,14 @@ use crate::engine::ldap::Dn;
 use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::policy::Policy;
 use crate::engine::policy::attributes::AttributeNames;
+use crate::engine::policy::groups::{GroupList, Groups};
 use crate::engine::policy::trees::{Contexts, LeftOut};
 use crate::engine::workflow::{Authority, NoticeKind};
 use arc_swap::ArcSwap;
 use aws_lc_rs::hmac;
 use chrono::TimeDelta;
 use rustls::ServerConfig;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,6 +92,14 @@ pub(super) fn upstream(config: &config::Directory) -> Result<Directory, TlsError
 /// An account that is bound as.
 pub(super) fn account_of(account: &config::ServiceAccount) -> ServiceAccount {
     ServiceAccount { dn: account.dn.clone(), password: Some(account.password.clone()) }
+}
+
+/// As whom the gate itself asks.
+pub(super) fn own_account(config: &Config) -> ServiceAccount {
+    match &config.directory.service {
+        Some(service) => account_of(service),
+        None => ServiceAccount { dn: Dn::root(), password: None },
+    }
 }
 
 /// When the certificates that are shown expire.
@@ -173,6 +183,8 @@ pub(super) struct OwnQuestions {
     pub(super) unheard: Option<Arc<str>>,
     /// Whether the directory was read once.
     pub(super) read: watch::Sender<bool>,
+    /// A reload may mean another directory: what the one before said of people is not enough any more.
+    pub(super) reloaded: bool,
     /// Of the schema that decisions are made by.
     pub(super) fingerprint: Option<u64>,
     /// The trees that were last said to be served, and not to be.
@@ -193,37 +205,32 @@ impl Source for OwnQuestions {
     }
 
     fn account(&mut self) -> ServiceAccount {
-        match &self.config.load().directory.service {
-            Some(service) => account_of(service),
-            None => ServiceAccount { dn: Dn::root(), password: None },
-        }
+        own_account(&self.config.load())
     }
 
-    fn groups(&mut self) -> BTreeSet<Dn> {
+    fn groups(&mut self) -> Arc<GroupList> {
         let config = self.config.load();
         let mut groups = config.policy.groups();
         groups.extend(authority(&config.control).groups());
-        groups
-    }
-
-    fn monotonic(&mut self) -> Duration {
-        self.gate.clock.now().monotonic
+        Arc::new(GroupList::new(groups))
     }
 
     fn publish(&mut self, reading: Reading) {
         self.unheard = None;
-        let configured = self.config.load().directory.naming_contexts.clone();
-        let wanted = self.groups();
+        let directory = &self.config.load_full().directory;
+        let configured = directory.naming_contexts.clone();
+        let mut plan = Plan { nested: directory.nested_groups, ..reading.plan };
+        let contexts = reading.facts.contexts.clone().unwrap_or_default();
+        let policy = Arc::clone(&self.gate.shared.snapshot.load().policy);
+        let trees = contexts.trees(configured.as_deref(), policy.resources.iter());
+        plan.contexts = reading.facts.clone().serving(trees).naming_contexts;
+        let anew = std::mem::take(&mut self.reloaded);
+        let (asked, troubles) = self.gate.memberships.install(plan, anew, self.gate.clock.now().monotonic);
         // The same schema again is no reason for another policy.
         let schema = reading.schema.filter(|read| self.fingerprint.replace(read.fingerprint) != Some(read.fingerprint));
         self.gate.shared.update(|snapshot| {
-            let mut groups = reading.groups;
-            // One that could not be read this time is believed for as long as it is fresh.
-            for (group, membership) in &snapshot.groups.members {
-                if wanted.contains(group) {
-                    groups.members.entry(group.clone()).or_insert_with(|| membership.clone());
-                }
-            }
+            let mut groups = Groups::clone(&snapshot.groups);
+            groups.asked = Arc::clone(&asked);
             let (policy, grants) = match &schema {
                 Some(read) => {
                     let policy = snapshot.policy.with_schema(Arc::clone(&read.schema));
@@ -233,7 +240,6 @@ impl Source for OwnQuestions {
                 None => (Arc::clone(&snapshot.policy), Arc::clone(&snapshot.grants)),
             };
             let naming = policy.naming();
-            groups.resolve(naming);
             let mut contexts = reading.facts.contexts.clone().unwrap_or_default();
             contexts.resolve(naming);
             let mut configured = configured;
@@ -243,6 +249,7 @@ impl Source for OwnQuestions {
             Snapshot { policy, grants, directory, groups, ..snapshot.clone() }
         });
         self.say_trees();
+        troubles.into_iter().for_each(|(group, trouble)| note_trouble(&self.gate, &group, trouble.as_ref()));
         if schema.is_some() {
             self.gate.confirmed.clear();
             warn_of_strangers(&self.gate.shared.snapshot.load().policy);
@@ -254,6 +261,7 @@ impl Source for OwnQuestions {
         if self.reloads.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
+        self.reloaded = true;
     }
 }
 
@@ -278,6 +286,23 @@ impl OwnQuestions {
         }
         self.trees = Some(trees);
     }
+}
+
+/// Says that it is not known who is in a group, or that it is known again.
+fn note_trouble(gate: &Gate, group: &Dn, trouble: Option<&Trouble>) {
+    let event = match trouble {
+        Some(trouble) => {
+            tracing::warn!(%group, why = %trouble, "it is not known who is in a group that the configuration names");
+            let (reason, detail) = (trouble.word(), trouble.to_string());
+            json!({ "event": "group unknown", "group": group.text(), "reason": reason, "detail": detail })
+        }
+        None => {
+            tracing::info!(%group, "it is known again who is in a group that the configuration names");
+            json!({ "event": "group known", "group": group.text() })
+        }
+    };
+    gate.metrics.event(&event);
+    gate.audit.event(event);
 }
 
 /// Says which attributes of the policy the directory does not have: a typing error protects nothing.
@@ -318,6 +343,8 @@ mod tests {
                 proxy: None,
                 connect_timeout: Duration::from_secs(1),
                 bind_timeout: Duration::from_secs(1),
+                nested_groups: true,
+                group_unknown_after: Duration::from_secs(300),
                 extended_operations: vec![],
                 referrals: config::Referrals::Drop,
             };

@@ -12,9 +12,11 @@ mod error;
 mod events;
 mod extending;
 mod installing;
+mod lasting;
 mod listing;
 mod live;
 mod locking;
+mod membership;
 mod outbox;
 mod rates;
 mod read;
@@ -31,6 +33,7 @@ pub use error::BrokerError;
 pub use events::{EventSink, LastLine};
 pub use installing::Ending;
 pub use listing::{RequestList, Which};
+pub use membership::Lookup;
 pub use outbox::{Due, Lane, Wanted};
 pub use read::{Page, Paged};
 pub use telling::Told;
@@ -43,17 +46,20 @@ use crate::engine::Now;
 use crate::engine::access::Snapshot;
 use crate::engine::grant::history::Actor;
 use crate::engine::grant::lifecycle::{Effect, Grant};
+use crate::engine::policy::groups::GROUP_MAX_AGE;
 use crate::engine::workflow::asking::Wish;
 use crate::engine::workflow::ending;
 use crate::engine::workflow::review::{self, Event, Reviewing};
 use crate::engine::workflow::{Authority, Context, Locks, Request, Verdict, WorkflowError};
 use doing::Waiters;
 use live::Live;
+use membership::{Unknown, names_of};
 use outbox::Outbox;
 use rates::Rates;
 use recovery::Recovery;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 use tokio::sync::Notify;
 use unwritten::Unwritten;
 
@@ -80,6 +86,9 @@ pub struct Broker {
     recovery: Recovery,
     /// After how many seconds what has ended is moved to the archive.
     archive_after: AtomicU64,
+    /// Who asks the directory in which groups people are.
+    lookup: OnceLock<Arc<dyn Lookup>>,
+    unknown: Unknown,
 }
 
 /// A person's word on a request, as it came in.
@@ -100,6 +109,8 @@ struct Moment {
     snapshot: Arc<Snapshot>,
     authority: Arc<Authority>,
     locks: Arc<Locks>,
+    /// What the directory said of groups before this moment of the monotonic clock is not believed.
+    since: Duration,
     now: Now,
 }
 
@@ -109,6 +120,7 @@ impl Moment {
             policy: &self.snapshot.policy,
             authority: &self.authority,
             groups: &self.snapshot.groups,
+            since: self.since,
             locks: &self.locks,
             now: self.now,
         }
@@ -144,6 +156,8 @@ impl Broker {
             unwritten: Unwritten::default(),
             recovery: Recovery::default(),
             archive_after: AtomicU64::new(archive::AFTER.as_secs()),
+            lookup: OnceLock::new(),
+            unknown: Unknown::default(),
         };
         broker.take_over()?;
         Ok(broker)
@@ -159,7 +173,8 @@ impl Broker {
     /// # Errors
     /// It may not be made, or cannot be kept.
     pub fn ask(&self, wish: &Wish, actor: &Actor, dry_run: bool) -> Result<Request, BrokerError> {
-        let result = self.try_ask(wish, actor, dry_run, &mut self.rates());
+        let since = self.ask_now(names_of(actor).chain(&wish.subject));
+        let result = self.try_ask(wish, actor, since, dry_run, &mut self.rates());
         self.note("request", &wish.role, actor, result)
     }
 
@@ -181,7 +196,7 @@ impl Broker {
             Verdict::Approve => "approve",
             Verdict::Deny => "deny",
         };
-        let result = self.step(id, actor, |grant_id, extended| {
+        let result = self.step(id, actor, true, |grant_id, extended| {
             Event::Review(Reviewing {
                 actor,
                 verdict: word.verdict,
@@ -200,7 +215,7 @@ impl Broker {
     /// # Errors
     /// It is somebody else's, or decided; it cannot be kept.
     pub fn cancel(&self, id: &str, reason: Option<&str>, actor: &Actor) -> Result<Request, BrokerError> {
-        let result = self.step(id, actor, |_, _| Event::Cancel { actor, reason });
+        let result = self.step(id, actor, false, |_, _| Event::Cancel { actor, reason });
         self.note("cancel", id, actor, result)
     }
 
@@ -209,7 +224,8 @@ impl Broker {
     /// # Errors
     /// It is somebody else's, or over; it cannot be kept.
     pub fn release(&self, id: &str, actor: &Actor) -> Result<Grant, BrokerError> {
-        let result = self.end(id, actor, |grant, context| ending::release(grant, actor, context));
+        let since = self.moment().since;
+        let result = self.end(id, actor, since, |grant, context| ending::release(grant, actor, context));
         self.note("release", id, actor, result)
     }
 
@@ -218,7 +234,8 @@ impl Broker {
     /// # Errors
     /// The actor may not; it is over; it cannot be kept.
     pub fn revoke(&self, id: &str, reason: &str, actor: &Actor) -> Result<Grant, BrokerError> {
-        let result = self.end(id, actor, |grant, context| ending::revoke(grant, actor, reason, context));
+        let since = self.ask_now(names_of(actor));
+        let result = self.end(id, actor, since, |grant, context| ending::revoke(grant, actor, reason, context));
         self.note("revoke", id, actor, result)
     }
 
@@ -233,11 +250,13 @@ impl Broker {
     }
 
     fn moment(&self) -> Moment {
+        let now = self.clock.now();
         Moment {
             snapshot: self.shared.snapshot.load_full(),
             authority: self.shared.authority.load_full(),
             locks: self.shared.locks.load_full(),
-            now: self.clock.now(),
+            since: now.monotonic.saturating_sub(GROUP_MAX_AGE),
+            now,
         }
     }
 
@@ -252,27 +271,35 @@ impl Broker {
         }
     }
 
-    /// A transition of a request that the actor may see.
+    /// A transition of a request that the actor may see; where it `decides`, the directory is asked first who is in the
+    /// groups that do.
     fn step<'a>(
         &self,
         id: &str,
         actor: &Actor,
+        decides: bool,
         event: impl Fn(String, Option<Grant>) -> Event<'a>,
     ) -> Result<Request, BrokerError> {
+        let since = match decides {
+            true => self.ask_about_request(id, actor)?,
+            false => self.moment().since,
+        };
         self.request(id, actor)?;
-        self.step_unseen(id, event)
+        self.step_unseen(id, since, event)
     }
 
+    /// A transition of a request, with what the directory says of groups `since` then.
     fn step_unseen<'a>(
         &self,
         id: &str,
+        since: Duration,
         event: impl Fn(String, Option<Grant>) -> Event<'a>,
     ) -> Result<Request, BrokerError> {
         self.attempt(|| {
             let Some(Document::Request(request)) = self.load(id)? else {
                 return Err(BrokerError::NotFound(id.to_owned()));
             };
-            let moment = self.moment();
+            let moment = self.moment_since(since);
             let extended = self.extended(request.extends.as_deref())?;
             let event = event(new_id("grant")?, extended);
             let step = review::step(&request, &event, &moment.context())?;
@@ -288,23 +315,25 @@ impl Broker {
         &self,
         id: &str,
         actor: &Actor,
+        since: Duration,
         decide: impl Fn(&Grant, &Context<'_>) -> Result<(Grant, Effect), WorkflowError>,
     ) -> Result<Grant, BrokerError> {
         let grant = self.grant(id, actor)?;
-        let ended = self.end_unseen(id, |grant, context| Ok(Some(decide(grant, context)?)))?;
+        let ended = self.end_unseen(id, since, |grant, context| Ok(Some(decide(grant, context)?)))?;
         Ok(ended.unwrap_or(grant))
     }
 
     fn end_unseen(
         &self,
         id: &str,
+        since: Duration,
         decide: impl Fn(&Grant, &Context<'_>) -> Result<Option<(Grant, Effect)>, BrokerError>,
     ) -> Result<Option<Grant>, BrokerError> {
         self.attempt(|| {
             let Some(Document::Grant(grant)) = self.load(id)? else {
                 return Err(BrokerError::NotFound(id.to_owned()));
             };
-            let Some((next, effect)) = decide(&grant, &self.moment().context())? else { return Ok(None) };
+            let Some((next, effect)) = decide(&grant, &self.moment_since(since).context())? else { return Ok(None) };
             let documents = self.with_following(next.clone())?;
             match (self.commit_and_tell(documents.clone(), Vec::new()), effect) {
                 (Ok(()), _) => Ok(Some(next)),

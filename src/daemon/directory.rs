@@ -1,7 +1,15 @@
 //! What the gate itself reads from the directory, with its service account: what is reachable, what its
-//! attributes are called, and who is a member of the groups that the policy names.
+//! attributes are called, what kind of groups the policy names, and in which of them somebody is.
 //!
-//! Reads only. Says what it found and when; publishing that is somebody else's.
+//! Reads only. Says what it found; publishing that is somebody else's.
+
+mod kind;
+mod listing;
+mod person;
+
+pub use kind::{Kind, Trouble, Ways};
+pub use listing::members;
+pub use person::{Plan, ask_about};
 
 use super::ldap_client::{ClientError, LdapClient};
 use crate::config::Secret;
@@ -9,17 +17,15 @@ use crate::engine::access::DirectoryFacts;
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::control::oid;
 use crate::engine::ldap::schema::Schema;
-use crate::engine::policy::Policy;
-use crate::engine::policy::selector::{Groups, Membership, Selector};
+use crate::engine::policy::groups::GroupList;
 use crate::engine::policy::trees::{Contexts, NAMED};
 use ldap3_proto::proto::{LdapResultCode, LdapSearchResultEntry};
-use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// How often everything is read again. Membership is believed for 30 s: two rounds may fail.
+/// How often everything is read again.
 pub const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
 /// How long one answer is waited for.
 pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,12 +33,10 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const SCHEMA_ROUNDS: u32 = 2;
 /// How long after the first failure in a row it is tried again; doubles up to [`REFRESH_INTERVAL`].
 const FIRST_RETRY: Duration = Duration::from_millis(500);
-/// A group with more members than this counts as empty.
-const MAX_MEMBERS: usize = 100_000;
 /// More of what is wrong with a schema is not told.
 const MAX_TOLD: usize = 20;
-/// In how many parts a group is read at most.
-const MAX_PARTS: usize = 1000;
+/// In `supportedCapabilities` of Active Directory (MS-ADTS 3.1.1.3.4.3.1), Samba's included.
+const ACTIVE_DIRECTORY: &[u8] = b"1.2.840.113556.1.4.800";
 
 /// As whom the gate reads. Debug output never shows the password.
 #[derive(Clone)]
@@ -61,8 +65,8 @@ impl std::fmt::Debug for ServiceAccount {
 pub struct Reading {
     /// What the rootDSE says.
     pub facts: DirectoryFacts,
-    /// All groups that were asked for and could be read.
-    pub groups: Groups,
+    /// What is to be asked about people. Whether groups in groups are followed is not decided here.
+    pub plan: Plan,
     /// The schema, whenever the connection is a new one: as it was read, or the standard one.
     pub schema: Option<SchemaRead>,
 }
@@ -85,30 +89,11 @@ pub trait Source: Send {
     /// As whom to bind.
     fn account(&mut self) -> ServiceAccount;
     /// Which groups are wanted now.
-    fn groups(&mut self) -> BTreeSet<Dn>;
-    /// The monotonic clock.
-    fn monotonic(&mut self) -> Duration;
+    fn groups(&mut self) -> Arc<GroupList>;
     /// Takes what was read.
     fn publish(&mut self, reading: Reading);
     /// Returns when something should be read again before its time (a reload).
     fn changed(&mut self) -> impl Future<Output = ()> + Send;
-}
-
-/// Every group that the policy names; add those of the control port's selectors.
-pub fn groups_of(policy: &Policy) -> BTreeSet<Dn> {
-    let standing = policy.standing.iter().map(|standing| &standing.who);
-    let roles = policy.roles.iter().flat_map(|role| role.selectors());
-    standing.chain(roles).flat_map(|selectors| groups_in(selectors)).collect()
-}
-
-/// The groups among these selectors.
-pub fn groups_in(selectors: &[Selector]) -> impl Iterator<Item = Dn> {
-    selectors.iter().filter_map(|selector| match selector {
-        Selector::Group(dn) => Some(dn.clone()),
-        Selector::Dn(_) | Selector::Subtree(_) | Selector::Certificate(_) | Selector::Local(_) | Selector::Anyone => {
-            None
-        }
-    })
 }
 
 /// Reads again and again over one connection, for as long as the future is polled. What cannot be read is
@@ -183,8 +168,7 @@ async fn round<C: Source>(source: &mut C, kept: &mut Kept<C::Stream>) -> Result<
             SchemaSeen::default(),
         ),
     };
-    let read_at = source.monotonic();
-    let facts = facts(&mut client).await.map_err(|error| error.to_string())?;
+    let (facts, ways) = facts(&mut client).await.map_err(|error| error.to_string())?;
     let schema = match &facts.subschema {
         Some(subschema) => {
             let read = schema_if_changed(&mut client, subschema, is_new, &mut seen).await;
@@ -193,24 +177,15 @@ async fn round<C: Source>(source: &mut C, kept: &mut Kept<C::Stream>) -> Result<
         None if is_new => Some(unread()),
         None => None,
     };
-    let mut groups = Groups::default();
-    for group in source.groups() {
-        match members(&mut client, &group).await {
-            Ok(members) => {
-                groups.members.insert(group, Membership { members, read_at });
-            }
-            // One group that the account may not read does not take the others along.
-            Err(ClientError::Refused(code, message)) => {
-                tracing::warn!(group = %group, ?code, message, "a group that the policy names cannot be read");
-            }
-            Err(error) => return Err(error.to_string()),
-        }
-    }
+    let groups = source.groups();
+    let kinds = kind::inspect(&mut client, groups.names()).await.map_err(|error| error.to_string())?;
+    let plan = Plan { groups, kinds, contexts: facts.naming_contexts.clone(), ways, nested: false };
     *kept = Some((account, client, seen));
-    Ok(Reading { facts, groups, schema })
+    Ok(Reading { facts, plan, schema })
 }
 
-async fn open<S>(stream: S, account: &ServiceAccount) -> Result<LdapClient<S>, ClientError>
+/// Binds a new connection as `account`.
+pub(super) async fn open<S>(stream: S, account: &ServiceAccount) -> Result<LdapClient<S>, ClientError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -238,7 +213,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut client = open(stream, account).await?;
-    let facts = facts(&mut client).await?;
+    let (facts, _) = facts(&mut client).await?;
     let schema = match &facts.subschema {
         Some(subschema) => {
             let read = schema(&mut client, subschema, &SchemaSeen::default()).await?;
@@ -249,29 +224,43 @@ where
     Ok((facts, schema))
 }
 
-/// RFC 4512 5.1.
-async fn facts<S>(client: &mut LdapClient<S>) -> Result<DirectoryFacts, ClientError>
+/// RFC 4512 5.1; and how the directory is asked about groups.
+async fn facts<S>(client: &mut LdapClient<S>) -> Result<(DirectoryFacts, Ways), ClientError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let wanted = [&["namingContexts", "defaultNamingContext", "subschemaSubentry", "supportedControl"], NAMED].concat();
+    let wanted = [
+        &[
+            "namingContexts",
+            "defaultNamingContext",
+            "subschemaSubentry",
+            "supportedControl",
+            "supportedCapabilities",
+            "objectClass",
+        ],
+        NAMED,
+    ]
+    .concat();
     let entry = client.read("", &wanted).await?;
     let names = |attribute| -> Vec<Dn> {
         let values = entry.iter().flat_map(|entry| values(entry, attribute));
         values.filter_map(|value| Dn::parse(value).ok()).filter(|dn| !dn.is_root()).collect()
     };
+    let has = |attribute, oid: &[u8]| entry.iter().flat_map(|entry| values(entry, attribute)).any(|value| value == oid);
     let named = NAMED.iter().flat_map(|attribute| names(attribute).into_iter().map(|context| (context, *attribute)));
     let contexts =
         Contexts { all: names("namingContexts"), default: names("defaultNamingContext").pop(), named: named.collect() };
-    Ok(DirectoryFacts {
+    let facts = DirectoryFacts {
         contexts: Some(contexts),
         subschema: names("subschemaSubentry").pop(),
-        proxied_authorization: entry
-            .iter()
-            .flat_map(|entry| values(entry, "supportedControl"))
-            .any(|control| control == oid::PROXIED_AUTHORIZATION_V2.as_bytes()),
+        proxied_authorization: has("supportedControl", oid::PROXIED_AUTHORIZATION_V2.as_bytes()),
         ..DirectoryFacts::default()
-    })
+    };
+    let ways = Ways {
+        in_chain: has("supportedCapabilities", ACTIVE_DIRECTORY),
+        approximate: has("objectClass", b"OpenLDAProotDSE"),
+    };
+    Ok((facts, ways))
 }
 
 /// What is known of a schema that was not read. Over a new connection this may be another directory than before: what
@@ -362,60 +351,9 @@ where
     Ok(Some(SchemaRead { schema: Arc::new(schema), fingerprint }))
 }
 
-/// The members of a group: `member` and `uniqueMember`. A group that is not there has none.
-async fn members<S>(client: &mut LdapClient<S>, group: &Dn) -> Result<HashSet<Dn>, ClientError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut found = HashSet::new();
-    let mut wanted = vec!["member".to_owned(), "uniqueMember".to_owned()];
-    for _ in 0..MAX_PARTS {
-        if wanted.is_empty() || found.len() > MAX_MEMBERS {
-            break;
-        }
-        let asked: Vec<&str> = wanted.iter().map(String::as_str).collect();
-        let Some(entry) = client.read(group.text(), &asked).await? else {
-            tracing::warn!(%group, "a group that the policy names is not in the directory: it counts as empty");
-            break;
-        };
-        wanted.clear();
-        for attribute in &entry.attributes {
-            wanted.extend(next_range(&attribute.atype).filter(|_| !attribute.vals.is_empty()));
-            for value in &attribute.vals {
-                match Dn::parse(without_uid(value)) {
-                    Ok(member) => _ = found.insert(member),
-                    Err(_) => tracing::warn!(%group, "a member of a group is not a DN: it does not count"),
-                }
-            }
-        }
-    }
-    if found.len() > MAX_MEMBERS {
-        tracing::warn!(%group, "a group that the policy names has more than {MAX_MEMBERS} members: it counts as empty");
-        found.clear();
-    }
-    Ok(found)
-}
-
 fn values<'a>(entry: &'a LdapSearchResultEntry, name: &str) -> impl Iterator<Item = &'a [u8]> {
     let attribute = entry.attributes.iter().find(|attribute| attribute.atype.eq_ignore_ascii_case(name));
     attribute.into_iter().flat_map(|attribute| attribute.vals.iter().map(Vec::as_slice))
-}
-
-/// Active Directory answers `member;range=0-1499` for a part of the values: what to ask for the next part.
-fn next_range(attribute: &str) -> Option<String> {
-    let (name, range) = attribute.split_once(";range=")?;
-    let (_, last) = range.split_once('-')?;
-    // The last part ends in `*`.
-    Some(format!("{name};range={}-*", last.parse::<u64>().ok()?.checked_add(1)?))
-}
-
-/// A value of `uniqueMember` may end in `#'…'B` (RFC 4517 3.3.21).
-fn without_uid(value: &[u8]) -> &[u8] {
-    let uid = value.iter().rposition(|octet| *octet == b'#').filter(|at| {
-        let uid = value.get(at + 1..).unwrap_or_default();
-        uid.len() >= 3 && uid.starts_with(b"'") && uid.ends_with(b"'B")
-    });
-    uid.and_then(|at| value.get(..at)).unwrap_or(value)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod asking;
 mod commit;
 mod idling;
+mod membership;
 mod reading;
 mod room;
 mod viewing;
@@ -24,6 +25,7 @@ use asking::Asked;
 use chrono::{DateTime, Utc};
 use commit::Commit;
 use idling::Idle;
+use membership::Membership;
 use room::Watch;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -115,6 +117,7 @@ pub(super) struct Driver {
     deadline: Option<Deadline>,
     idle: Option<Idle>,
     asked: Option<Box<Asked>>,
+    membership: Membership,
 }
 
 fn next_news(mut receiver: watch::Receiver<u64>) -> News {
@@ -167,6 +170,7 @@ impl Driver {
             deadline: None,
             idle: idle.map(Idle::new),
             asked: None,
+            membership: Membership::default(),
         }
     }
 
@@ -240,6 +244,8 @@ impl Driver {
             self.session.on_kill("idle for too long", self.gate.clock.now(), &mut self.fx);
         }
         heard |= self.hear_asked(cx);
+        heard |= self.hear_of_groups(cx);
+        self.keep_people();
         heard | self.hear_changes(cx)
     }
 

@@ -8,6 +8,7 @@ use super::limits::Limits;
 use super::limits::accounts::Ledger;
 use super::limits::failed_binds::FailedBinds;
 use super::limits::rejected::Rejected;
+use super::memberships::Memberships;
 use super::metrics::Metrics;
 use super::registry::Registry;
 use super::state::Shared;
@@ -39,6 +40,8 @@ pub struct Gate {
     pub failed_binds: FailedBinds,
     /// How often bounds were met.
     pub rejected: Arc<Rejected>,
+    /// Who asks the directory in which groups people are.
+    pub memberships: Arc<Memberships>,
     /// Where operations ask for roles.
     pub asker: Asker,
     /// Who is connected.

@@ -16,8 +16,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::codec::Framed;
 
-/// The largest message that is read.
-const MAX_MESSAGE: usize = 4 << 20;
+/// The largest message that is read, in octets: the schema of a large directory is one entry.
+const MAX_MESSAGE: usize = 64 << 20;
+/// At most this many operations of [`LdapClient::search_each`] are in flight; servers bound what one connection may
+/// have waiting.
+const MAX_IN_FLIGHT: usize = 50;
 /// The most entries that one search gathers.
 const MAX_ENTRIES: usize = 10_000;
 
@@ -51,6 +54,9 @@ pub enum ClientError {
 fn told(message: &str) -> String {
     if message.is_empty() { String::new() } else { format!(": {message}") }
 }
+
+/// The entries that a search found, and its result.
+pub type Answer = (Vec<LdapSearchResultEntry>, LdapResult);
 
 /// A connection on which the gate is the client.
 pub struct LdapClient<S> {
@@ -98,6 +104,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> LdapClient<S> {
                 _ => return Err(ClientError::OutOfTurn),
             }
         }
+    }
+
+    /// Makes several searches at once; the answers are in the order of the requests.
+    ///
+    /// # Errors
+    /// When an answer does not come, or is too much. A refusal is an answer.
+    pub async fn search_each(&mut self, requests: Vec<LdapSearchRequest>) -> Result<Vec<Answer>, ClientError> {
+        let mut answers: Vec<Answer> = Vec::with_capacity(requests.len());
+        let mut requests = requests.into_iter().peekable();
+        while requests.peek().is_some() {
+            let first = self.last_id.checked_add(1).unwrap_or(1);
+            let mut waiting: Vec<Option<Vec<LdapSearchResultEntry>>> = Vec::new();
+            for request in requests.by_ref().take(MAX_IN_FLIGHT) {
+                self.feed(LdapOp::SearchRequest(request)).await?;
+                waiting.push(Some(Vec::new()));
+            }
+            self.flush().await?;
+            let mut done: Vec<Option<Answer>> = waiting.iter().map(|_| None).collect();
+            while done.iter().any(Option::is_none) {
+                let (id, op) = self.next().await?;
+                let at = usize::try_from(id.wrapping_sub(first)).map_err(|_| ClientError::OutOfTurn)?;
+                let entries = waiting.get_mut(at).and_then(Option::as_mut).ok_or(ClientError::OutOfTurn)?;
+                match op {
+                    LdapOp::SearchResultEntry(_) if entries.len() >= MAX_ENTRIES => return Err(ClientError::TooMuch),
+                    LdapOp::SearchResultEntry(entry) => entries.push(entry),
+                    LdapOp::SearchResultReference(_) | LdapOp::IntermediateResponse(_) => {}
+                    LdapOp::SearchResultDone(result) => {
+                        let entries = waiting.get_mut(at).and_then(Option::take).unwrap_or_default();
+                        if let Some(done) = done.get_mut(at) {
+                            *done = Some((entries, result));
+                        }
+                    }
+                    _ => return Err(ClientError::OutOfTurn),
+                }
+            }
+            answers.extend(done.into_iter().flatten());
+        }
+        Ok(answers)
     }
 
     /// Reads one entry; `None` when there is none by this name.
@@ -169,18 +213,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> LdapClient<S> {
         Ok(sent.map_err(|_| ClientError::TimedOut(self.timeout))??)
     }
 
+    /// Puts an operation into the buffer. Ids that run out end the connection.
+    async fn feed(&mut self, op: LdapOp) -> Result<(), ClientError> {
+        self.last_id = self.last_id.checked_add(1).ok_or(ClientError::OutOfTurn)?;
+        let message = LdapMsg { msgid: self.last_id, op, ctrl: Vec::new() };
+        let fed = tokio::time::timeout(self.timeout, self.framed.feed(message)).await;
+        Ok(fed.map_err(|_| ClientError::TimedOut(self.timeout))??)
+    }
+
+    async fn flush(&mut self) -> Result<(), ClientError> {
+        let flushed = tokio::time::timeout(self.timeout, SinkExt::<LdapMsg>::flush(&mut self.framed)).await;
+        Ok(flushed.map_err(|_| ClientError::TimedOut(self.timeout))??)
+    }
+
     /// The next message that answers the last request.
     async fn receive(&mut self) -> Result<LdapOp, ClientError> {
+        match self.next().await? {
+            (id, op) if id == self.last_id => Ok(op),
+            (_, _) => Err(ClientError::OutOfTurn),
+        }
+    }
+
+    /// The next message, with its id.
+    async fn next(&mut self) -> Result<(i32, LdapOp), ClientError> {
         let received = tokio::time::timeout(self.timeout, self.framed.next()).await;
         match received.map_err(|_| ClientError::TimedOut(self.timeout))? {
             None => Err(ClientError::Closed(String::new())),
             Some(message) => match message? {
-                LdapMsg { msgid, op, .. } if msgid == self.last_id => Ok(op),
                 // RFC 4511 4.4.1: notice of disconnection.
                 LdapMsg { msgid: 0, op: LdapOp::ExtendedResponse(notice), .. } => {
                     Err(ClientError::Closed(format!(": {:?} {}", notice.res.code, notice.res.message)))
                 }
-                LdapMsg { .. } => Err(ClientError::OutOfTurn),
+                LdapMsg { msgid, op, .. } => Ok((msgid, op)),
             },
         }
     }

@@ -16,6 +16,7 @@ mod hooks;
 pub mod ldap_client;
 pub mod limits;
 pub mod listener;
+pub mod memberships;
 pub mod metrics;
 pub mod notifier;
 pub mod registry;

@@ -10,7 +10,7 @@ mod smtp;
 mod tests;
 mod webhook;
 
-pub use address::{Addresses, DirectoryAddresses, Found};
+pub use address::{Addresses, DirectoryAddresses, Found, Listed};
 pub use smtp::{Mailer, Security};
 pub use webhook::Webhook;
 
@@ -18,11 +18,12 @@ use super::broker::{Broker, BrokerError, Lane};
 use super::clock::Clock;
 use crate::api::WebhookBody;
 use crate::engine::ldap::Dn;
+use crate::engine::policy::groups::{Belongs, Membership};
 use crate::engine::workflow::telling::mail::{Address, Envelope, compose};
 use crate::engine::workflow::telling::{Facts, Notification, Outcome, Receiver};
 use crate::engine::workflow::{Match, NoticeKind};
 use arc_swap::ArcSwap;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -179,7 +180,8 @@ impl Notifier {
     }
 
     async fn spread_to_people(self: &Arc<Self>, one: Notification, facts: &Facts) -> Result<(), BrokerError> {
-        let people = self.broker.with_context(|context| one.notice.people(facts, context));
+        let listed = self.list(&one, facts).await;
+        let people = self.broker.with_listed(listed, |context| one.notice.people(facts, context));
         let enough = one.attempts + 1 >= TRIES_FOR_ALL && !people.names.is_empty();
         if people.unknown && !enough {
             let why = "the directory has not said lately who is in the groups".to_owned();
@@ -201,7 +203,7 @@ impl Notifier {
     }
 
     async fn mail(&self, mail: &Mail, one: &Notification, dn: &Dn, facts: &Facts) -> Outcome {
-        match self.broker.with_context(|context| one.notice.is_for(dn, facts, context)) {
+        match self.is_for(one, dn, facts).await {
             Match::Yes => {}
             // They could not even look at it any more.
             Match::No => return Outcome::Overtaken,
@@ -223,6 +225,45 @@ impl Notifier {
         let (from, date) = (&mail.from, self.clock.now().wall);
         let envelope = Envelope { id: &one.id, from, to: &to, prefix: &mail.subject_prefix, date };
         mail.mailer.send(from, &to, &compose(envelope, &one.notice.words(facts))).await
+    }
+
+    /// The members of the groups that are notified, as far as they can be read.
+    async fn list(&self, one: &Notification, facts: &Facts) -> HashMap<Dn, Membership> {
+        let groups = self.broker.with_context(|context| {
+            let groups = one.notice.groups(facts, context).into_iter();
+            groups.filter(|group| context.groups.listed(group, context.since).is_none()).collect::<Vec<_>>()
+        });
+        let mut listed = HashMap::new();
+        for group in groups {
+            let read_at = self.clock.now().monotonic;
+            match self.addresses.members(&group).await {
+                Ok(members) => _ = listed.insert(group, Membership { members, read_at }),
+                Err(error) => tracing::warn!(%group, %error, "the members of a group cannot be notified"),
+            }
+        }
+        listed
+    }
+
+    /// Whether a person is still one of those who are notified: nobody else's membership is asked for.
+    async fn is_for(&self, one: &Notification, dn: &Dn, facts: &Facts) -> Match {
+        let (broker, name) = (Arc::clone(&self.broker), dn.clone());
+        if tokio::task::spawn_blocking(move || broker.know(&[&name])).await.is_err() {
+            return Match::Unknown;
+        }
+        let listed = self.broker.with_context(|context| {
+            let groups = one.notice.groups(facts, context).into_iter();
+            let groups = groups.filter(|group| context.groups.listed(group, context.since).is_none());
+            let own = groups.filter_map(|group| {
+                let members = match context.groups.belongs(&group, dn, context.since) {
+                    Belongs::Member => HashSet::from([dn.clone()]),
+                    Belongs::NotMember => HashSet::new(),
+                    Belongs::Unknown => return None,
+                };
+                Some((group, Membership { members, read_at: context.now.monotonic }))
+            });
+            own.collect()
+        });
+        self.broker.with_listed(listed, |context| one.notice.is_for(dn, facts, context))
     }
 
     /// The store blocks on the disk.

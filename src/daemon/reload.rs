@@ -173,6 +173,7 @@ impl Reloader {
         out.number("tidegate_requests_pending", "gauge", "Requests that wait.", pending);
         out.number("tidegate_grants_unsigned", "gauge", "Break-glass grants that nobody has signed off.", unsigned);
         out.number("tidegate_locks", "gauge", "Subjects that are locked.", locked);
+        self.gate.memberships.write(&mut out, self.gate.clock.now().monotonic);
         let (waiting, dead) = self.broker.notification_count();
         out.family("tidegate_notifications", "gauge", "What is still to be told, and what could not be.");
         for (state, count) in [("pending", waiting), ("dead", dead)] {
@@ -242,6 +243,7 @@ impl Reloader {
         // Who loses a grant by this is told in the new way.
         self.doors.notifier.install(telling);
         self.broker.tell_of(assemble::wanted(&config.notify));
+        self.broker.end_unknown_after(config.directory.group_unknown_after);
         let ended = self.broker.install(Arc::new(config.policy.clone()), assemble::authority(&config.control));
         difference.ends = ended.into_iter().map(end_view).collect();
         *before = authorities(&config);

@@ -14,6 +14,7 @@ use super::limits::descriptors::{self, Descriptors};
 use super::limits::failed_binds::FailedBinds;
 use super::limits::{core_dumps, keepalive, rejected, run_id};
 use super::listener::{self, Kind, Workers};
+use super::memberships::{self, Memberships};
 use super::metrics::{Counted, Metrics};
 use super::notifier::{DirectoryAddresses, Notifier};
 use super::reload::{Doors, Reloader};
@@ -141,6 +142,9 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         Logins::new(LoginSettings::new(config.control.port.as_ref()), beside(&config.store.path, ".second-factors"));
     let logins = Arc::new(logins);
     let (asker, jobs) = Asker::new();
+    let (memberships, people) = Memberships::new();
+    broker.ask_of_groups(memberships.clone());
+    broker.end_unknown_after(config.directory.group_unknown_after);
     let gate = Arc::new(Gate {
         shared,
         clock,
@@ -152,6 +156,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         ledger: Arc::new(Ledger::new(config.listen.max_buffered_bytes, config.listen.shared_addresses.clone())),
         failed_binds: FailedBinds::new(config.listen.max_failed_binds_per_minute),
         rejected: Arc::default(),
+        memberships: memberships.clone(),
         asker,
         registry: Arc::default(),
         metrics,
@@ -180,10 +185,20 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         reloads,
         unheard: None,
         read,
+        reloaded: false,
         fingerprint: None,
         trees: None,
     };
     background.spawn(directory::keep_reading(questions));
+    for _ in 0..memberships::WORKERS {
+        let account = {
+            let config = config.clone();
+            move || assemble::own_account(&config.load())
+        };
+        background.spawn(memberships.clone().work(people.clone(), gate.clone(), account));
+    }
+    background.spawn(memberships.clone().refresh_holders(gate.clone(), broker.clone()));
+    background.spawn(memberships.refresh_sessions(gate.clone()));
     background.spawn(broker.clone().run());
     background.spawn(jobs.serve(broker.clone()));
     background.spawn(notifier.clone().run());

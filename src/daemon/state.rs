@@ -4,6 +4,7 @@
 //! one at a time, so that no writer undoes another's change.
 
 use crate::engine::access::Snapshot;
+use crate::engine::policy::groups::Groups;
 use crate::engine::workflow::{Authority, Locks};
 use arc_swap::ArcSwap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -49,6 +50,22 @@ impl Shared {
         if let Some(next) = change(&self.snapshot.load()) {
             self.snapshot.store(Arc::new(next));
             self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
+        }
+        drop(guard);
+    }
+
+    /// Replaces what is known of groups by what `change` makes of it, if anything. Sessions are told only if an answer
+    /// has changed: whoever is asked about for the first time waits for it anyway.
+    pub fn update_groups(&self, change: impl FnOnce(&Groups) -> Option<Groups>) {
+        let guard = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let snapshot = self.snapshot.load();
+        if let Some(groups) = change(&snapshot.groups) {
+            let same = groups.says_the_same(&snapshot.groups);
+            let next = Snapshot { groups: Arc::new(groups), ..Snapshot::clone(&snapshot) };
+            self.snapshot.store(Arc::new(next));
+            if !same {
+                self.generation.send_modify(|generation| *generation = generation.wrapping_add(1));
+            }
         }
         drop(guard);
     }

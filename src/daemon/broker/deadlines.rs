@@ -2,7 +2,7 @@
 
 use super::{Broker, BrokerError, Context, Event, Grant};
 use crate::engine::workflow::WorkflowError;
-use crate::engine::workflow::ending::{self, Outcome};
+use crate::engine::workflow::ending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,20 +17,20 @@ impl Broker {
     /// failed tried again. Returns how long nothing more is due. The gate compares the time at each decision, so that
     /// being late here opens nothing.
     pub fn settle(&self) -> Duration {
-        self.live.look_again(&self.shared, self.clock.now());
-        let now = self.clock.now().wall;
+        self.live.look_again(&self.shared, self.unknown.after(), self.clock.now());
+        let (now, since) = (self.clock.now().wall, self.moment().since);
         let due = self.live.due(now);
         if let Err(error) = self.recover() {
             // Nothing can be written down. What is over is over all the same.
             tracing::debug!(%error, "the store does not work yet");
-            due.grants.iter().filter(|id| self.live.is_over(id, now)).for_each(|id| self.settle_grant(id));
+            due.grants.iter().filter(|id| self.live.is_over(id, now)).for_each(|id| self.settle_grant(id, since));
             due.doubtful.iter().for_each(|id| self.settle_doubtful(id));
             return LOOK_AGAIN;
         }
         for id in &due.requests {
-            self.log_failure(id, self.step_unseen(id, |_, _| Event::Deadline).err());
+            self.log_failure(id, self.step_unseen(id, since, |_, _| Event::Deadline).err());
         }
-        due.grants.iter().for_each(|id| self.settle_grant(id));
+        self.settle_grants(&due.grants);
         due.doubtful.iter().for_each(|id| self.settle_doubtful(id));
         self.warn(now);
         self.note_now_and_then();
@@ -41,23 +41,16 @@ impl Broker {
         next.map_or(LOOK_AGAIN, |next| next.min(LOOK_AGAIN))
     }
 
-    /// A grant's time has come, or is over.
-    fn settle_grant(&self, id: &str) {
-        let done = self.end_unseen(id, |grant, context| {
-            let extended = self.extended(grant.extends.as_deref())?;
-            match ending::on_deadline(grant, extended.as_ref(), context).map_err(WorkflowError::from)? {
-                Outcome::Moved(grant, effect) => Ok(Some((*grant, effect))),
-                Outcome::Undecided => Ok(None),
-            }
-        });
-        self.log_failure(id, done.err());
-    }
-
-    /// The policy may not allow a grant any more.
+    /// The policy may not allow a grant any more, or it has not been known for too long whether it does.
     fn settle_doubtful(&self, id: &str) {
-        let decide =
-            |grant: &Grant, context: &Context<'_>| Ok(ending::on_policy(grant, context).map_err(WorkflowError::from)?);
-        match self.end_unseen(id, decide) {
+        let decide = |grant: &Grant, context: &Context<'_>| {
+            let ended = ending::on_policy(grant, context).map_err(WorkflowError::from)?;
+            Ok(match ended {
+                None if self.live.is_lost(id) => Some(self.lost(grant, context)?),
+                ended => ended,
+            })
+        };
+        match self.end_unseen(id, self.moment().since, decide) {
             Ok(Some(_)) => {}
             Ok(None) => self.live.reconsider(id, &self.shared, self.clock.now()),
             Err(error) => self.log_failure(id, Some(error)),

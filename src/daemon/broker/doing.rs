@@ -1,6 +1,7 @@
 //! Requests that are made because an operation was done without a role (`on_missing`): one for all that wait, none
 //! for a while after a no; and those who wait for what becomes of one.
 
+use super::membership::names_of;
 use super::{Broker, BrokerError, Document};
 use crate::engine::Now;
 use crate::engine::grant::history::Actor;
@@ -197,6 +198,7 @@ impl Broker {
         doing: &Doing<'_>,
         tell: impl FnOnce(&str, End) + Send + 'static,
     ) -> Result<Done, BrokerError> {
+        let since = self.ask_now(names_of(doing.actor).chain([doing.subject]));
         // One at a time: what two operations ask for at once is one request.
         let mut rates = self.rates();
         let moment = self.moment();
@@ -217,7 +219,7 @@ impl Broker {
                 }
                 let (role, reason) = (doing.role.to_owned(), doing.reason.to_owned());
                 let wish = Wish { role, reason, by_doing: true, ..Wish::default() };
-                let asked = self.try_ask(&wish, doing.actor, false, &mut rates);
+                let asked = self.try_ask(&wish, doing.actor, since, false, &mut rates);
                 self.note("request", doing.role, doing.actor, asked)?.id
             }
         };

@@ -1,5 +1,6 @@
 //! Grants that take over from others, and grants that are looked at when they are over.
 
+use super::membership::{names_in_grant, names_of};
 use super::{Broker, BrokerError, Document};
 use crate::daemon::store::StoreError;
 use crate::engine::grant::history::Actor;
@@ -19,10 +20,12 @@ impl Broker {
     }
 
     fn try_extend(&self, id: &str, duration: Duration, reason: &str, actor: &Actor) -> Result<Request, BrokerError> {
+        let people = self.extended(Some(id))?.iter().flat_map(names_in_grant).cloned().collect::<Vec<_>>();
+        let since = self.ask_now(names_of(actor).chain(&people));
         let mut rates = self.rates();
         self.attempt(|| {
             let grant = self.grant(id, actor)?;
-            let moment = self.moment();
+            let moment = self.moment_since(since);
             let id = super::new_id("req")?;
             let request = extending::extend(id, &grant, duration, reason, actor, &moment.context())?;
             self.keep_asked(Step::waits(request), &moment, false, &mut rates)
@@ -38,7 +41,8 @@ impl Broker {
         if self.grant(id, actor).is_ok_and(|grant| grant.state != grant.state_at(self.clock.now().wall)) {
             self.settle();
         }
-        let result = self.end(id, actor, |grant, context| ending::sign_off(grant, actor, note, context));
+        let since = self.ask_now(names_of(actor));
+        let result = self.end(id, actor, since, |grant, context| ending::sign_off(grant, actor, note, context));
         self.note("sign off", id, actor, result)
     }
 

@@ -1,6 +1,7 @@
 //! What has not ended: kept in memory, so that deadlines and changes of the configuration find it
 //! without reading the store.
 
+use super::lasting::until_monotonic;
 use crate::daemon::state::Shared;
 use crate::daemon::store::record::Document;
 use crate::engine::Now;
@@ -10,12 +11,15 @@ use crate::engine::grant::index::{ActiveGrant, ActiveGrants};
 use crate::engine::grant::lifecycle::{Grant, GrantState};
 use crate::engine::ldap::Dn;
 use crate::engine::policy::Policy;
-use crate::engine::policy::selector::Groups;
+use crate::engine::policy::groups::{GROUP_MAX_AGE, Groups};
 use crate::engine::workflow::{Authority, Context, Lock, Match, Request, RequestState, ending};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// Grants that depend on groups are compared with them at least this often.
+const LOOK_AT_ALL: Duration = Duration::from_secs(10);
 
 /// Requests that wait and grants that have not ended.
 #[derive(Debug, Default)]
@@ -31,12 +35,16 @@ struct Inner {
     unsigned: BTreeMap<String, Grant>,
     /// What was known of groups when every grant was last compared with it.
     seen: Option<Arc<Groups>>,
+    /// When that was, on the monotonic clock.
+    seen_at: Duration,
     grants: BTreeMap<String, LiveGrant>,
     /// Grants that the policy does not allow as they are: kept out of the index, to be ended.
     doubtful: BTreeSet<String>,
+    /// Of these, those of which it has not been known for too long whether the policy allows them.
+    lost: BTreeSet<String>,
     /// Grants of which the directory has not said yet whether the policy allows them: they stay as
-    /// they are, to be looked at again.
-    unsure: BTreeSet<String>,
+    /// they are, to be looked at again. Since when, on the monotonic clock.
+    unsure: BTreeMap<String, Duration>,
 }
 
 #[derive(Debug)]
@@ -147,12 +155,16 @@ impl Live {
                 false => Arc::new(policy.with_schema(Arc::clone(schema))),
             };
             let next = Snapshot { policy, grants: Arc::new(ActiveGrants::new()), ..snapshot.clone() };
-            (inner.doubtful, inner.unsure) = Default::default();
+            let unsure = std::mem::take(&mut inner.unsure);
+            (inner.doubtful, inner.lost) = Default::default();
             for (id, live) in &inner.grants {
                 match allowed(&live.grant, shared, &next, now) {
                     Match::Yes => {}
                     Match::No => _ = inner.doubtful.insert(id.clone()),
-                    Match::Unknown => _ = inner.unsure.insert(id.clone()),
+                    Match::Unknown => {
+                        let since = unsure.get(id).copied().unwrap_or(now.monotonic);
+                        inner.unsure.insert(id.clone(), since);
+                    }
                 }
             }
             let grants: ActiveGrants = (inner.grants.values())
@@ -164,22 +176,33 @@ impl Live {
     }
 
     /// Looks again at what was unsure, and at everything when the directory has said anew who is in which
-    /// group: what turns out not to be allowed is closed and doubtful.
-    pub(super) fn look_again(&self, shared: &Shared, now: Now) {
+    /// group: what turns out not to be allowed is closed and doubtful; so is what has been unsure for longer than
+    /// `unknown_after`.
+    pub(super) fn look_again(&self, shared: &Shared, unknown_after: Duration, now: Now) {
         shared.update_if(|snapshot| {
             let mut inner = self.lock();
             let mut grants = None;
-            let mut again = std::mem::take(&mut inner.unsure);
-            if !inner.seen.as_ref().is_some_and(|seen| Arc::ptr_eq(seen, &snapshot.groups)) {
-                inner.seen = Some(Arc::clone(&snapshot.groups));
+            let unsure = std::mem::take(&mut inner.unsure);
+            let mut again: Vec<String> = unsure.keys().cloned().collect();
+            let same = |seen: &Arc<Groups>| Arc::ptr_eq(seen, &snapshot.groups) || seen.says_the_same(&snapshot.groups);
+            // What is known grows old as well.
+            let is_old = now.monotonic.saturating_sub(inner.seen_at) >= LOOK_AT_ALL
+                && snapshot.policy.roles.iter().any(|role| role.is_held_by_group());
+            if is_old || !inner.seen.as_ref().is_some_and(same) {
+                (inner.seen, inner.seen_at) = (Some(Arc::clone(&snapshot.groups)), now.monotonic);
                 again = inner.grants.keys().filter(|id| !inner.doubtful.contains(*id)).cloned().collect();
             }
             for id in again {
+                let since = unsure.get(&id).copied().unwrap_or(now.monotonic);
+                let is_lost = now.monotonic.saturating_sub(since) >= unknown_after;
                 let Some(grant) = inner.grants.get(&id).map(|live| live.grant.clone()) else { continue };
                 match allowed(&grant, shared, snapshot, now) {
                     Match::Yes => {}
-                    Match::Unknown => _ = inner.unsure.insert(id),
-                    Match::No => {
+                    Match::Unknown if !is_lost => _ = inner.unsure.insert(id, since),
+                    found @ (Match::No | Match::Unknown) => {
+                        if found == Match::Unknown {
+                            inner.lost.insert(id.clone());
+                        }
                         let before = grants.as_ref().unwrap_or(&*snapshot.grants);
                         grants = Some(before.without(&grant.subject, &id));
                         inner.doubtful.insert(id);
@@ -195,6 +218,7 @@ impl Live {
         shared.update(|snapshot| {
             let mut inner = self.lock();
             inner.doubtful.remove(id);
+            inner.lost.remove(id);
             let grants = match inner.grants.get(id).map(|live| live.grant.clone()) {
                 Some(grant) => Arc::new(inner.take(&grant, &snapshot.grants, shared, snapshot, now)),
                 None => Arc::clone(&snapshot.grants),
@@ -234,6 +258,32 @@ impl Live {
         let grants = || inner.grants.values().map(|live| &live.grant);
         let followed = |grant: &Grant| grants().any(|other| other.extends.as_deref() == Some(&grant.id));
         grants().filter(|grant| soon(grant) && !followed(grant)).map(|grant| grant.id.clone()).collect()
+    }
+
+    /// Whether it has not been known for too long whether the policy allows this grant.
+    pub(super) fn is_lost(&self, id: &str) -> bool {
+        self.lock().lost.contains(id)
+    }
+
+    /// The grant of this id, if it has not ended, as last written down.
+    pub(super) fn grant(&self, id: &str) -> Option<Grant> {
+        self.lock().grants.get(id).map(|live| live.grant.clone())
+    }
+
+    /// Who holds, and who requested, the grants of these roles that have not ended.
+    pub(super) fn people_of(&self, roles: &BTreeSet<&str>) -> Vec<Dn> {
+        let mut people = Vec::new();
+        if roles.is_empty() {
+            return people;
+        }
+        let inner = self.lock();
+        let grants = inner.grants.values().map(|live| &live.grant);
+        for grant in grants.filter(|grant| roles.contains(grant.role.as_str())) {
+            people.push(grant.subject.clone());
+            let requester = grant.requested_by.dn.iter().filter(|requester| !requester.is_surely(&grant.subject));
+            people.extend(requester.cloned());
+        }
+        people
     }
 
     /// How many grants have not ended.
@@ -333,6 +383,7 @@ impl Inner {
         now: Now,
     ) -> ActiveGrants {
         let before = self.grants.get(&grant.id).and_then(|live| live.until_monotonic);
+        let unsure_since = self.unsure.get(&grant.id).copied();
         self.forget(&grant.id);
         if grant.state.is_end() {
             if grant.is_unsigned() {
@@ -345,7 +396,7 @@ impl Inner {
         let active = match allowed(grant, shared, snapshot, now) {
             Match::Yes => live.active(&snapshot.policy),
             Match::Unknown => {
-                self.unsure.insert(grant.id.clone());
+                self.unsure.insert(grant.id.clone(), unsure_since.unwrap_or(now.monotonic));
                 live.active(&snapshot.policy)
             }
             Match::No => {
@@ -363,6 +414,7 @@ impl Inner {
     fn forget(&mut self, id: &str) {
         self.grants.remove(id);
         self.doubtful.remove(id);
+        self.lost.remove(id);
         self.unsure.remove(id);
         self.unsigned.remove(id);
     }
@@ -390,27 +442,7 @@ impl LiveGrant {
 fn allowed(grant: &Grant, shared: &Shared, snapshot: &Snapshot, now: Now) -> Match {
     let (authority, locks) = (Authority::default(), shared.locks.load());
     let (policy, groups) = (&snapshot.policy, &snapshot.groups);
-    let context = Context { policy, authority: &authority, groups, locks: &locks, now };
+    let since = now.monotonic.saturating_sub(GROUP_MAX_AGE);
+    let context = Context { policy, authority: &authority, groups, since, locks: &locks, now };
     ending::allowed(grant, &context)
-}
-
-/// Fixes the end of a grant that becomes active on the monotonic clock, before it is written down: over a restart,
-/// too, setting the wall clock back lengthens nothing.
-pub(super) fn fix_end(document: &mut Document, now: Now) {
-    if let Document::Grant(grant) = document
-        && grant.until_monotonic.is_none()
-    {
-        grant.until_monotonic = until_monotonic(grant, None, now);
-    }
-}
-
-/// The end of an active grant on the monotonic clock; never later than it was `before`, or was fixed to be. A wall
-/// clock that is behind what happened to the grant last was set back while nothing ran.
-fn until_monotonic(grant: &Grant, before: Option<Duration>, now: Now) -> Option<Duration> {
-    (grant.state == GrantState::Active).then(|| {
-        let wall = grant.history.last().map_or(now.wall, |entry| entry.at.max(now.wall));
-        let left = (grant.until - wall).to_std().unwrap_or(Duration::ZERO);
-        let until = now.monotonic.saturating_add(left);
-        [before, grant.until_monotonic].into_iter().flatten().fold(until, Duration::min)
-    })
 }

@@ -1,5 +1,6 @@
 //! Locks: set, lifted and listed.
 
+use super::membership::names_of;
 use super::{Broker, BrokerError, Document};
 use crate::daemon::store::StoreError;
 use crate::engine::grant::history::Actor;
@@ -14,7 +15,10 @@ impl Broker {
     /// # Errors
     /// The actor does not administer, gives no reason, or it is locked already; it cannot be kept.
     pub fn lock(&self, subject: &Dn, reason: &str, actor: &Actor) -> Result<Lock, BrokerError> {
-        let result = self.relock(subject, true, |before, context| locks::lock(before, subject, reason, actor, context));
+        let since = self.ask_now(names_of(actor));
+        let decide =
+            |before: Option<&Lock>, context: &Context<'_>| locks::lock(before, subject, reason, actor, context);
+        let result = self.relock(subject, true, since, decide);
         self.settle();
         self.note("lock", subject.text(), actor, result)
     }
@@ -24,7 +28,9 @@ impl Broker {
     /// # Errors
     /// The actor does not administer, or there is no lock; it cannot be kept.
     pub fn unlock(&self, subject: &Dn, actor: &Actor) -> Result<Lock, BrokerError> {
-        let result = self.relock(subject, false, |before, context| locks::unlock(before, subject, actor, context));
+        let since = self.ask_now(names_of(actor));
+        let decide = |before: Option<&Lock>, context: &Context<'_>| locks::unlock(before, subject, actor, context);
+        let result = self.relock(subject, false, since, decide);
         self.note("unlock", subject.text(), actor, result)
     }
 
@@ -45,6 +51,7 @@ impl Broker {
         &self,
         subject: &Dn,
         locks: bool,
+        since: std::time::Duration,
         decide: impl Fn(Option<&Lock>, &Context<'_>) -> Result<Lock, WorkflowError>,
     ) -> Result<Lock, BrokerError> {
         self.attempt(|| {
@@ -55,7 +62,7 @@ impl Broker {
                 Err(StoreError::Failed(_)) if locks => None,
                 Err(error) => return Err(error.into()),
             };
-            let lock = decide(before.as_ref(), &self.moment().context())?;
+            let lock = decide(before.as_ref(), &self.moment_since(since).context())?;
             let documents = vec![Document::Lock(lock.clone())];
             match self.commit_and_tell(documents.clone(), Vec::new()) {
                 Err(StoreError::Failed(why)) if locks => self.keep_ends(&documents, StoreError::Failed(why))?,

@@ -86,15 +86,17 @@ impl Broker {
         self.asking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Under the lock on asking; with what the directory says of groups `since` then.
     pub(super) fn try_ask(
         &self,
         wish: &Wish,
         actor: &Actor,
+        since: Duration,
         dry_run: bool,
         rates: &mut Rates,
     ) -> Result<Request, BrokerError> {
         self.attempt(|| {
-            let moment = self.moment();
+            let moment = self.moment_since(since);
             let id = |kind| if dry_run { Ok(String::new()) } else { new_id(kind) };
             let ids = NewIds { request: id("req")?, grant: id("grant")? };
             let step = ask(ids, wish.clone(), actor, &self.live.by_rules(&wish.role), &moment.context())?;

@@ -1,7 +1,7 @@
 //! The queue of what people are to be told: filled in the same commit as what it tells of, emptied by the
 //! notifier. What cannot be told is kept as a dead letter, for a while.
 
-use super::live::fix_end;
+use super::lasting::fix_end;
 use super::outbox::{Due, Lane, MOST_DEAD, MOST_PENDING, Wanted};
 use super::read::Window;
 use super::{Broker, BrokerError, Document, Page, Paged, events, new_id};
@@ -204,7 +204,7 @@ impl Broker {
     pub(super) fn warn(&self, now: DateTime<Utc>) {
         let Some(before) = self.outbox.wanted.load().warn_before else { return };
         for id in self.live.about_to_end(now, before) {
-            let warned = self.end_unseen(&id, |grant: &Grant, context| {
+            let warned = self.end_unseen(&id, self.moment().since, |grant: &Grant, context| {
                 Ok(Some(grant.step(Event::Warn, context.now.wall).map_err(WorkflowError::from)?))
             });
             self.log_failure(&id, warned.err());

@@ -3,6 +3,7 @@
 mod clocks;
 mod doing;
 mod kept;
+mod membership;
 mod more;
 mod orders;
 mod pairs;
@@ -22,8 +23,8 @@ use crate::engine::grant::index::ActiveGrants;
 use crate::engine::grant::lifecycle::GrantState;
 use crate::engine::ldap::Dn;
 use crate::engine::policy::Policy;
+use crate::engine::policy::groups::Membership;
 use crate::engine::policy::role::Role;
-use crate::engine::policy::selector::Membership;
 use crate::engine::workflow::RequestState;
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -418,7 +419,7 @@ fn who_may_ask_is_looked_at_again_once_the_directory_has_said_it() {
         let read_at = house.clock.now().monotonic + 100 * HOUR;
         let members = names.iter().map(|name| uid(name)).collect();
         house.shared.update(|snapshot| {
-            let mut groups = crate::engine::policy::selector::Groups::clone(&snapshot.groups);
+            let mut groups = crate::engine::policy::groups::Groups::clone(&snapshot.groups);
             groups.members.insert("cn=new,dc=x".parse().expect("a name"), Membership { members, read_at });
             Snapshot { groups: Arc::new(groups), ..snapshot.clone() }
         });

@@ -3,7 +3,7 @@
 
 use super::Control;
 use super::answer::{Answer, Failure, json, read};
-use super::identity::Caller;
+use super::identity::{Caller, know};
 use super::requests::name;
 use super::service::sees_everything;
 use crate::api::{AsksView, DurationText, ExplainBody, ExplainDecision, ExplainView, HeldBy};
@@ -48,6 +48,9 @@ pub(super) async fn explain(
     }
     let filter = parse_filter(body.filter.as_deref())?;
     let request = operation(&body, &filter)?;
+    if let Subject::Dn(dn) = &subject {
+        know(&control, Some(dn)).await;
+    }
     let snapshot = control.shared.snapshot.load_full();
     let asked =
         Asked { subject: &subject, request: &request, controls: &[], now: control.clock.now(), certificate: None };

@@ -133,6 +133,7 @@ impl FromRequestParts<Arc<Control>> for Caller {
         let door = Door::of(parts)?;
         let mut caller = own(&door, parts, control)?;
         show_code(&mut caller, parts, control).await?;
+        know(control, caller.actor.acts.dn.as_ref()).await;
         let Some(subject) = acted_as(parts)? else { return Ok(caller) };
         let own = caller.actor.acts.clone();
         // Under somebody else's name: with that name's rights, and no others.
@@ -141,9 +142,18 @@ impl FromRequestParts<Arc<Control>> for Caller {
             let (word, why) = ("may-not-act-as", "you may not act as somebody else (act_as)");
             return Err(caller.refused(control, "act as", subject.text(), word, why));
         }
+        know(control, Some(&subject)).await;
         caller.actor = Actor { acts: Identity::of_dn(subject), really: Some(own), ..caller.actor };
         Ok(caller)
     }
+}
+
+/// Waits, within bounds, until it is known in which groups somebody is, where groups decide about anything.
+pub(super) async fn know(control: &Control, name: Option<&Dn>) {
+    let Some(name) = name.filter(|name| !control.broker.knows(&[name])) else { return };
+    let (broker, name) = (Arc::clone(&control.broker), name.clone());
+    // What could not be asked is unknown, and opens nothing.
+    let _ = tokio::task::spawn_blocking(move || broker.know(&[&name])).await;
 }
 
 fn unknown(why: &str) -> Failure {

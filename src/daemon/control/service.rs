@@ -6,8 +6,9 @@ use super::identity::{Caller, Door};
 use crate::api::{KillBody, KillView, LintBody, MeView, ReadyView, ReloadBody, RoleView};
 use crate::daemon::broker::BrokerError;
 use crate::engine::ldap::Dn;
+use crate::engine::policy::RefusalStyle;
 use crate::engine::workflow::asking::check_text;
-use crate::engine::workflow::locks;
+use crate::engine::workflow::{Match, locks};
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequestParts as _, Path, State};
@@ -37,8 +38,14 @@ pub(super) async fn roles(State(control): State<Arc<Control>>, caller: Caller) -
         let asker = &caller.actor.acts;
         let views = context.policy.roles.iter().filter_map(|role| {
             let break_glass = context.is(&role.break_glass, asker);
-            let may_ask = break_glass || context.is(&role.eligible, asker);
-            may_ask.then(|| RoleView::new(role, context.policy, break_glass))
+            match context.matches(&role.eligible, asker) {
+                Match::Yes => Some(RoleView::new(role, context.policy, break_glass)),
+                Match::No | Match::Unknown if break_glass => Some(RoleView::new(role, context.policy, true)),
+                Match::No => None,
+                // Where refusals name no roles, this does not, either.
+                Match::Unknown if context.policy.refusal == RefusalStyle::Opaque => None,
+                Match::Unknown => Some(RoleView::unknown(role, context.unknown_groups(&role.eligible, asker))),
+            }
         });
         views.collect()
     });

@@ -47,12 +47,8 @@ where
         self.account.clone()
     }
 
-    fn groups(&mut self) -> BTreeSet<Dn> {
-        self.groups.iter().map(|group| dn(group)).collect()
-    }
-
-    fn monotonic(&mut self) -> Duration {
-        Duration::from_secs(7)
+    fn groups(&mut self) -> Arc<GroupList> {
+        Arc::new(GroupList::new(self.groups.iter().map(|group| dn(group))))
     }
 
     fn publish(&mut self, reading: Reading) {
@@ -79,21 +75,45 @@ async fn built_in() -> impl FnMut() -> std::pin::Pin<Box<dyn Future<Output = Res
     move || Box::pin(async move { TcpStream::connect(address).await.map_err(|error| error.to_string()) })
 }
 
-fn names(reading: &Reading, group: &str) -> Option<BTreeSet<String>> {
-    let group = reading.groups.members.get(&dn(group))?;
-    assert_eq!(group.read_at, Duration::from_secs(7));
-    Some(group.members.iter().map(|member| member.text().to_owned()).collect())
+/// What is wrong with each group, in a word.
+fn troubles(reading: &Reading) -> Vec<&'static str> {
+    reading.plan.kinds.iter().map(|kind| kind.as_ref().err().map_or("fine", Trouble::word)).collect()
 }
 
 #[tokio::test]
-async fn reads_groups_and_facts() {
-    let groups = &["cn=HR, ou=groups,dc=example,dc=com", "cn=none,ou=groups,dc=example,dc=com"];
+async fn reads_facts_and_kinds_of_groups() {
+    let groups = &["cn=HR, ou=groups,dc=example,dc=com", "cn=none,ou=groups,dc=example,dc=com", "dc=example,dc=com"];
     let reading = read_once(&mut source(built_in().await, "tidegate-demo", groups)).await.unwrap();
     assert_eq!(reading.facts.contexts.as_ref().unwrap().all, [dn("dc=example,dc=com")]);
     assert_eq!(reading.facts.subschema, Some(dn("cn=subschema")));
-    let hr = ["uid=alice,ou=people,dc=example,dc=com", "uid=carol,ou=people,dc=example,dc=com"];
-    assert_eq!(names(&reading, groups[0]), Some(hr.map(str::to_owned).into()));
-    assert_eq!(names(&reading, groups[1]), Some(BTreeSet::new()));
+    assert_eq!(troubles(&reading), ["fine", "missing", "unknown-kind"]);
+}
+
+#[tokio::test]
+async fn people_are_asked_about_one_at_a_time() {
+    use crate::engine::policy::groups::Belongs::{self, Member, NotMember, Unknown};
+    let groups = &[
+        "cn=hr,ou=groups,dc=example,dc=com",
+        "cn=none,ou=groups,dc=example,dc=com",
+        "dc=example,dc=com",
+        "cn=hr-leads,ou=groups,dc=example,dc=com",
+    ];
+    let mut connect = built_in().await;
+    let mut source = source(&mut connect, "tidegate-demo", groups);
+    let reading = read_once(&mut source).await.unwrap();
+    let stream = (source.connect)().await.unwrap();
+    let mut client = open(stream, &account("tidegate-demo")).await.unwrap();
+    for (person, hr) in [
+        ("uid=alice,ou=people,dc=example,dc=com", Member),
+        ("UID=Alice, ou=people,dc=example,dc=com", Member),
+        ("uid=nobody,ou=people,dc=example,dc=com", NotMember),
+    ] {
+        for nested in [false, true] {
+            let plan = Plan { nested, ..reading.plan.clone() };
+            let found: Vec<Belongs> = ask_about(&mut client, &dn(person), &plan).await.unwrap();
+            assert_eq!(found[..3], [hr, NotMember, Unknown], "{person} {nested}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -139,11 +159,8 @@ fn entry(attributes: &[(&str, &[&str])]) -> Vec<LdapOp> {
 }
 
 #[tokio::test]
-async fn groups_in_parts_with_odd_members_and_out_of_reach() {
-    let group = "cn=a,dc=x";
+async fn a_listed_group_comes_in_parts_with_odd_members() {
     let stream = scripted(vec![
-        bound(),
-        entry(&[]),
         entry(&[
             ("member", &[]),
             ("member;range=0-1", &["cn=1,dc=x", "cn=2,dc=x"]),
@@ -152,18 +169,41 @@ async fn groups_in_parts_with_odd_members_and_out_of_reach() {
         entry(&[("member;range=2-*", &["cn=3,dc=x", "nonsense"])]),
         vec![done(LdapResultCode::InsufficentAccessRights)],
     ]);
+    let mut client = LdapClient::new(stream, ANSWER_TIMEOUT);
+    let found = members(&mut client, &dn("cn=a,dc=x")).await.unwrap().unwrap();
+    assert_eq!(found, ["cn=1,dc=x", "cn=2,dc=x", "cn=3,dc=x", "cn=5,dc=x"].map(dn).into());
+    assert!(members(&mut client, &dn("cn=b,dc=x")).await.is_err());
+}
+
+#[tokio::test]
+async fn a_group_that_cannot_be_read_is_unknown_by_itself() {
+    let class = |name| entry(&[("objectClass", &[name])]);
+    let found = || entry(&[]);
+    let none = || vec![done(LdapResultCode::Success)];
+    let denied = || vec![done(LdapResultCode::InsufficentAccessRights)];
+    let groups = &["cn=a,dc=x", "cn=b,dc=x", "cn=c,dc=x", "cn=d,dc=x", "cn=e,dc=x"];
+    let stream = scripted(vec![
+        bound(),
+        entry(&[]),
+        class("groupOfNames"),
+        denied(),
+        class("groupOfUniqueNames"),
+        class("groupOfURLs"),
+        vec![done(LdapResultCode::NoSuchObject)],
+        // Whether the members of the two that are groups may be searched.
+        found(),
+        none(),
+    ]);
     let mut stream = Some(stream);
     let connect = move || std::future::ready(stream.take().ok_or_else(String::new));
-    let reading = read_once(&mut source(connect, "x", &["cn=a,dc=x", "cn=b,dc=x"])).await.unwrap();
-    let expected = ["cn=1,dc=x", "cn=2,dc=x", "cn=3,dc=x", "cn=5,dc=x"].map(str::to_owned).into();
-    assert_eq!(names(&reading, group), Some(expected));
-    // Not known is not empty: what was read before is believed until it is too old.
-    assert_eq!(names(&reading, "cn=b,dc=x"), None);
+    let reading = read_once(&mut source(connect, "x", groups)).await.unwrap();
+    assert_eq!(troubles(&reading), ["fine", "refused", "members-hidden", "unknown-kind", "missing"]);
 }
 
 #[tokio::test]
 async fn goes_on_after_failures_and_when_told() {
-    let good = || vec![entry(&[]), entry(&[("member", &["cn=1,dc=x"])])];
+    let class = |name: &'static str| entry(&[("objectClass", &[name])]);
+    let good = || vec![entry(&[]), class("groupOfURLs")];
     let mut connections: VecDeque<Result<DuplexStream, String>> = VecDeque::from([
         Err("nobody there".to_owned()),
         Ok(scripted(vec![vec![LdapOp::BindResponse(LdapBindResponse {
@@ -172,7 +212,7 @@ async fn goes_on_after_failures_and_when_told() {
         })]])),
         Ok(scripted([vec![bound()], good()].concat())),
         // It would go on, but a reload may mean that another directory is to be asked.
-        Ok(scripted([vec![bound()], good(), vec![entry(&[]), entry(&[("member", &["cn=2,dc=x"])])]].concat())),
+        Ok(scripted([vec![bound()], good(), vec![entry(&[]), class("groupOfNames"), entry(&[])]].concat())),
         Ok(scripted([vec![bound()], good()].concat())),
     ]);
     let connect = move || std::future::ready(connections.pop_front().unwrap_or_else(|| Err(String::new())));
@@ -188,7 +228,7 @@ async fn goes_on_after_failures_and_when_told() {
     published.recv().await.unwrap();
     tell.send(()).unwrap();
     let reading = published.recv().await.unwrap();
-    assert_eq!(names(&reading, "cn=a,dc=x"), Some(BTreeSet::from(["cn=1,dc=x".to_owned()])));
+    assert_eq!(troubles(&reading), ["unknown-kind"]);
     task.abort();
 }
 

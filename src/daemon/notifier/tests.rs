@@ -138,6 +138,10 @@ impl Addresses for Book {
         let found = self.0.map(|address| address.map(str::to_owned)).map_err(str::to_owned);
         Box::pin(async move { found })
     }
+
+    fn members<'a>(&'a self, _: &'a Dn) -> Listed<'a> {
+        Box::pin(async { Err("not here".to_owned()) })
+    }
 }
 
 fn settings(hooks: &[(&str, &Hook)]) -> Settings {

@@ -10,6 +10,7 @@ use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::request::{Authentication, BindName, BindRequest, Request};
 use crate::engine::ldap::schema::Schema;
 use crate::engine::policy::attributes::{AttributeNames, TypeSet};
+use crate::engine::policy::groups::GROUP_MAX_AGE;
 use crate::engine::policy::requirement::{Need, Spot};
 use crate::engine::policy::resource::ResourceIndex;
 use crate::engine::policy::selector::{Person, Selector};
@@ -71,7 +72,8 @@ impl<'a> Holder<'a> {
     /// Whether this is one of those whom `selectors` name.
     pub(super) fn is_one_of(&self, selectors: &[Selector]) -> bool {
         let person = Person { subject: self.name, certificate: self.certificate, local_user: None };
-        selectors.iter().any(|selector| selector.matches(&person, &self.snapshot.groups, self.now))
+        let since = self.now.monotonic.saturating_sub(GROUP_MAX_AGE);
+        selectors.iter().any(|selector| selector.matches(&person, &self.snapshot.groups, since))
     }
 
     /// Everything that opens a part of a resource now, for operations that `fit`.

@@ -9,6 +9,7 @@ pub mod controls;
 mod decide;
 mod explain;
 mod holding;
+mod membership;
 mod refusal;
 mod resolved;
 pub mod root_dse;
@@ -19,7 +20,7 @@ use super::grant::index::ActiveGrants;
 use super::ldap::Dn;
 use super::ldap::control::Control;
 use super::ldap::request::Request;
-use super::policy::selector::Groups;
+use super::policy::groups::Groups;
 use super::policy::{Policy, Subject};
 use std::sync::Arc;
 
@@ -28,6 +29,7 @@ pub use acting::{acts_for, may_still_act};
 pub use bound::decide_bound;
 pub use decide::{Dependence, Permit, decide, standing_holds};
 pub use explain::{Explanation, HeldBy, Touched, explain};
+pub use membership::{unknown_bound, unknown_person};
 pub use refusal::{Asks, Refusal};
 pub use understood::EXTENSIONS;
 

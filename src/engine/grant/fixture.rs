@@ -3,9 +3,10 @@
 use super::history::{Actor, Identity};
 use crate::engine::Now;
 use crate::engine::ldap::Dn;
+use crate::engine::policy::groups::{Groups, Membership};
 use crate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
 use crate::engine::policy::role::{Allow, Role, SecondFactor};
-use crate::engine::policy::selector::{Groups, Membership, Selector};
+use crate::engine::policy::selector::Selector;
 use crate::engine::policy::{Mode, OperationKind, OperationSet, Policy, RefusalStyle};
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
@@ -131,10 +132,8 @@ pub(crate) fn policy() -> Policy {
 pub(crate) fn groups(read: Now) -> Groups {
     let group =
         |names: &[&str]| Membership { members: names.iter().map(|name| uid(name)).collect(), read_at: read.monotonic };
-    Groups {
-        members: HashMap::from([
-            (dn("cn=hr,dc=x"), group(&["anna", "bert", "lena"])),
-            (dn("cn=leads,dc=x"), group(&["lena", "lars"])),
-        ]),
-    }
+    Groups::of_listed(HashMap::from([
+        (dn("cn=hr,dc=x"), group(&["anna", "bert", "lena"])),
+        (dn("cn=leads,dc=x"), group(&["lena", "lars"])),
+    ]))
 }

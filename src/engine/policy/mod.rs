@@ -7,6 +7,7 @@ pub mod computing;
 pub mod deciding;
 pub mod difference;
 mod facts;
+pub mod groups;
 pub mod hours;
 mod index;
 mod operation;
@@ -28,7 +29,7 @@ use resource::{Resource, ResourceIndex};
 use role::Role;
 use selector::Selector;
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 pub use facts::DirectoryFacts;
 pub use operation::{OperationError, OperationKind, OperationSet};
@@ -40,6 +41,16 @@ pub enum Subject {
     Anonymous,
     /// A DN.
     Dn(Dn),
+}
+
+impl Subject {
+    /// The DN; nobody has none.
+    pub fn name(&self) -> Option<&Dn> {
+        match self {
+            Subject::Anonymous => None,
+            Subject::Dn(name) => Some(name),
+        }
+    }
 }
 
 /// Whether what is missing is refused, or only recorded.
@@ -114,6 +125,17 @@ pub struct Policy {
     types: Vec<Option<TypeSet>>,
     /// What the directory does with attributes of that schema.
     computing: Arc<Computing>,
+    /// Where groups decide about operations; found out when it is first needed.
+    by_group: OnceLock<ByGroup>,
+}
+
+/// Where groups decide about what a session may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByGroup {
+    /// Standing access, or the right to act for others, is given to a group.
+    pub access: bool,
+    /// A group says who may request a role.
+    pub eligible: bool,
 }
 
 impl Policy {
@@ -154,6 +176,7 @@ impl Policy {
             naming: Arc::new(Naming::unread()),
             types,
             computing,
+            by_group: OnceLock::new(),
         }
     }
 
@@ -224,7 +247,19 @@ impl Policy {
         positions.iter().filter_map(|at| self.standing.get(*at))
     }
 
-    /// Every group that decides about somebody's access: what has to be kept fresh.
+    /// Where groups decide about operations.
+    pub fn by_group(&self) -> ByGroup {
+        *self.by_group.get_or_init(|| {
+            let group = |selector: &Selector| matches!(selector, Selector::Group(_));
+            let access = self.standing.iter().map(|standing| &standing.who).chain([&self.proxied_authorization]);
+            ByGroup {
+                access: access.flatten().any(group),
+                eligible: self.roles.iter().flat_map(|role| &role.eligible).any(group),
+            }
+        })
+    }
+
+    /// Every group that decides about somebody's access.
     pub fn groups(&self) -> BTreeSet<Dn> {
         let roles = self.roles.iter().flat_map(|role| role.selectors());
         let proxies = std::iter::once(&self.proxied_authorization);

@@ -95,6 +95,12 @@ impl Role {
         role
     }
 
+    /// Whether a group decides who may hold a grant of this role.
+    pub fn is_held_by_group(&self) -> bool {
+        let lists = [&self.eligible, &self.beneficiaries, &self.break_glass];
+        lists.into_iter().flatten().any(|selector| matches!(selector, Selector::Group(_)))
+    }
+
     /// Who decides, one after another; never empty.
     pub fn plan(&self) -> Cow<'_, [Stage]> {
         if self.stages.is_empty() {

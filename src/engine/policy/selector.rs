@@ -1,12 +1,10 @@
-//! Selectors: `dn:`, `subtree:`, `group:`, `certificate:`, `local:`, `anyone`; and what is known of groups.
+//! Selectors: `dn:`, `subtree:`, `group:`, `certificate:`, `local:`, `anyone`.
 //!
 //! A selector opens something, so names are compared finely ([`Dn::is_surely`]).
 
-use crate::engine::Now;
+use super::groups::{Belongs, Groups};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::dn::Naming;
-use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -17,7 +15,7 @@ pub enum Selector {
     Dn(Dn),
     /// This entry and those below it.
     Subtree(Dn),
-    /// The members of this group, read from the directory.
+    /// The members of this group, as the directory says.
     Group(Dn),
     /// The holder of a client certificate with this subject.
     Certificate(Dn),
@@ -88,12 +86,15 @@ impl Selector {
         }
     }
 
-    /// Whether this names `person`. Nobody's name is on no list, `anyone` included.
-    pub fn matches(&self, person: &Person<'_>, groups: &Groups, now: Now) -> bool {
+    /// Whether this names `person`. Nobody's name is on no list, `anyone` included. What the directory said of groups
+    /// before `since` (monotonic clock) is not believed.
+    pub fn matches(&self, person: &Person<'_>, groups: &Groups, since: Duration) -> bool {
         match self {
             Selector::Dn(dn) => person.name().is_some_and(|name| name.is_surely(dn)),
             Selector::Subtree(base) => person.name().is_some_and(|name| name.is_surely_within(base)),
-            Selector::Group(group) => person.name().is_some_and(|name| groups.contains(group, name, now)),
+            Selector::Group(group) => {
+                person.name().is_some_and(|name| groups.belongs(group, name, since) == Belongs::Member)
+            }
             Selector::Certificate(subject) => person.certificate.is_some_and(|name| name.is_surely(subject)),
             Selector::Local(user) => person.local_user == Some(user.as_str()),
             Selector::Anyone => {
@@ -128,68 +129,22 @@ impl fmt::Display for Selector {
     }
 }
 
-/// What is known of group membership, read from the directory by the daemon.
-#[derive(Debug, Clone, Default)]
-pub struct Groups {
-    /// By the group's DN.
-    pub members: HashMap<Dn, Membership>,
-}
-
-/// One group's members at one moment.
-#[derive(Debug, Clone)]
-pub struct Membership {
-    /// The members' DNs.
-    pub members: HashSet<Dn>,
-    /// When the directory said so, on the monotonic clock. Older than [`GROUP_MAX_AGE`] counts as empty.
-    pub read_at: Duration,
-}
-
-/// Membership is believed no longer than this.
-pub const GROUP_MAX_AGE: Duration = Duration::from_secs(30);
-
-impl Groups {
-    /// Has the names of groups and members be as the directory reads them.
-    pub fn resolve(&mut self, naming: &Naming) {
-        let is_read_otherwise = |name: &Dn| matches!(name.resolved(naming), Cow::Owned(_));
-        if self.members.keys().any(is_read_otherwise) {
-            let resolved = |(name, members): (Dn, Membership)| (name.resolved(naming).into_owned(), members);
-            self.members = std::mem::take(&mut self.members).into_iter().map(resolved).collect();
-        }
-        for membership in self.members.values_mut() {
-            if membership.members.iter().any(is_read_otherwise) {
-                let members = std::mem::take(&mut membership.members);
-                membership.members = members.into_iter().map(|name| name.resolved(naming).into_owned()).collect();
-            }
-        }
-    }
-
-    /// Whether `subject` is a member of `group`, as far as that is known freshly enough.
-    pub fn contains(&self, group: &Dn, subject: &Dn, now: Now) -> bool {
-        let Some((name, membership)) = self.members.get_key_value(group) else { return false };
-        name.is_surely(group)
-            && now.monotonic.saturating_sub(membership.read_at) <= GROUP_MAX_AGE
-            && membership.members.get(subject).is_some_and(|member| member.is_surely(subject))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::DateTime;
+    use crate::engine::policy::groups::Membership;
+    use std::collections::{HashMap, HashSet};
+
+    const SINCE: Duration = Duration::from_secs(80);
 
     fn dn(text: &str) -> Dn {
         text.parse().unwrap()
     }
 
-    fn at(seconds: u64) -> Now {
-        Now { wall: DateTime::UNIX_EPOCH, monotonic: Duration::from_secs(seconds) }
-    }
-
     fn groups() -> Groups {
         let members = HashSet::from([dn("uid=anna,dc=x"), dn("uid=jörg,dc=x")]);
-        Groups {
-            members: HashMap::from([(dn("cn=hr,dc=x"), Membership { members, read_at: Duration::from_secs(100) })]),
-        }
+        let listed = Membership { members, read_at: Duration::from_secs(100) };
+        Groups::of_listed(HashMap::from([(dn("cn=hr,dc=x"), listed)]))
     }
 
     #[test]
@@ -225,8 +180,8 @@ mod tests {
             let subject = dn(subject);
             let person = Person::of(&subject);
             let selector = Selector::parse(selector).unwrap();
-            assert_eq!(selector.matches(&person, &groups(), at(110)), *expected, "{selector} {subject}");
-            assert!(!selector.matches(&Person::default(), &groups(), at(110)), "{selector}: anonymous");
+            assert_eq!(selector.matches(&person, &groups(), SINCE), *expected, "{selector} {subject}");
+            assert!(!selector.matches(&Person::default(), &groups(), SINCE), "{selector}: anonymous");
             assert_eq!(Selector::parse(&selector.to_string()), Ok(selector));
         }
     }
@@ -244,15 +199,7 @@ mod tests {
             ("anyone", true),
         ] {
             let selector = Selector::parse(selector).unwrap();
-            assert_eq!(selector.matches(&person, &Groups::default(), at(0)), expected, "{selector}");
-        }
-    }
-
-    #[test]
-    fn membership_is_believed_for_a_while() {
-        let subject = dn("uid=anna,dc=x");
-        for (seconds, expected) in [(100, true), (130, true), (131, false), (1_000, false)] {
-            assert_eq!(groups().contains(&dn("cn=hr,dc=x"), &subject, at(seconds)), expected, "{seconds}");
+            assert_eq!(selector.matches(&person, &Groups::default(), SINCE), expected, "{selector}");
         }
     }
 

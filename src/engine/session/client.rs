@@ -10,7 +10,7 @@ use super::search::asks_for_pages;
 use super::towards::Word;
 use super::{Acting, Bound, Effects, Identity, Session};
 use crate::engine::access::{self, Asked, Decision, Permit, Refusal, Snapshot};
-use crate::engine::audit::record::{self, Verdict};
+use crate::engine::audit::record::Verdict;
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::control::Control;
 use crate::engine::ldap::message::{ClientMessageId, Envelope, UpstreamMessageId};
@@ -57,7 +57,7 @@ impl Session {
             },
         };
         let lets_go = matches!(request_tag, tag::ABANDON_REQUEST | tag::UNBIND_REQUEST);
-        if !self.reads_client() && (!lets_go || self.binding) {
+        if !self.reads_client() && (!lets_go || self.binding || self.awaited_person().is_some()) {
             return Flow::Wait;
         }
         // RFC 4511 4.2.1: what is outstanding completes before a bind is processed. What waits for a role cannot: it
@@ -85,7 +85,10 @@ impl Session {
                 self.refuse_unread(id, request_tag, ResultCode::PROTOCOL_ERROR, malformed.message, now, fx);
             }
         }
-        Flow::Done
+        match self.awaited_person() {
+            Some(_) => Flow::Wait,
+            None => Flow::Done,
+        }
     }
 
     /// A message whose turn it is.
@@ -141,7 +144,13 @@ impl Session {
         let Identity { subject, certificate, .. } = &self.identity;
         let asked = Asked { subject, request, controls, now, certificate: certificate.as_ref() };
         self.acting = access::acts_for(snapshot, &asked).map(|other| Acting::new(other, &self.identity));
-        match access::decide(snapshot, &asked) {
+        let decision = access::decide(snapshot, &asked);
+        if let Some(person) = access::unknown_person(snapshot, &asked, &decision)
+            && self.await_person(&person, now)
+        {
+            return;
+        }
+        match decision {
             Decision::Refused(refusal) if refusal.asks.is_some() => self.hold(sent, refusal, snapshot, now, fx),
             Decision::Refused(refusal) => self.refuse(sent, &refusal, snapshot, now, fx),
             Decision::Permitted(permit) => match request {
@@ -390,36 +399,6 @@ impl Session {
         if request_tag == tag::BIND_REQUEST {
             self.become_nobody(fx);
         }
-    }
-
-    pub(super) fn begin(&mut self, sent: Message<'_>, permit: &Permit, snapshot: &Snapshot, now: Now) -> record::Line {
-        let Message { id, request, controls } = sent;
-        let mut line = self.line();
-        let context = self.context(now, id);
-        let monitored = permit.monitored();
-        if permit.resources().is_empty() && monitored.is_none() {
-            line.begin(&context, request, controls, Verdict::plain("permitted", None));
-            return line;
-        }
-        let missing = monitored.map_or(&[][..], |refusal| &refusal.missing);
-        let beyond = missing.iter().filter(|at| !permit.resources().contains(at));
-        let resources = names(permit.resources().iter().chain(beyond), snapshot);
-        let (decision, reason) = match monitored {
-            Some(refusal) => ("monitored", refusal.reason),
-            None if !permit.rests_on().is_empty() => ("permitted", "grant"),
-            None if !permit.standing().is_empty() => ("permitted", "standing access"),
-            // No access is needed for what is redacted: entries, attributes, counts.
-            None => ("permitted", "redacted"),
-        };
-        let verdict = Verdict {
-            decision,
-            reason: Some(reason),
-            resources,
-            grants: permit.rests_on().iter().map(|grant| &**grant),
-            standing: permit.standing(),
-        };
-        line.begin(&context, request, controls, verdict);
-        line
     }
 }
 

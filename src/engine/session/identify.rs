@@ -10,7 +10,7 @@ use super::outstanding::{Operation, Purpose};
 use super::sasl::protects_bind;
 use super::towards::Word;
 use super::{Effects, Identity, Session};
-use crate::engine::access::{Decision, Permit, Refusal, Snapshot, decide_bound};
+use crate::engine::access::{Decision, Permit, Refusal, Snapshot, decide_bound, unknown_bound};
 use crate::engine::audit::record::Verdict;
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::attribute::AttributeDescription;
@@ -72,6 +72,8 @@ enum Question {
     },
     /// What it says to a wrong password for this name.
     Wrong(Vec<u8>),
+    /// In which groups this one is: not asked here (see `membership`).
+    Groups(Dn),
 }
 
 impl Identifying {
@@ -90,8 +92,13 @@ impl Identifying {
             }
             Question::Whose { found, .. } => found.extend(Dn::parse(entry.name).ok()),
             Question::Entry { found, .. } => *found = Dn::parse(entry.name).ok(),
-            Question::WhoAmI | Question::Wrong(_) => {}
+            Question::WhoAmI | Question::Wrong(_) | Question::Groups(_) => {}
         }
+    }
+
+    /// Whether it is known who that is, and not in which groups.
+    pub(super) fn awaits_groups(&self) -> bool {
+        matches!(self.question, Question::Groups(_))
     }
 }
 
@@ -130,6 +137,7 @@ impl Session {
                 let bind = BindRequest { version: 3, name: BindName::Other(name), authentication };
                 (ask(Request::Bind(bind)), tag::BIND_RESPONSE)
             }
+            Question::Groups(_) => (operation.upstream_id, tag::BIND_RESPONSE),
         };
         self.binding = true;
         operation.response_tag = response_tag;
@@ -186,6 +194,8 @@ impl Session {
                 _ => return self.unknown(operation, &asking.claim, snapshot, now, fx),
             },
             Question::Wrong(_) if succeeded => return self.unknown(operation, &asking.claim, snapshot, now, fx),
+            // The directory was asked nothing over this connection.
+            Question::Groups(_) => return self.unknown(operation, &asking.claim, snapshot, now, fx),
             Question::Wrong(_) => {
                 self.answered(operation, envelope, view, snapshot, now, fx);
                 return self.become_nobody(fx);
@@ -204,13 +214,27 @@ impl Session {
         now: Now,
         fx: &mut Effects,
     ) {
-        let Identifying { answer, authentication, claim, .. } = *asking;
-        let same = match &claim {
+        let same = match &asking.claim {
             Claim::Spelling(name) => {
                 own.resolved(snapshot.policy.naming()).is_surely(&name.resolved(snapshot.policy.naming()))
             }
             Claim::Name(_) | Claim::Sasl | Claim::Certificate { .. } => false,
         };
+        // Whether that one may bind is decided here, and not when the bind came.
+        let decides = match &asking.claim {
+            Claim::Spelling(_) => !same && operation.permit.rests_on().is_empty(),
+            Claim::Name(_) | Claim::Sasl => true,
+            Claim::Certificate { .. } => false,
+        };
+        let waits = decides && {
+            let bound = decide_bound(snapshot, &own, None, now);
+            unknown_bound(snapshot, &own, &bound, now).is_some_and(|person| self.await_person(person, now))
+        };
+        if waits {
+            let asking = Box::new(Identifying { question: Question::Groups(own), ..*asking });
+            return self.identify(operation, asking, snapshot, fx);
+        }
+        let Identifying { answer, authentication, claim, .. } = *asking;
         if let (Claim::Spelling(name), Some(confirmed)) = (&claim, &self.confirmed) {
             confirmed.keep(name, &own, &self.server, now);
         }
@@ -276,6 +300,21 @@ impl Session {
         operation.bytes += Session::respond(fx, operation.client_id, tag::BIND_RESPONSE, code, text);
         self.finish(&mut operation, Some(code), now, fx);
         self.become_nobody(fx);
+    }
+
+    /// The same, once the directory was asked in which groups that one is.
+    pub(super) fn settle_again(&mut self, mut operation: Operation, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
+        self.binding = false;
+        match std::mem::replace(&mut operation.purpose, Purpose::Relay) {
+            Purpose::Identify(asking) => match *asking {
+                Identifying { question: Question::Groups(own), answer, authentication, claim } => {
+                    let asking = Identifying::new(answer, authentication, claim);
+                    self.settle(operation, asking, own, snapshot, now, fx);
+                }
+                other => self.unknown(operation, &other.claim, snapshot, now, fx),
+            },
+            Purpose::Relay | Purpose::Search { .. } | Purpose::Bind { .. } | Purpose::Sasl(_) => {}
+        }
     }
 
     /// Nobody knows who that is, or nobody is to be told.

@@ -14,6 +14,7 @@ mod external;
 mod held;
 mod identify;
 mod lasting;
+mod membership;
 mod outstanding;
 mod pages;
 mod parts;
@@ -43,6 +44,7 @@ use super::policy::Subject;
 use super::time::Now;
 use bounds::Bounds;
 use held::HeldOperations;
+use membership::Awaited;
 use outstanding::{Operation, Outstanding};
 use pages::Cursors;
 use recorded::Recording;
@@ -156,6 +158,8 @@ pub struct Session {
     last: Vec<Dependence>,
     /// Operations that wait for a role.
     held: HeldOperations,
+    /// About whose groups the directory is to be asked first.
+    awaited: Awaited,
     /// When the operation came that is let through at this moment, if it has waited.
     waited_since: Option<Duration>,
     /// Searches in pages that go on with the next page; they end with whoever the session was.
@@ -190,6 +194,7 @@ impl Session {
             unwritten: Unwritten::default(),
             last: Vec::new(),
             held: HeldOperations::default(),
+            awaited: Awaited::default(),
             waited_since: None,
             cursors: Cursors::default(),
             refers_to: None,
@@ -225,7 +230,8 @@ impl Session {
     /// Whether the next message of the client can be taken.
     pub fn reads_client(&self) -> bool {
         let room = self.outstanding.len() < self.bounds.operations_of(&self.identity.subject);
-        !self.binding && !self.closed && room && !self.outstanding.keeps_too_much() && !self.unwritten.is_full()
+        let waits = self.binding || self.closed || self.awaited_person().is_some();
+        !waits && room && !self.outstanding.keeps_too_much() && !self.unwritten.is_full()
     }
 
     /// Whether a bind is in flight: nothing that comes behind it is looked at until it is answered.

@@ -2,11 +2,11 @@
 //! have a begun line, and nothing of them is forwarded, or shown, before that line is in the log. Knows no files: the
 //! driver holds octets back, and says when lines are in the log or cannot be written.
 
-use super::client::Message;
+use super::client::{Message, names};
 use super::outstanding::{Operation, Purpose};
 use super::{Effects, Session};
 use crate::engine::access::{Permit, Refusal, Snapshot};
-use crate::engine::audit::record::{self, Ending, Weight};
+use crate::engine::audit::record::{self, Ending, Verdict, Weight};
 use crate::engine::ldap::ResultCode;
 use crate::engine::ldap::request::Request;
 use crate::engine::policy::Mode;
@@ -145,6 +145,37 @@ impl Session {
         if answers {
             self.disconnect(code, UNRECORDED, now, fx);
         }
+    }
+
+    /// The line of a permitted operation, begun: what was decided, and by what.
+    pub(super) fn begin(&mut self, sent: Message<'_>, permit: &Permit, snapshot: &Snapshot, now: Now) -> record::Line {
+        let Message { id, request, controls } = sent;
+        let mut line = self.line();
+        let context = self.context(now, id);
+        let monitored = permit.monitored();
+        if permit.resources().is_empty() && monitored.is_none() {
+            line.begin(&context, request, controls, Verdict::plain("permitted", None));
+            return line;
+        }
+        let missing = monitored.map_or(&[][..], |refusal| &refusal.missing);
+        let beyond = missing.iter().filter(|at| !permit.resources().contains(at));
+        let resources = names(permit.resources().iter().chain(beyond), snapshot);
+        let (decision, reason) = match monitored {
+            Some(refusal) => ("monitored", refusal.reason),
+            None if !permit.rests_on().is_empty() => ("permitted", "grant"),
+            None if !permit.standing().is_empty() => ("permitted", "standing access"),
+            // No access is needed for what is redacted: entries, attributes, counts.
+            None => ("permitted", "redacted"),
+        };
+        let verdict = Verdict {
+            decision,
+            reason: Some(reason),
+            resources,
+            grants: permit.rests_on().iter().map(|grant| &**grant),
+            standing: permit.standing(),
+        };
+        line.begin(&context, request, controls, verdict);
+        line
     }
 
     /// Why nothing is served while nothing can be recorded, where the configuration says so.

@@ -71,6 +71,11 @@ impl Unwritten {
         self.groups.iter().filter(|group| !group.answers.is_empty()).filter_map(|group| group.on.ends())
     }
 
+    /// Those whose groups may decide whether answers may still be delivered.
+    pub(super) fn people(&self) -> impl Iterator<Item = &Subject> {
+        self.groups.iter().filter(|group| !group.answers.is_empty()).flat_map(|group| group.on.people())
+    }
+
     /// An operation that depends on something has its final answer, which was just put into `to_client`.
     pub(super) fn add(&mut self, operation: &Operation, identity: &Identity, fx: &Effects) {
         if self.count >= self.look_at.max(LOOK_AFTER) {

@@ -7,9 +7,11 @@ use crate::engine::grant::history::{Actor, Identity};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::dn::Naming;
 use crate::engine::policy::Policy;
-use crate::engine::policy::selector::{GROUP_MAX_AGE, Groups, Person, Selector};
+use crate::engine::policy::groups::{Belongs, Groups};
+use crate::engine::policy::selector::{Person, Selector};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// Who administers, audits and acts as others, as configured.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +68,8 @@ pub struct Context<'a> {
     pub authority: &'a Authority,
     /// As the directory says.
     pub groups: &'a Groups,
+    /// What it said of groups before this moment of the monotonic clock is not believed.
+    pub since: Duration,
     /// Who is locked.
     pub locks: &'a Locks,
     /// When.
@@ -89,7 +93,8 @@ impl Context<'_> {
         if selectors.iter().any(|selector| self.matches_one(selector, identity)) {
             return Match::Yes;
         }
-        if selectors.iter().any(|selector| self.is_unknown(selector)) { Match::Unknown } else { Match::No }
+        let unknown = |selector| self.is_unknown(selector, identity);
+        if selectors.iter().any(unknown) { Match::Unknown } else { Match::No }
     }
 
     /// Whether any of `selectors` surely names this person now.
@@ -98,6 +103,20 @@ impl Context<'_> {
             Match::Yes => true,
             Match::No | Match::Unknown => false,
         }
+    }
+
+    /// The groups among `selectors` of which it is not known whether this person is in them.
+    pub fn unknown_groups(&self, selectors: &[Selector], identity: &Identity) -> Vec<Dn> {
+        let unknown = selectors.iter().filter(|selector| self.is_unknown(selector, identity));
+        let group = |selector: &Selector| match selector {
+            Selector::Group(group) => Some(group.clone()),
+            Selector::Dn(_)
+            | Selector::Subtree(_)
+            | Selector::Certificate(_)
+            | Selector::Local(_)
+            | Selector::Anyone => None,
+        };
+        unknown.filter_map(group).collect()
     }
 
     /// Whether the actor (under the name acted as) administers.
@@ -174,17 +193,18 @@ impl Context<'_> {
         let resolved = person.subject.map(|dn| dn.resolved(self.policy.naming()));
         let is_another = matches!(resolved, Some(Cow::Owned(_)));
         let resolved = Person { subject: resolved.as_deref(), ..person };
-        selector.matches(&person, self.groups, self.now)
-            || is_another && selector.matches(&resolved, self.groups, self.now)
+        selector.matches(&person, self.groups, self.since)
+            || is_another && selector.matches(&resolved, self.groups, self.since)
     }
 
-    pub(super) fn is_unknown(&self, selector: &Selector) -> bool {
+    /// Whether it is not known whether a selector names somebody.
+    fn is_unknown(&self, selector: &Selector, identity: &Identity) -> bool {
         match selector {
-            Selector::Group(group) => self
-                .groups
-                .members
-                .get(group)
-                .is_none_or(|membership| self.now.monotonic.saturating_sub(membership.read_at) > GROUP_MAX_AGE),
+            Selector::Group(group) => identity
+                .dn
+                .as_ref()
+                .filter(|name| !name.is_root())
+                .is_some_and(|name| self.groups.belongs(group, name, self.since) == Belongs::Unknown),
             Selector::Dn(_)
             | Selector::Subtree(_)
             | Selector::Certificate(_)

@@ -23,8 +23,8 @@ use crate::engine::grant::lifecycle::{Effect, Grant, GrantState};
 use crate::engine::grant::scope::{Narrowing, Scope};
 use crate::engine::policy::OperationKind;
 use crate::engine::policy::Policy;
+use crate::engine::policy::groups::{GROUP_MAX_AGE, Groups};
 use crate::engine::policy::role::Role;
-use crate::engine::policy::selector::Groups;
 use std::time::Duration;
 
 /// Everything that a context borrows.
@@ -65,6 +65,7 @@ impl World {
             policy: &self.policy,
             authority: &self.authority,
             groups: &self.groups,
+            since: self.now.monotonic.saturating_sub(GROUP_MAX_AGE),
             locks: &self.locks,
             now: self.now,
         }

@@ -3,6 +3,7 @@
 mod deciding;
 mod difference;
 mod doing;
+mod groups;
 mod reload;
 mod reloading;
 mod rules;

@@ -1,7 +1,7 @@
 //! Locks, extensions, emergencies, limits and pages: what opens when, and what a restart finds.
 
 use super::*;
-use crate::engine::policy::selector::Groups;
+use crate::engine::policy::groups::Groups;
 
 fn lars() -> Actor {
     person("lars")

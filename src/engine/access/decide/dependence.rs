@@ -6,6 +6,7 @@ use super::permit::{earliest, renew};
 use crate::engine::Now;
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::Dn;
+use crate::engine::policy::groups::GROUP_MAX_AGE;
 use crate::engine::policy::selector::Person;
 use crate::engine::policy::{Mode, Policy, StandingName, Subject};
 use chrono::{DateTime, Utc};
@@ -36,6 +37,12 @@ impl Dependence {
     /// Who the session was.
     pub fn subject(&self) -> &Subject {
         &self.subject
+    }
+
+    /// Those whose groups may decide whether all of it is still there.
+    pub fn people(&self) -> impl Iterator<Item = &Subject> {
+        let more = self.acts_for.is_some() || !self.standing.is_empty();
+        [Some(&self.subject), self.acts_for.as_ref()].into_iter().flatten().filter(move |_| more)
     }
 
     /// Whether `permit` depends on exactly this, in a session of `subject`.
@@ -84,11 +91,12 @@ pub fn standing_holds(
     let policy = &*snapshot.policy;
     let name = name.resolved(policy.naming());
     let person = Person { subject: Some(&name), certificate, local_user: None };
+    let since = now.monotonic.saturating_sub(GROUP_MAX_AGE);
     standing.iter().all(|(resource, reason)| {
         let mut named = policy.indexed().filter(|(_, known)| known.name == *resource);
         named.any(|(at, _)| {
             policy.standing_for(at).any(|held| {
-                held.reason == *reason && held.who.iter().any(|who| who.matches(&person, &snapshot.groups, now))
+                held.reason == *reason && held.who.iter().any(|who| who.matches(&person, &snapshot.groups, since))
             })
         })
     })

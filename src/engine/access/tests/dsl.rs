@@ -14,9 +14,10 @@ use crate::engine::ldap::request::{
     ExtendedRequest, ModifyRequest, RenameRequest, Request, SearchRequest, SearchScope,
 };
 use crate::engine::policy::attributes::AttributeNames;
+use crate::engine::policy::groups::{Groups, Membership};
 use crate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
 use crate::engine::policy::role::{Allow, Role, SecondFactor};
-use crate::engine::policy::selector::{Groups, Membership, Selector};
+use crate::engine::policy::selector::Selector;
 use crate::engine::policy::{Mode, OperationKind, OperationSet, Policy, RefusalStyle, Standing, Subject};
 use crate::engine::redaction::{Stage, Stages};
 use chrono::DateTime;
@@ -181,7 +182,7 @@ pub(super) fn snapshot(policy: Policy, grants: impl IntoIterator<Item = Arc<Acti
     Snapshot {
         policy: Arc::new(policy),
         grants: Arc::new(grants.into_iter().collect::<ActiveGrants>()),
-        groups: Arc::new(Groups { members: HashMap::from([(dn("cn=clerks,ou=groups,dc=x"), membership)]) }),
+        groups: Arc::new(Groups::of_listed(HashMap::from([(dn("cn=clerks,ou=groups,dc=x"), membership)]))),
         directory: Arc::new(DirectoryFacts {
             naming_contexts: vec![dn("dc=x")],
             subschema: Some(dn("cn=subschema")),

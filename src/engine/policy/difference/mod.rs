@@ -106,6 +106,7 @@ pub fn compare(old: &Policy, new: &Policy, found: &mut Difference) {
         types: _,
         naming: _,
         computing: _,
+        by_group: _,
     } = old;
     match (mode, new.mode) {
         (Mode::Enforce, Mode::Monitor) => {

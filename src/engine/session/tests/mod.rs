@@ -6,6 +6,7 @@ mod confirming;
 mod ending;
 mod flow;
 mod held;
+mod membership;
 mod paging;
 mod recorded;
 mod revoked;

@@ -7,6 +7,7 @@ use crate::engine::policy::selector::Selector;
 use crate::engine::workflow::request::Request;
 use crate::engine::workflow::stages::deciding;
 use crate::engine::workflow::{Context, Match, Notice, WorkflowError, review};
+use std::collections::BTreeSet;
 
 /// Some people, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,9 +30,9 @@ impl People {
             match selector {
                 Selector::Dn(dn) => people.add(dn.clone()),
                 Selector::Group(group) => {
-                    people.unknown |= context.is_unknown(selector);
-                    let known = context.groups.members.get(group).filter(|_| !context.is_unknown(selector));
-                    known.into_iter().flat_map(|group| &group.members).for_each(|dn| people.add(dn.clone()));
+                    let listed = context.groups.listed(group, context.since);
+                    people.unknown |= listed.is_none();
+                    listed.into_iter().flatten().for_each(|dn| people.add(dn.clone()));
                 }
                 Selector::Local(user) => {
                     if let Some(dn) = context.authority.subject_of(user) {
@@ -91,6 +92,39 @@ impl Notice {
             | (Notice::Ending { .. } | Notice::Revoked { .. }, Facts::Request(..) | Facts::Lock(_))
             | (Notice::Locked { .. }, Facts::Request(..) | Facts::Grant(..)) => People::default(),
         }
+    }
+
+    /// The groups whose members are told: their members have to be listed before [`Notice::people`] is asked.
+    pub fn groups(&self, facts: &Facts, context: &Context<'_>) -> BTreeSet<Dn> {
+        let authority = context.authority;
+        let (role, office): (_, &[&Vec<Selector>]) = match (self, facts) {
+            (Notice::Waits { .. }, Facts::Request(request, _)) => (context.policy.role(&request.role), &[]),
+            (Notice::BreakGlass { .. }, Facts::Request(request, _)) => {
+                (context.policy.role(&request.role), &[&authority.auditors, &authority.administrators])
+            }
+            (
+                Notice::Waits { .. }
+                | Notice::BreakGlass { .. }
+                | Notice::Approved { .. }
+                | Notice::Denied { .. }
+                | Notice::Lapsed { .. }
+                | Notice::Ending { .. }
+                | Notice::Revoked { .. }
+                | Notice::Locked { .. },
+                _,
+            ) => (None, &[]),
+        };
+        // With stages, these are the approvers of all of them.
+        let lists = role.into_iter().map(|role| &role.approvers).chain(office.iter().copied()).flatten();
+        let group = |selector: &Selector| match selector {
+            Selector::Group(group) => Some(group.clone()),
+            Selector::Dn(_)
+            | Selector::Subtree(_)
+            | Selector::Certificate(_)
+            | Selector::Local(_)
+            | Selector::Anyone => None,
+        };
+        lists.filter_map(group).collect()
     }
 
     /// Whether this person is still one of those who are told.
