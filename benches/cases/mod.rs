@@ -69,6 +69,7 @@ pub(crate) fn snapshot(grants: u32) -> Snapshot {
             ..DirectoryFacts::default()
         }),
         recording: true,
+        rates: Arc::default(),
     }
 }
 

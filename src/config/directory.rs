@@ -30,6 +30,8 @@ pub struct Directory {
     pub extended_operations: Vec<String>,
     /// What becomes of its referrals.
     pub referrals: Referrals,
+    /// Whether it is asked to leave hidden entries out of searches, where it can.
+    pub exclude_hidden: bool,
 }
 
 /// What becomes of the directory's referrals to other servers.
@@ -131,6 +133,7 @@ pub(super) fn directory(root: &Section<'_>) -> Option<Directory> {
     let bind_timeout = section.optional::<Duration>("bind_timeout");
     let extended_operations = extensions::extended_operations(&section);
     let referrals = section.optional::<Referrals>("referrals");
+    let exclude_hidden = section.optional::<bool>("exclude_hidden").is_none_or(|found| found.value);
     section.finish();
     Some(Directory {
         urls,
@@ -142,6 +145,7 @@ pub(super) fn directory(root: &Section<'_>) -> Option<Directory> {
         bind_timeout: bind_timeout.map_or(Duration::from_secs(10), |found| found.value),
         extended_operations,
         referrals: referrals.map_or(Referrals::Drop, |found| found.value),
+        exclude_hidden,
     })
 }
 

@@ -212,7 +212,8 @@ impl Source for OwnQuestions {
 
     fn publish(&mut self, reading: Reading) {
         self.unheard = None;
-        let configured = self.config.load().directory.naming_contexts.clone();
+        let config = self.config.load().directory.clone();
+        let (configured, excludes) = (config.naming_contexts, config.exclude_hidden);
         let wanted = self.groups();
         // The same schema again is no reason for another policy.
         let schema = reading.schema.filter(|read| self.fingerprint.replace(read.fingerprint) != Some(read.fingerprint));
@@ -238,7 +239,11 @@ impl Source for OwnQuestions {
             contexts.resolve(naming);
             let mut configured = configured;
             configured.iter_mut().flatten().for_each(|context| context.resolve(naming));
-            let facts = reading.facts.serving(contexts.trees(configured.as_deref(), policy.resources.iter()));
+            let mut facts = reading.facts.serving(contexts.trees(configured.as_deref(), policy.resources.iter()));
+            if !excludes {
+                facts.excludes.clear();
+            }
+            facts.excludes.iter_mut().for_each(|tree| tree.resolve(naming));
             let (directory, groups) = (Arc::new(facts), Arc::new(groups));
             Snapshot { policy, grants, directory, groups, ..snapshot.clone() }
         });
@@ -320,6 +325,7 @@ mod tests {
                 bind_timeout: Duration::from_secs(1),
                 extended_operations: vec![],
                 referrals: config::Referrals::Drop,
+                exclude_hidden: true,
             };
             assert_eq!(upstream(&config).is_ok(), taken, "{transport:?}");
         }

@@ -318,6 +318,7 @@ fn first_snapshot(config: &Config) -> Snapshot {
         groups: Arc::default(),
         directory: Arc::new(assemble::first_facts(&config.directory)),
         recording: true,
+        rates: Arc::default(),
     }
 }
 

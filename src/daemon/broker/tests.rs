@@ -84,6 +84,7 @@ impl House {
             groups: Arc::new(groups(read)),
             directory: Arc::new(DirectoryFacts::default()),
             recording: true,
+            rates: Arc::default(),
         }));
         shared.authority.store(Arc::new(authority()));
         let sink = Arc::new(Sink::default());

@@ -9,6 +9,7 @@ pub mod controls;
 mod decide;
 mod explain;
 mod holding;
+mod rate;
 mod refusal;
 mod resolved;
 pub mod root_dse;
@@ -28,6 +29,7 @@ pub use acting::{acts_for, may_still_act};
 pub use bound::decide_bound;
 pub use decide::{Dependence, Permit, decide, standing_holds};
 pub use explain::{Explanation, HeldBy, Touched, explain};
+pub use rate::SearchRates;
 pub use refusal::{Asks, Refusal};
 pub use understood::EXTENSIONS;
 
@@ -44,6 +46,8 @@ pub struct Snapshot {
     pub directory: Arc<DirectoryFacts>,
     /// Whether operations can be recorded. While they cannot, what needs a grant or standing access is refused.
     pub recording: bool,
+    /// How often the searches of each subject reached what is hidden; shared by all snapshots.
+    pub rates: Arc<SearchRates>,
 }
 
 /// What is decided upon.

@@ -17,8 +17,20 @@ struct StageRequest {
     /// By this number the redaction knows it.
     number: usize,
     body: Vec<u8>,
+    /// The same without what it is not asked of, which changes with what is open.
+    as_searched: Option<Vec<u8>>,
     /// Only whether the base is there is asked.
     probe: bool,
+}
+
+impl StageRequest {
+    fn of(number: usize, body: Vec<u8>) -> StageRequest {
+        StageRequest { number, body, as_searched: None, probe: false }
+    }
+
+    fn octets(&self) -> usize {
+        self.body.len() + self.as_searched.as_ref().map_or(0, Vec::len)
+    }
 }
 
 /// A search in parts.
@@ -55,9 +67,9 @@ pub(super) enum Next {
 
 impl Parts {
     /// `controls` are those that are forwarded. Nothing is limited: what is shown is counted here.
-    pub(super) fn new<'c, 'a>(
-        search: &SearchRequest<'a>,
-        stages: Stages<'a>,
+    pub(super) fn new<'c>(
+        search: &SearchRequest<'_>,
+        stages: Stages<'_>,
         controls: impl Iterator<Item = Control<'c>>,
     ) -> Parts {
         let unlimited = |search: &SearchRequest<'_>| {
@@ -67,12 +79,13 @@ impl Parts {
         };
         let mut asked = Vec::new();
         match stages {
-            Stages::AsAsked => asked.push(StageRequest { number: 0, body: unlimited(search), probe: false }),
+            Stages::AsAsked => asked.push(StageRequest::of(0, unlimited(search))),
             Stages::Several(stages) => {
                 for (number, stage) in stages.into_iter().enumerate() {
-                    let Some(filter) = stage.filter else { continue };
-                    let body = unlimited(&SearchRequest { filter, ..search.clone() });
-                    asked.push(StageRequest { number, body, probe: false });
+                    let body = |filter| unlimited(&SearchRequest { filter, ..search.clone() });
+                    let Some(to_ask) = stage.to_ask() else { continue };
+                    let as_searched = stage.filter.filter(|_| !stage.excluded.is_empty()).map(body);
+                    asked.push(StageRequest { as_searched, ..StageRequest::of(number, body(to_ask)) });
                 }
             }
         }
@@ -83,7 +96,7 @@ impl Parts {
                 attributes: vec![AttributeDescription(b"1.1")],
                 ..search.clone()
             };
-            asked.push(StageRequest { number: 0, body: unlimited(&probe), probe: true });
+            asked.push(StageRequest { probe: true, ..StageRequest::of(0, unlimited(&probe)) });
         }
         let several = asked.len() > 1;
         let fits = |control: &Control<'_>| control.oid != oid::PAGED_RESULTS && !(several && orders(control));
@@ -105,8 +118,9 @@ impl Parts {
         let mut hash = Sha256::new();
         for stage in &self.stages {
             hash.update((stage.number as u64).to_be_bytes());
-            hash.update((stage.body.len() as u64).to_be_bytes());
-            hash.update(&stage.body);
+            let body = stage.as_searched.as_ref().unwrap_or(&stage.body);
+            hash.update((body.len() as u64).to_be_bytes());
+            hash.update(body);
         }
         // What one has been shown, or is about to be, is nobody else's.
         hash.update(&self.acts_for);
@@ -126,7 +140,7 @@ impl Parts {
 
     /// How many octets of requests are kept.
     pub(super) fn kept(&self) -> usize {
-        self.controls.len() + self.stages.iter().map(|stage| stage.body.len()).sum::<usize>()
+        self.controls.len() + self.stages.iter().map(StageRequest::octets).sum::<usize>()
     }
 
     /// The number by which the redaction knows the stage that runs.

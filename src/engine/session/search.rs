@@ -9,14 +9,15 @@ use super::towards::Word;
 use super::upstream::pass;
 use super::{Effects, Session};
 use crate::engine::access::{Permit, Refusal, Snapshot, root_dse};
-use crate::engine::ldap::control::{Control, oid};
+use crate::engine::ldap::control::{self, Control, oid};
 use crate::engine::ldap::entry::Entry;
+use crate::engine::ldap::filter::Filter;
 use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
 use crate::engine::ldap::paged::PagedResults;
 use crate::engine::ldap::request::{Request, SearchRequest};
 use crate::engine::ldap::response::{self, ResultView};
 use crate::engine::ldap::{Dn, ResultCode, tag};
-use crate::engine::redaction::{Look, Stages};
+use crate::engine::redaction::{Look, Plan, Stages};
 use crate::engine::time::Now;
 
 const OLD_COOKIE: &str = "the paged results cookie is invalid, or old: search again";
@@ -43,11 +44,24 @@ impl Session {
             // Pages are the directory's.
             return self.forward_as_it_is(sent, sent.request, permit, snapshot, now, fx);
         }
-        let stages = if redaction.is_empty() { Stages::AsAsked } else { redaction.stages(&snapshot.policy, search) };
-        if stages == Stages::AsAsked && asked.is_none() {
-            // The directory would count entries that are dropped here: those that are shown are counted here instead.
-            let unlimited = Request::Search(SearchRequest { size_limit: 0, ..search.clone() });
-            return self.forward_as_it_is(sent, &unlimited, permit, snapshot, now, fx);
+        let plan = match redaction.is_empty() {
+            true => Plan { stages: Stages::AsAsked, is_exposed: false },
+            false => redaction.plan(&snapshot.policy, &snapshot.directory, search),
+        };
+        if plan.is_exposed && cursor.is_none() {
+            let subject = permit.acts_for().unwrap_or(&self.identity.subject);
+            if !snapshot.admits_exposed(subject, &self.origin.connection_from, now) {
+                return self.refuse(sent, &too_often(), snapshot, now, fx);
+            }
+        }
+        let stages = plan.stages;
+        if asked.is_none()
+            && let Some(filter) = only_filter(&stages, search)
+        {
+            // The directory may count entries that are dropped here: those that are shown are counted here instead.
+            let mut body = Vec::new();
+            Request::Search(SearchRequest { size_limit: 0, filter, ..search.clone() }).write_body(&mut body);
+            return self.forward_body(sent, &body, permit, snapshot, now, fx);
         }
         let mut parts = Parts::new(search, stages, permit.controls(sent.controls));
         if let Some(refusal) = cannot_sort(&parts, permit.controls(sent.controls)) {
@@ -91,6 +105,23 @@ impl Session {
         let forwarded: Vec<_> = permit.controls(sent.controls).collect();
         let upstream_id = self.tell(Word::Request(request, &forwarded), fx);
         self.track(upstream_id, sent, permit, snapshot, now, fx);
+    }
+
+    /// Asks the directory once for what was made of a search.
+    fn forward_body(
+        &mut self,
+        sent: Message<'_>,
+        body: &[u8],
+        permit: Permit,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let forwarded: Vec<_> = permit.controls(sent.controls).collect();
+        let mut controls = Vec::new();
+        control::write_controls(&mut controls, &forwarded);
+        let upstream_id = self.tell(Word::Search(body, &controls), fx);
+        self.track(upstream_id, sent, permit, None, snapshot, now);
     }
 
     /// Asks the directory for the part that comes next.
@@ -207,6 +238,27 @@ pub(super) fn asks_for_pages(envelope: &Envelope<'_>) -> bool {
     envelope.tag == tag::SEARCH_REQUEST && envelope.controls.is_some_and(names)
 }
 
+/// What is asked where the directory is asked once, in the first stage.
+fn only_filter<'a>(stages: &Stages<'a>, search: &SearchRequest<'a>) -> Option<Filter<'a>> {
+    match stages {
+        Stages::AsAsked => Some(search.filter.clone()),
+        Stages::Several(several) => match &**several {
+            [only] => only.to_ask(),
+            _ => None,
+        },
+    }
+}
+
+fn too_often() -> Refusal {
+    Refusal {
+        code: ResultCode::BUSY,
+        message: "too many searches that reach what is hidden: search less often, or from a narrower base".to_owned(),
+        reason: "rate of searches",
+        missing: Vec::new(),
+        asks: None,
+    }
+}
+
 /// Sorting each stage by itself would not sort the whole.
 fn cannot_sort<'c>(parts: &Parts, mut controls: impl Iterator<Item = Control<'c>>) -> Option<Refusal> {
     let critical = controls.any(|control| control.critical && orders(&control));
@@ -316,7 +368,10 @@ fn judge(operation: &mut Operation, stage: usize, body: &[u8]) -> Judged {
         return Judged::No;
     };
     let gone = match cut {
-        Some(cut) => cut.apply(&mut found),
+        Some(cut) => match cut.apply(&mut found) {
+            0 => return Judged::AsItCame,
+            gone => gone,
+        },
         None => {
             root_dse::rewrite(&mut found, &redacts.policy, &redacts.directory);
             root_dse::rewrite_mechanisms(&mut found, redacts.offered);
