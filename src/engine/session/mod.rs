@@ -10,6 +10,7 @@ mod client;
 mod confirmed;
 mod effects;
 mod ending;
+mod entries;
 mod external;
 mod held;
 mod identify;
