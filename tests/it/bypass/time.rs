@@ -35,7 +35,9 @@ fn bits_seen(client: &mut Client) -> (usize, usize) {
     let (mut seen, mut right) = (0, 0);
     for (at, bit) in SECRET.bytes().enumerate() {
         let known = &SECRET[..at];
-        let guess = |digit| Search::new(BASE).filter(&format!("(&(uid=e77)(employeeNumber={known}{digit}*))"));
+        let guess = |digit| {
+            Search::new(BASE).filter(&format!("(&(uid=e77)(employeeNumber={known}{digit}*))")).attributes(&["*"])
+        };
         let guesses = [guess(0), guess(1)];
         let mut time = |guess: &Search| {
             let start = Instant::now();
