@@ -252,7 +252,8 @@ path = {store:?}
 path = {audit:?}
 {audit_lines}
 {policy}"#,
-            trees = if self.trees_by_default { String::new() } else { format!("naming_contexts = {naming_contexts:?}") },
+            trees =
+                if self.trees_by_default { String::new() } else { format!("naming_contexts = {naming_contexts:?}") },
             // Tests make more than people do.
             rate = if control_lines.contains("requests_per_hour") { "" } else { "requests_per_hour = 100000" },
             password = folder.join("directory-password"),
