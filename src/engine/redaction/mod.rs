@@ -45,7 +45,7 @@ pub struct Redaction {
     /// Something is protected somewhere: each entry is judged by its own name, whatever was reached.
     judges: bool,
     /// Entries outside of these are dropped.
-    bounds: Option<Bounds>,
+    bounds: Option<Box<Bounds>>,
     /// The directory may send entries from outside, which it counts.
     strays: bool,
     /// What is taken out of what a dereference control tells, which may be about any entry.
@@ -95,7 +95,7 @@ impl Redaction {
 
     /// Drops entries that a search of this base and scope cannot find.
     pub(super) fn keep_within(&mut self, base: &Dn, scope: SearchScope) {
-        self.bounds = Some(Bounds::new(base, scope));
+        self.bounds = Some(Box::new(Bounds::new(base, scope)));
     }
 
     /// Says that the directory may find entries all the same that base and scope do not reach.
