@@ -24,7 +24,7 @@ pub(crate) struct Ways {
     /// What the filter asserts that is hidden somewhere. Empty: the filter is asked as it is.
     asserted: Vec<Asserted>,
     /// In the order in which they are asked; those with fewer bits first.
-    keys: Vec<Key>,
+    keys: Box<[Key]>,
     /// There are more than there are bits: the first bit stands for all.
     lumped: bool,
 }
@@ -39,7 +39,7 @@ impl Ways {
             let ever = keys.iter().fold(0, |all, key| all | key);
             keys = vec![always, ever];
         }
-        if keys.iter().all(|key| *key == 0) { Ways::default() } else { Ways { asserted, keys, lumped } }
+        if keys.iter().all(|key| *key == 0) { Ways::default() } else { Ways { asserted, keys: keys.into(), lumped } }
     }
 
     /// Whether the filter is asked as it is.
