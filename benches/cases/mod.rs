@@ -72,6 +72,7 @@ pub(crate) fn snapshot(grants: u32) -> Snapshot {
         }),
         recording: true,
         rates: Arc::default(),
+        trials: Arc::default(),
     }
 }
 

@@ -105,6 +105,7 @@ impl World {
             directory: Arc::new(directory),
             recording: true,
             rates: Arc::default(),
+            trials: Arc::default(),
         };
         let mut session =
             Session::new(Origin { session: "s".to_owned(), connection_from: "192.0.2.1:1".to_owned(), tls: None });

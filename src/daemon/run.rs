@@ -319,6 +319,7 @@ fn first_snapshot(config: &Config) -> Snapshot {
         directory: Arc::new(assemble::first_facts(&config.directory)),
         recording: true,
         rates: Arc::default(),
+        trials: Arc::default(),
     }
 }
 

@@ -85,6 +85,7 @@ impl House {
             directory: Arc::new(DirectoryFacts::default()),
             recording: true,
             rates: Arc::default(),
+            trials: Arc::default(),
         }));
         shared.authority.store(Arc::new(authority()));
         let sink = Arc::new(Sink::default());

@@ -13,6 +13,7 @@ mod rate;
 mod refusal;
 mod resolved;
 pub mod root_dse;
+mod trials;
 mod understood;
 
 use super::Now;
@@ -31,6 +32,7 @@ pub use decide::{Dependence, Permit, decide, standing_holds};
 pub use explain::{Explanation, HeldBy, Touched, explain};
 pub use rate::SearchRates;
 pub use refusal::{Asks, Refusal};
+pub use trials::{TrialKey, Trials};
 pub use understood::EXTENSIONS;
 
 /// Everything a decision reads: immutable, replaced as a whole.
@@ -48,6 +50,8 @@ pub struct Snapshot {
     pub recording: bool,
     /// How often the searches of each subject reached what is hidden; shared by all snapshots.
     pub rates: Arc<SearchRates>,
+    /// For whom the directory was seen to evaluate filters that exclude entries; shared by all snapshots.
+    pub trials: Arc<Trials>,
 }
 
 /// What is decided upon.

@@ -198,6 +198,13 @@ impl<'a> Exclusion<'a> {
     }
 }
 
+/// What is True of every entry for which the directory evaluates filters that exclude, and Undefined of all others; `tree`: a
+/// name that it takes.
+pub fn trial(tree: &Dn) -> Filter<'_> {
+    let within = matches(b"dnSubtreeMatch", tree.text());
+    Filter::Or(vec![within.clone(), Filter::Not(Box::new(within))])
+}
+
 fn is(name: &str) -> Filter<'_> {
     Filter::Equality { attribute: ENTRY_DN, value: name.as_bytes() }
 }

@@ -20,7 +20,7 @@ mod stages;
 mod view;
 mod ways;
 
-pub use exclusion::MAX_EXCLUDED;
+pub use exclusion::{MAX_EXCLUDED, trial};
 pub use stages::{Cut, Look, Plan, Stage, Stages};
 use view::Open;
 pub use view::View;

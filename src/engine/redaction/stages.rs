@@ -63,6 +63,25 @@ pub struct Plan<'a> {
     pub is_exposed: bool,
 }
 
+impl Plan<'_> {
+    /// Whether anything is excluded.
+    pub fn excludes(&self) -> bool {
+        match &self.stages {
+            Stages::AsAsked => false,
+            Stages::Several(stages) => stages.iter().any(|stage| !stage.excluded.is_empty()),
+        }
+    }
+
+    /// The same where the directory would not evaluate what excludes: hidden entries are exposed to the filter.
+    pub fn exclude_nothing(&mut self) {
+        let Stages::Several(stages) = &mut self.stages else { return };
+        for stage in stages.iter_mut().filter(|stage| !stage.excluded.is_empty()) {
+            stage.excluded.clear();
+            self.is_exposed = true;
+        }
+    }
+}
+
 /// What becomes of one entry that a stage brings.
 #[derive(Debug)]
 pub enum Look<'r> {

@@ -72,6 +72,10 @@ pub(super) fn entry_found(operation: &mut Operation, envelope: &Envelope<'_>, fx
     };
     let mut stage = 0;
     if let Some(parts) = operation.parts_mut() {
+        if let Some(trial) = &mut parts.trial {
+            trial.found = true;
+            return Counted::Within;
+        }
         stage = parts.stage();
         let farewell = parts.page.as_ref().is_some_and(Page::is_farewell);
         if parts.is_probe() || farewell {

@@ -24,6 +24,7 @@ mod revoked;
 mod sasl;
 mod search;
 mod towards;
+mod trial;
 mod unwritten;
 mod upstream;
 

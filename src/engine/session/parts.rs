@@ -2,7 +2,7 @@
 //! filled up here. Knows what comes next and what has to be kept for it, not how it is sent.
 
 use super::pages::Page;
-
+use super::trial::Trial;
 use crate::engine::ldap::ResultCode;
 use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::control::{self, Control, oid};
@@ -46,6 +46,8 @@ pub(super) struct Parts {
     /// How often the directory was asked.
     requests: u32,
     pub(super) page: Option<Page>,
+    /// What is asked before all stages.
+    pub(super) trial: Option<Box<Trial>>,
 }
 
 /// Whether a control is about the order of all that is found: of stages each has its own, and a view of it (VLV)
@@ -105,7 +107,7 @@ impl Parts {
         control::write_controls(&mut encoded, &controls);
         let assertion = controls.iter().find(|control| control.oid == oid::PROXIED_AUTHORIZATION_V2);
         let acts_for = assertion.and_then(|control| control.value).unwrap_or_default().to_vec();
-        Parts { stages: asked, at: 0, controls: encoded, acts_for, requests: 0, page: None }
+        Parts { stages: asked, at: 0, controls: encoded, acts_for, requests: 0, page: None, trial: None }
     }
 
     /// Whether there is more than one stage.
@@ -138,9 +140,19 @@ impl Parts {
         self.requests
     }
 
+    /// Has no stage exclude anything.
+    pub(super) fn exclude_nothing(&mut self) {
+        for stage in &mut self.stages {
+            if let Some(body) = stage.as_searched.take() {
+                stage.body = body;
+            }
+        }
+    }
+
     /// How many octets of requests are kept.
     pub(super) fn kept(&self) -> usize {
-        self.controls.len() + self.stages.iter().map(StageRequest::octets).sum::<usize>()
+        let trial = self.trial.as_ref().map_or(0, |trial| trial.body.len() + trial.controls.len());
+        trial + self.controls.len() + self.stages.iter().map(StageRequest::octets).sum::<usize>()
     }
 
     /// The number by which the redaction knows the stage that runs.
@@ -155,8 +167,11 @@ impl Parts {
 
     /// The request that comes next: its body, and the content of its controls.
     pub(super) fn request(&mut self) -> Option<(Vec<u8>, Vec<u8>)> {
-        let stage = self.stages.get(self.at)?;
         self.requests = self.requests.saturating_add(1);
+        if let Some(trial) = &self.trial {
+            return Some((trial.body.clone(), trial.controls.clone()));
+        }
+        let stage = self.stages.get(self.at)?;
         let mut controls = self.controls.clone();
         if let Some(page) = self.page.as_mut().filter(|_| !stage.probe) {
             page.write_control(&mut controls);

@@ -42,7 +42,7 @@ impl Session {
     /// The entry that it comes from is not named. Where anything is hidden, it may be that one that refers, and nothing
     /// is passed.
     pub(super) fn reference(&self, operation: &Operation, uris: &[u8], snapshot: &Snapshot) -> Option<Vec<u8>> {
-        let told_before = operation.parts().is_some_and(|parts| parts.stage() > 0);
+        let told_before = operation.parts().is_some_and(|parts| parts.stage() > 0 || parts.trial.is_some());
         let redaction = operation.permit.redaction();
         if self.refers_to.is_none() || told_before || redaction.hides_protected() || redaction.expects_strays() {
             return None;

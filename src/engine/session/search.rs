@@ -18,6 +18,8 @@ use crate::engine::ldap::{Dn, ResultCode, tag};
 use crate::engine::redaction::{Plan, Stages};
 use crate::engine::time::Now;
 
+pub(super) const TOO_OFTEN: &str =
+    "too many searches that reach what is hidden: search less often, or from a narrower base";
 const OLD_COOKIE: &str = "the paged results cookie is invalid, or old: search again";
 
 impl Session {
@@ -42,18 +44,20 @@ impl Session {
             // Pages are the directory's.
             return self.forward_as_it_is(sent, sent.request, permit, snapshot, now, fx);
         }
-        let plan = match redaction.is_empty() {
+        let mut plan = match redaction.is_empty() {
             true => Plan { stages: Stages::AsAsked, is_exposed: false },
             false => redaction.plan(&snapshot.policy, &snapshot.directory, search),
         };
+        let trial = self.try_first(&mut plan, sent, &permit, cursor.is_some(), snapshot, now);
         if plan.is_exposed && cursor.is_none() {
-            let subject = permit.acts_for().unwrap_or(&self.identity.subject);
+            let subject = self.searches_as(&permit);
             if !snapshot.admits_exposed(subject, &self.origin.connection_from, now) {
                 return self.refuse(sent, &too_often(), snapshot, now, fx);
             }
         }
         let stages = plan.stages;
         if asked.is_none()
+            && trial.is_none()
             && let Some(filter) = only_filter(&stages, search)
         {
             // The directory may count entries that are dropped here: those that are shown are counted here instead.
@@ -71,6 +75,7 @@ impl Session {
                 Err(refusal) => return self.refuse(sent, &refusal, snapshot, now, fx),
             }
         }
+        parts.trial = trial.map(Box::new);
         let none = UpstreamMessageId(0);
         let mut operation = self.operation(none, sent, (permit, Some(Box::new(parts))), snapshot, now, fx);
         // What is shown before the directory is asked is recorded before it is shown.
@@ -119,11 +124,11 @@ impl Session {
         let mut controls = Vec::new();
         control::write_controls(&mut controls, &forwarded);
         let upstream_id = self.tell(Word::Search(body, &controls), fx);
-        self.track(upstream_id, sent, permit, None, snapshot, now);
+        self.track(upstream_id, sent, permit, snapshot, now, fx);
     }
 
     /// Asks the directory for the part that comes next.
-    fn ask(&mut self, mut operation: Operation, now: Now, fx: &mut Effects) {
+    pub(super) fn ask(&mut self, mut operation: Operation, now: Now, fx: &mut Effects) {
         if self.outstanding.exhausted() {
             let text = "this connection has asked for all that it can";
             return self.end_search(operation, ResultCode::BUSY, text, now, fx);
@@ -145,6 +150,9 @@ impl Session {
         fx: &mut Effects,
     ) {
         let Some(parts) = operation.parts_mut() else { return };
+        if let Some(trial) = parts.trial.take() {
+            return self.tried(operation, &trial, view.code, snapshot, now, fx);
+        }
         let next = parts.answered(view.code, envelope.controls);
         match (&parts.page, next) {
             (_, Next::Ask) => self.ask(operation, now, fx),
@@ -203,7 +211,14 @@ impl Session {
         self.end_search(operation, ResultCode::SIZE_LIMIT_EXCEEDED, "", now, fx);
     }
 
-    fn end_search(&mut self, mut operation: Operation, code: ResultCode, text: &str, now: Now, fx: &mut Effects) {
+    pub(super) fn end_search(
+        &mut self,
+        mut operation: Operation,
+        code: ResultCode,
+        text: &str,
+        now: Now,
+        fx: &mut Effects,
+    ) {
         operation.bytes += Session::respond(fx, operation.client_id, tag::SEARCH_RESULT_DONE, code, text);
         self.finish(&mut operation, Some(code), now, fx);
     }
@@ -250,7 +265,7 @@ fn only_filter<'a>(stages: &Stages<'a>, search: &SearchRequest<'a>) -> Option<Fi
 fn too_often() -> Refusal {
     Refusal {
         code: ResultCode::BUSY,
-        message: "too many searches that reach what is hidden: search less often, or from a narrower base".to_owned(),
+        message: TOO_OFTEN.to_owned(),
         reason: "rate of searches",
         missing: Vec::new(),
         asks: None,

@@ -109,6 +109,8 @@ impl Session {
         let Some(operation) = self.outstanding.find(id) else { return };
         match rewritten {
             Some(uris) => pass_reference(operation, &uris, fx),
+            // It comes again with what is asked after a trial.
+            None if operation.parts().is_some_and(|parts| parts.trial.is_some()) => {}
             None => operation.withheld += 1,
         }
     }

@@ -3,7 +3,7 @@
 use crate::support::ber::{children, integer, octets, sequence};
 use crate::support::gate::{Gate, Setup};
 use crate::support::ldap::{Client, SCOPE_BASE, Search, control};
-use crate::support::slapd::{BASE, Extra, Slapd};
+use crate::support::slapd::{BASE, Extra, SERVICE_DN, Slapd, person};
 
 const PAGED: &str = "1.2.840.113556.1.4.319";
 const SORT: &str = "1.2.840.113556.1.4.473";
@@ -200,4 +200,31 @@ fn searches_that_the_directory_evaluates_hidden_entries_for_are_rate_limited() {
         (Some("refused"), Some("rate of searches")),
         "{record}"
     );
+}
+
+/// Where the directory's access control keeps somebody from what excludes, they find what they find without the gate, and
+/// no more; how often they may search is bounded.
+#[test]
+fn who_may_not_search_names_of_entries_finds_what_is_there() {
+    let access = format!(
+        "access to attrs=userPassword by anonymous auth\n\
+         access to attrs=entry,children,objectClass,uid,cn,sn,mail by users read\n\
+         access to * by dn.exact={SERVICE_DN} read by * none"
+    );
+    let slapd = Slapd::with(Extra { access, ..Extra::default() });
+    let gate = gate(&slapd, "", "exposed_searches_per_minute = 60");
+    let mut direct = Client::ldaps(slapd.ldaps, &slapd.authority.ca);
+    direct.bind_as("alice");
+    let excluding = "(&(!(entryDN:dnSubtreeMatch:=ou=payroll,dc=example,dc=com))(uid=bob))";
+    assert_eq!(direct.search(&Search::new(BASE).filter(excluding)).summary(), (0, vec![]), "the test tests nothing");
+    for (uid, dns) in [("bob", vec![person("bob")]), ("e01", vec![]), ("nobody", vec![])] {
+        let mut client = gate.client_as("alice");
+        for _ in 0..2 {
+            let found = client.search(&Search::new(BASE).filter(&format!("(uid={uid})")).attributes(&["cn"]));
+            assert_eq!((found.answer.code, found.dns()), (0, dns.iter().map(String::as_str).collect()), "{uid}");
+        }
+    }
+    let mut client = gate.client_as("alice");
+    let codes: Vec<i32> = (0..25).map(|_| client.search(&Search::new(BASE).filter("(uid=e01)")).answer.code).collect();
+    assert!(codes.contains(&51) && codes.iter().all(|code| matches!(code, 0 | 51)), "{codes:?}");
 }

@@ -212,6 +212,7 @@ pub(super) fn house(store: Arc<dyn GrantStore>) -> (Arc<Broker>, Arc<Shared>) {
         directory: Arc::new(DirectoryFacts::default()),
         recording: true,
         rates: Arc::default(),
+        trials: Arc::default(),
     }));
     let broker = Broker::new(store, Arc::clone(&shared), Clock::new(), Arc::new(Nobody)).expect("the store reads");
     (Arc::new(broker), shared)

@@ -54,6 +54,8 @@ pub(crate) struct Extra {
     pub(crate) configuration: String,
     /// More lines of the main database, and databases behind it.
     pub(crate) database: String,
+    /// Lines of access control of the main database, before those that let everybody who has bound read and write.
+    pub(crate) access: String,
     /// Identifiers and times that slapd would make are the same in every directory that has the same names.
     pub(crate) fixed: bool,
     /// A further name of `ou`.
@@ -185,7 +187,7 @@ fn launch(
 fn configuration_text(folder: &Path, certificate: &Path, key: &Path, extra: &Extra) -> String {
     let folder = folder.display();
     let (certificate, key) = (certificate.display(), key.display());
-    let (more, behind) = (&extra.configuration, &extra.database);
+    let (more, access, behind) = (&extra.configuration, &extra.access, &extra.database);
     let core = format!("{folder}/core.schema");
     let names = format!("'organizationalUnitName' {}", extra.unit);
     let schema = fs::read_to_string("/etc/ldap/schema/core.schema").unwrap();
@@ -229,6 +231,7 @@ overlay ppolicy
 overlay sssvlv
 overlay deref
 overlay syncprov
+{access}
 access to attrs=userPassword by users write by anonymous auth
 access to * by users write by anonymous auth
 {behind}

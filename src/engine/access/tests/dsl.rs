@@ -189,6 +189,7 @@ pub(super) fn snapshot(policy: Policy, grants: impl IntoIterator<Item = Arc<Acti
         }),
         recording: true,
         rates: Arc::default(),
+        trials: Arc::default(),
     }
 }
 

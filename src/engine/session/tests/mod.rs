@@ -94,6 +94,7 @@ impl World {
             directory: directory.into(),
             recording: true,
             rates: Arc::default(),
+            trials: Arc::default(),
         };
         let origin = Origin { session: "s1".to_owned(), connection_from: "192.0.2.1:4711".to_owned(), tls: None };
         let wall = DateTime::<Utc>::from_timestamp(1_800_000_000, 0).unwrap();
