@@ -3,7 +3,7 @@
 //!
 //! Reads only. Says what it found and when; publishing that is somebody else's.
 
-use super::ldap_client::{ClientError, LdapClient, base_search};
+use super::ldap_client::{ClientError, LdapClient};
 use crate::config::Secret;
 use crate::engine::access::DirectoryFacts;
 use crate::engine::ldap::Dn;
@@ -12,14 +12,14 @@ use crate::engine::ldap::schema::Schema;
 use crate::engine::policy::Policy;
 use crate::engine::policy::selector::{Groups, Membership, Selector};
 use crate::engine::policy::trees::{Contexts, NAMED};
-use ldap3_proto::proto::{
-    LdapFilter, LdapMatchingRuleAssertion, LdapResultCode, LdapSearchRequest, LdapSearchResultEntry,
-};
+use ldap3_proto::proto::{LdapResultCode, LdapSearchResultEntry};
 use std::collections::{BTreeSet, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+
+mod excluding;
 
 /// How often everything is read again. Membership is believed for 30 s: two rounds may fail.
 pub const REFRESH_INTERVAL: Duration = Duration::from_secs(10);
@@ -31,8 +31,6 @@ const SCHEMA_ROUNDS: u32 = 2;
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// A group with more members than this counts as empty.
 const MAX_MEMBERS: usize = 100_000;
-/// In more trees than these it is not looked whether they can exclude entries.
-const MAX_TREES: usize = 16;
 /// More of what is wrong with a schema is not told.
 const MAX_TOLD: usize = 20;
 /// In how many parts a group is read at most.
@@ -267,12 +265,7 @@ where
     let named = NAMED.iter().flat_map(|attribute| names(attribute).into_iter().map(|context| (context, *attribute)));
     let contexts =
         Contexts { all: names("namingContexts"), default: names("defaultNamingContext").pop(), named: named.collect() };
-    let mut excludes = Vec::new();
-    for tree in contexts.all.iter().take(MAX_TREES) {
-        if can_exclude(client, tree).await? {
-            excludes.push(tree.clone());
-        }
-    }
+    let excludes = excluding::trees(client, &contexts.all).await?;
     Ok(DirectoryFacts {
         excludes,
         contexts: Some(contexts),
@@ -283,45 +276,6 @@ where
             .any(|control| control == oid::PROXIED_AUTHORIZATION_V2.as_bytes()),
         ..DirectoryFacts::default()
     })
-}
-
-/// Whether filters can exclude entries of a tree by name, seen at the entry at its top. Where a rule is not known, or the
-/// attribute may not be read, a filter that excludes is Undefined and finds nothing at all: nothing is believed that was not seen.
-async fn can_exclude<S>(client: &mut LdapClient<S>, tree: &Dn) -> Result<bool, ClientError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let above = tree.text_above();
-    let equals = |name: &str| LdapFilter::Equality("entryDN".to_owned(), name.to_owned());
-    let matches = |rule: &str, name: &str| {
-        LdapFilter::Extensible(LdapMatchingRuleAssertion {
-            matching_rule: Some(rule.to_owned()),
-            type_: Some("entryDN".to_owned()),
-            match_value: name.to_owned(),
-            dn_attributes: false,
-        })
-    };
-    // Below the tree nothing is, that is called like the tree.
-    let below = format!("{},{tree}", tree.text().split(',').next().unwrap_or_default());
-    let mut expected = vec![
-        (equals(tree.text()), false),
-        (equals(&below), true),
-        (matches("dnSubtreeMatch", tree.text()), false),
-        (matches("dnSubtreeMatch", &below), true),
-        (matches("dnOneLevelMatch", tree.text()), true),
-    ];
-    if !above.is_empty() {
-        expected.push((matches("dnOneLevelMatch", above), false));
-    }
-    for (filter, stays) in expected {
-        let filter = LdapFilter::Not(Box::new(filter));
-        let attrs = vec!["1.1".to_owned()];
-        let (found, result) = client.search(LdapSearchRequest { filter, ..base_search(tree.text(), attrs) }).await?;
-        if result.code != LdapResultCode::Success || found.is_empty() == stays {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// What is known of a schema that was not read. Over a new connection this may be another directory than before: what
