@@ -10,15 +10,26 @@
 
 mod cases;
 
-use cases::{bind, dn, modify, now, pass, recorded_search, search, snapshot, write_record};
+use cases::{Answer, bind, dn, modify, now, pass, recorded_search, search, snapshot, write_record};
 use std::hint::black_box;
+use std::sync::Arc;
 use tidegate::engine::ldap::Dn;
 use tidegate::engine::ldap::message::Envelope;
 use tidegate::engine::ldap::request::Request;
-use tidegate::engine::policy::Subject;
+use tidegate::engine::policy::{Mode, Policy, RefusalStyle, Subject};
 
-const OTHERS: [&str; 8] =
-    ["decode", "bind", "search", "search-granted", "search-all", "modify", "modify-granted", "record"];
+const OTHERS: [&str; 10] = [
+    "decode",
+    "bind",
+    "search",
+    "search-granted",
+    "search-all",
+    "search-many",
+    "search-many-open",
+    "modify",
+    "modify-granted",
+    "record",
+];
 
 /// Calls it so often; the only thing whose instructions are counted.
 #[inline(never)]
@@ -59,6 +70,11 @@ fn pages() -> impl Iterator<Item = char> {
     (64..0x30000).step_by(64).filter_map(char::from_u32).filter(move |c| !without(c))
 }
 
+/// A policy that protects nothing.
+fn open() -> Policy {
+    Policy::new(Mode::Enforce, RefusalStyle::Explain, vec![], vec![], vec![])
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let [name, times] = &*arguments else {
@@ -85,6 +101,15 @@ fn main() {
             return measured(times, &mut || {
                 drop(black_box(Request::decode(&Envelope::parse_request(black_box(&frame)).unwrap())));
             });
+        }
+        // A search of 1,000 entries through a session, with its answer; and the same where nothing is protected.
+        "search-many" | "search-many-open" => {
+            let mut snapshot = snapshot(1_000);
+            if name == "search-many-open" {
+                snapshot.policy = Arc::new(open());
+            }
+            let answer = Answer::of(1_000);
+            return measured(times, &mut || answer.pass(black_box(&snapshot), &mut out));
         }
         "bind" => bind(),
         "search" => search("ou=people,dc=example,dc=com"),

@@ -8,16 +8,18 @@ use tidegate::engine::audit::record::{Outcome, RecordContext, Verdict, begin, fi
 use tidegate::engine::grant::index::{ActiveGrant, ActiveGrants, Opening};
 use tidegate::engine::ldap::attribute::AttributeDescription;
 use tidegate::engine::ldap::control::Control;
+use tidegate::engine::ldap::entry::Entry;
 use tidegate::engine::ldap::filter::Filter;
-use tidegate::engine::ldap::message::{ClientMessageId, Envelope, UpstreamMessageId, write_request};
+use tidegate::engine::ldap::message::{ClientMessageId, Envelope, UpstreamMessageId, write_message, write_request};
 use tidegate::engine::ldap::request::{
     Attribute, Authentication, BindName, BindRequest, Change, ChangeKind, DerefAliases, ModifyRequest, Request,
     SearchRequest, SearchScope,
 };
-use tidegate::engine::ldap::{Dn, ResultCode};
+use tidegate::engine::ldap::{Dn, ResultCode, tag};
 use tidegate::engine::policy::groups::Groups;
 use tidegate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
 use tidegate::engine::policy::{Mode, OperationSet, Policy, RefusalStyle, Subject};
+use tidegate::engine::session::{Effects, Origin, Session};
 
 const RESOURCES: u32 = 50;
 
@@ -69,6 +71,8 @@ pub(crate) fn snapshot(grants: u32) -> Snapshot {
             ..DirectoryFacts::default()
         }),
         recording: true,
+        rates: Arc::default(),
+        trials: Arc::default(),
     }
 }
 
@@ -126,6 +130,51 @@ pub(crate) fn pass(snapshot: &Snapshot, subject: &Subject, frame: &[u8], out: &m
             true
         }
         Decision::Refused(_) => false,
+    }
+}
+
+/// A search and what a directory answers to it.
+pub(crate) struct Answer {
+    request: Vec<u8>,
+    messages: Vec<Vec<u8>>,
+}
+
+impl Answer {
+    /// Entries below `ou=people`, of some 200 octets each.
+    pub(crate) fn of(entries: u32) -> Answer {
+        let mut messages = Vec::new();
+        for n in 0..entries {
+            let name = format!("uid=user-{n},ou=people,dc=example,dc=com");
+            let attribute = |name: &'static str, value| Attribute {
+                description: AttributeDescription(name.as_bytes()),
+                values: vec![value],
+            };
+            let attributes = vec![attribute("cn", &b"A person of this name"[..]), attribute("mail", &[b'm'; 100])];
+            let mut body = Vec::new();
+            Entry { name: name.as_bytes(), attributes }.write_body(&mut body);
+            let mut message = Vec::new();
+            write_message(&mut message, 1, tag::SEARCH_RESULT_ENTRY, &body, None);
+            messages.push(message);
+        }
+        let mut message = Vec::new();
+        write_message(&mut message, 1, tag::SEARCH_RESULT_DONE, b"\x0a\x01\x00\x04\x00\x04\x00", None);
+        messages.push(message);
+        Answer { request: search("ou=people,dc=example,dc=com"), messages }
+    }
+
+    /// All of it through a new session, which writes to `out` what the client gets.
+    pub(crate) fn pass(&self, snapshot: &Snapshot, out: &mut Vec<u8>) {
+        let origin = Origin { session: String::new(), connection_from: String::new(), tls: Some(String::new()) };
+        let (mut session, mut fx) = (Session::new(origin), Effects::default());
+        std::mem::swap(&mut fx.to_client, out);
+        fx.to_client.clear();
+        session.on_client(&self.request, false, snapshot, now(), &mut fx);
+        session.on_upstream_connected("".into());
+        for message in &self.messages {
+            session.on_upstream(message, snapshot, now(), &mut fx);
+        }
+        assert!(fx.to_client.len() > self.messages.len() * 100, "entries are passed on");
+        std::mem::swap(&mut fx.to_client, out);
     }
 }
 

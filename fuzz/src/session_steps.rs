@@ -104,6 +104,8 @@ impl World {
             groups: Arc::default(),
             directory: Arc::new(directory),
             recording: true,
+            rates: Arc::default(),
+            trials: Arc::default(),
         };
         let mut session =
             Session::new(Origin { session: "s".to_owned(), connection_from: "192.0.2.1:1".to_owned(), tls: None });

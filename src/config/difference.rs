@@ -124,6 +124,7 @@ fn compare_directory(old: &Directory, new: &Directory, found: &mut Difference) {
         // The policy's.
         extended_operations: _,
         referrals,
+        exclude_hidden,
     } = old;
     if *urls != new.urls {
         let list = |urls: &[super::DirectoryUrl]| urls.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -159,6 +160,13 @@ fn compare_directory(old: &Directory, new: &Directory, found: &mut Difference) {
     }
     for (key, was, is) in [("bind_dn", service, &new.service), ("proxy_bind_dn", proxy, &new.proxy)] {
         compare_accounts(key, was.as_ref(), is.as_ref(), found);
+    }
+    match (exclude_hidden, new.exclude_hidden) {
+        (true, false) => {
+            found.opens("[directory] exclude_hidden: the time that a search takes may tell of what is hidden")
+        }
+        (false, true) => found.closes("[directory] exclude_hidden: searches leave out what is hidden, where they can"),
+        (true, true) | (false, false) => {}
     }
     match (referrals, &new.referrals) {
         (Referrals::Drop, Referrals::Drop) => {}

@@ -37,6 +37,8 @@ pub struct Directory {
     pub extended_operations: Vec<String>,
     /// What becomes of its referrals.
     pub referrals: Referrals,
+    /// Whether it is asked to leave hidden entries out of searches, where it can.
+    pub exclude_hidden: bool,
 }
 
 /// What becomes of the directory's referrals to other servers.
@@ -144,6 +146,7 @@ pub(super) fn directory(root: &Section<'_>) -> Option<Directory> {
     }
     let extended_operations = extensions::extended_operations(&section);
     let referrals = section.optional::<Referrals>("referrals");
+    let exclude_hidden = section.optional::<bool>("exclude_hidden").is_none_or(|found| found.value);
     section.finish();
     Some(Directory {
         urls,
@@ -157,6 +160,7 @@ pub(super) fn directory(root: &Section<'_>) -> Option<Directory> {
         group_unknown_after: group_unknown_after.map_or(Duration::from_secs(300), |found| found.value),
         extended_operations,
         referrals: referrals.map_or(Referrals::Drop, |found| found.value),
+        exclude_hidden,
     })
 }
 

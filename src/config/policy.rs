@@ -12,7 +12,7 @@ use crate::engine::policy::attributes::AttributeNames;
 use crate::engine::policy::resource::{Resource, ResourceIndex, ResourceScope};
 use crate::engine::policy::role::{Allow, Role, SecondFactor};
 use crate::engine::policy::selector::Selector;
-use crate::engine::policy::{Mode, OperationKind, OperationSet, Policy, RefusalStyle, Standing};
+use crate::engine::policy::{EXPOSED_SEARCHES, Mode, OperationKind, OperationSet, Policy, RefusalStyle, Standing};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +44,7 @@ pub(super) fn policy(root: &Section<'_>, around: Around) -> Option<Policy> {
     let proxies = section.list::<Selector>("proxied_authorization").map(|list| list.value).unwrap_or_default();
     session_selectors(&section, "proxied_authorization", &proxies, false);
     let held = asking::bounds(&section);
+    let exposed = section.number("exposed_searches_per_minute", u64::from(EXPOSED_SEARCHES), 0..=1_000_000);
     section.finish();
 
     let (names, resources) = resources(root);
@@ -67,6 +68,7 @@ pub(super) fn policy(root: &Section<'_>, around: Around) -> Option<Policy> {
     policy.mechanisms = mechanisms;
     policy.proxied_authorization = plain(proxies);
     policy.held = held;
+    policy.exposed_searches = u32::try_from(exposed).unwrap_or(EXPOSED_SEARCHES);
     Some(policy)
 }
 

@@ -218,7 +218,7 @@ impl Source for OwnQuestions {
     fn publish(&mut self, reading: Reading) {
         self.unheard = None;
         let directory = &self.config.load_full().directory;
-        let configured = directory.naming_contexts.clone();
+        let (configured, excludes) = (directory.naming_contexts.clone(), directory.exclude_hidden);
         let mut plan = Plan { nested: directory.nested_groups, ..reading.plan };
         let contexts = reading.facts.contexts.clone().unwrap_or_default();
         let policy = Arc::clone(&self.gate.shared.snapshot.load().policy);
@@ -244,7 +244,11 @@ impl Source for OwnQuestions {
             contexts.resolve(naming);
             let mut configured = configured;
             configured.iter_mut().flatten().for_each(|context| context.resolve(naming));
-            let facts = reading.facts.serving(contexts.trees(configured.as_deref(), policy.resources.iter()));
+            let mut facts = reading.facts.serving(contexts.trees(configured.as_deref(), policy.resources.iter()));
+            if !excludes {
+                facts.excludes.clear();
+            }
+            facts.excludes.iter_mut().for_each(|tree| tree.resolve(naming));
             let (directory, groups) = (Arc::new(facts), Arc::new(groups));
             Snapshot { policy, grants, directory, groups, ..snapshot.clone() }
         });
@@ -347,6 +351,7 @@ mod tests {
                 group_unknown_after: Duration::from_secs(300),
                 extended_operations: vec![],
                 referrals: config::Referrals::Drop,
+                exclude_hidden: true,
             };
             assert_eq!(upstream(&config).is_ok(), taken, "{transport:?}");
         }

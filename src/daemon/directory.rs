@@ -3,6 +3,7 @@
 //!
 //! Reads only. Says what it found; publishing that is somebody else's.
 
+mod excluding;
 mod kind;
 mod listing;
 mod person;
@@ -250,7 +251,9 @@ where
     let named = NAMED.iter().flat_map(|attribute| names(attribute).into_iter().map(|context| (context, *attribute)));
     let contexts =
         Contexts { all: names("namingContexts"), default: names("defaultNamingContext").pop(), named: named.collect() };
+    let excludes = excluding::trees(client, &contexts.all).await?;
     let facts = DirectoryFacts {
+        excludes,
         contexts: Some(contexts),
         subschema: names("subschemaSubentry").pop(),
         proxied_authorization: has("supportedControl", oid::PROXIED_AUTHORIZATION_V2.as_bytes()),

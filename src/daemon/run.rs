@@ -334,6 +334,8 @@ fn first_snapshot(config: &Config) -> Snapshot {
         groups: Arc::default(),
         directory: Arc::new(assemble::first_facts(&config.directory)),
         recording: true,
+        rates: Arc::default(),
+        trials: Arc::default(),
     }
 }
 

@@ -96,6 +96,8 @@ impl House {
             groups: Arc::new(groups(read)),
             directory: Arc::new(DirectoryFacts::default()),
             recording: true,
+            rates: Arc::default(),
+            trials: Arc::default(),
         }));
         shared.authority.store(Arc::new(authority()));
         let sink = Arc::new(Sink::default());

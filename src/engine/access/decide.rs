@@ -142,7 +142,8 @@ impl<'a> Deciding<'a> {
                 if self.counts {
                     redaction.hide_counts();
                 }
-                redaction.ask_in(self.asks);
+                redaction.ask_in(std::mem::take(&mut self.asks));
+                self.judge_entries();
                 if !self.snapshot.recording && self.permit.uses_access() {
                     return Err(unrecorded());
                 }
@@ -159,6 +160,31 @@ impl<'a> Deciding<'a> {
             self.permit.policy = Some(Arc::clone(&self.snapshot.policy));
         }
         Ok(self.permit)
+    }
+}
+
+impl Deciding<'_> {
+    /// Has the entries of the answer judged by their own names, and by where they lie: as soon as anything is protected
+    /// anywhere, what comes is not taken for what was asked for.
+    fn judge_entries(&mut self) {
+        let (Request::Search(search), policy) = (self.asked.request, &*self.snapshot.policy) else { return };
+        if !policy.protects(OperationKind::Search) {
+            return;
+        }
+        let redaction = &mut self.permit.redaction;
+        match self.requirement.map(|requirement| &requirement.touches) {
+            Some(Touches::Reach { aliases: true, .. }) => redaction.judge(),
+            Some(Touches::Reach { .. }) => {
+                redaction.judge();
+                redaction.keep_within(&search.base, search.scope);
+                if policy.has_views() && search.scope != SearchScope::Base {
+                    redaction.expect_strays();
+                }
+            }
+            _ if search.base.is_root() => redaction.judge(),
+            // The subschema, which everybody may read, whatever it lies in.
+            _ => redaction.keep_within(&search.base, search.scope),
+        }
     }
 }
 

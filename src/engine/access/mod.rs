@@ -10,9 +10,11 @@ mod decide;
 mod explain;
 mod holding;
 mod membership;
+mod rate;
 mod refusal;
 mod resolved;
 pub mod root_dse;
+mod trials;
 mod understood;
 
 use super::Now;
@@ -30,7 +32,9 @@ pub use bound::decide_bound;
 pub use decide::{Dependence, Permit, decide, standing_holds};
 pub use explain::{Explanation, HeldBy, Touched, explain};
 pub use membership::{unknown_bound, unknown_person};
+pub use rate::SearchRates;
 pub use refusal::{Asks, Refusal};
+pub use trials::{TrialKey, Trials};
 pub use understood::EXTENSIONS;
 
 /// Everything a decision reads: immutable, replaced as a whole.
@@ -46,6 +50,10 @@ pub struct Snapshot {
     pub directory: Arc<DirectoryFacts>,
     /// Whether operations can be recorded. While they cannot, what needs a grant or standing access is refused.
     pub recording: bool,
+    /// How often the searches of each subject reached what is hidden; shared by all snapshots.
+    pub rates: Arc<SearchRates>,
+    /// For whom the directory was seen to evaluate filters that exclude entries; shared by all snapshots.
+    pub trials: Arc<Trials>,
 }
 
 /// What is decided upon.

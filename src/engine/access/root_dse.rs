@@ -133,7 +133,6 @@ mod tests {
         let directory = DirectoryFacts {
             naming_contexts: vec!["dc=x".parse().unwrap()],
             subschema: None,
-            proxied_authorization: false,
             ..DirectoryFacts::default()
         };
         let mut policy = Policy::new(Mode::Enforce, RefusalStyle::Explain, vec![], vec![], vec![]);

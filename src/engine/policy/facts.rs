@@ -19,9 +19,18 @@ pub struct DirectoryFacts {
     pub subschema: Option<Dn>,
     /// Whether it lets somebody act for others (RFC 4370).
     pub proxied_authorization: bool,
+    /// The trees in which it was seen to leave entries out that a filter excludes by name (`entryDN` with
+    /// `dnSubtreeMatch` and `dnOneLevelMatch`).
+    pub excludes: Vec<Dn>,
 }
 
 impl DirectoryFacts {
+    /// Whether everything that a search from `base` finds can be left out by name; `anywhere`: it may find any entry.
+    pub fn can_exclude(&self, base: &Dn, anywhere: bool) -> bool {
+        let can = |name: &Dn| self.excludes.iter().any(|tree| name.is_surely_within(tree));
+        if anywhere { self.naming_contexts.iter().all(can) } else { can(base) }
+    }
+
     /// Whether a name lies in a tree that is served.
     pub fn holds(&self, name: &Dn) -> bool {
         self.naming_contexts.iter().any(|context| name.is_surely_within(context)) && !self.leaves_out(name)

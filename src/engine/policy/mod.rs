@@ -18,6 +18,7 @@ pub mod selector;
 pub mod trees;
 
 use super::ldap::Dn;
+use super::ldap::attribute::AttributeDescription;
 use super::ldap::dn::Naming;
 use super::ldap::sasl::Mechanisms;
 use super::ldap::schema::Schema;
@@ -89,6 +90,12 @@ pub struct Standing {
 /// Standing access as records name it: the resource, and the reason.
 pub type StandingName = (Arc<str>, Arc<str>);
 
+/// How many searches a minute may reach hidden entries that the directory evaluates filters on, unless it is configured.
+pub const EXPOSED_SEARCHES: u32 = 3_000;
+
+/// The object class of views, as it would be requested.
+const VIEW: AttributeDescription<'static> = AttributeDescription(b"@nsView");
+
 /// Everything that was configured about access. Immutable; a reload makes a new one.
 #[derive(Debug, Clone)]
 pub struct Policy {
@@ -110,6 +117,8 @@ pub struct Policy {
     pub extended_operations: Vec<String>,
     /// How many operations may wait until a role is decided upon.
     pub held: HeldBounds,
+    /// How many searches of one subject a minute may reach hidden entries that the directory cannot leave out itself; 0: any.
+    pub exposed_searches: u32,
     // Look-ups over the above, which therefore must not be changed.
     /// The resources that protect entries.
     entries: Index,
@@ -127,6 +136,10 @@ pub struct Policy {
     computing: Arc<Computing>,
     /// Where groups decide about operations; found out when it is first needed.
     by_group: OnceLock<ByGroup>,
+    /// Whether the directory knows views.
+    views: bool,
+    /// For each resource whether the directory surely takes its base for a name.
+    taken: Vec<bool>,
 }
 
 /// Where groups decide about what a session may do.
@@ -158,6 +171,7 @@ impl Policy {
         let schema = Schema::standard();
         let types = types(&resources, &schema);
         let computing = Arc::new(Computing::of(&schema));
+        let taken = taken(&resources, &schema);
         let (mechanisms, extended_operations) = (Mechanisms::all(), Vec::new());
         Policy {
             mode,
@@ -169,6 +183,7 @@ impl Policy {
             roles,
             extended_operations,
             held: HeldBounds::default(),
+            exposed_searches: EXPOSED_SEARCHES,
             entries,
             attributes,
             standing_for,
@@ -177,6 +192,8 @@ impl Policy {
             types,
             computing,
             by_group: OnceLock::new(),
+            views: false,
+            taken,
         }
     }
 
@@ -188,8 +205,10 @@ impl Policy {
             true => Naming::unread(),
             false => Naming::of(&schema),
         };
+        let (types, taken) = (types(&self.resources, &schema), taken(&self.resources, &schema));
+        let views = schema.class_attributes(VIEW).is_some();
         let computing = Arc::new(Computing::of(&schema));
-        let mut policy = Policy { types: types(&self.resources, &schema), computing, schema, ..self.clone() };
+        let mut policy = Policy { types, computing, schema, views, taken, ..self.clone() };
         policy.resources.iter_mut().for_each(|resource| resource.base.resolve(&naming));
         policy.standing.iter_mut().for_each(|standing| selector::resolve(&mut standing.who, &naming));
         selector::resolve(&mut policy.proxied_authorization, &naming);
@@ -216,9 +235,19 @@ impl Policy {
         &self.computing
     }
 
+    /// Whether the directory knows views (389 Directory Server): a search below one finds entries of other places.
+    pub fn has_views(&self) -> bool {
+        self.views
+    }
+
     /// What an attribute resource protects; `None` for one that protects entries as such.
     pub fn types(&self, at: ResourceIndex) -> Option<&TypeSet> {
         self.types.get(at.0 as usize)?.as_ref()
+    }
+
+    /// Whether the directory surely takes the base of a resource for a name.
+    pub fn is_taken(&self, at: ResourceIndex) -> bool {
+        self.taken.get(at.0 as usize).is_some_and(|taken| *taken)
     }
 
     /// The resource at a position of this policy.
@@ -282,6 +311,10 @@ fn indexes(resources: &[Resource]) -> (Index, Index) {
     let entries = Index::new(indexed().filter(|(_, resource)| resource.attributes.is_none()));
     let attributes = Index::new(indexed().filter(|(_, resource)| resource.attributes.is_some()));
     (entries, attributes)
+}
+
+fn taken(resources: &[Resource], schema: &Schema) -> Vec<bool> {
+    resources.iter().map(|resource| schema.takes(&resource.base)).collect()
 }
 
 fn types(resources: &[Resource], schema: &Schema) -> Vec<Option<TypeSet>> {

@@ -5,18 +5,23 @@
 //! is hidden, and holds wherever aliases led to.
 
 use super::ldap::Dn;
+use super::ldap::request::SearchScope;
 use super::policy::DirectoryFacts;
 use super::policy::attributes::TypeSet;
 use super::policy::resource::ResourceIndex;
+use bounds::Bounds;
 use std::sync::Arc;
 
+mod bounds;
 mod dereferenced;
+mod exclusion;
 pub mod filter;
 mod stages;
 mod view;
 mod ways;
 
-pub use stages::{Cut, Look, Stage, Stages};
+pub use exclusion::{MAX_EXCLUDED, trial};
+pub use stages::{Cut, Look, Plan, Stage, Stages};
 use view::Open;
 pub use view::View;
 pub(super) use view::{Asserted, counts, counts_children};
@@ -37,6 +42,12 @@ pub struct Redaction {
     /// Entries outside of these trees are dropped.
     trees: Option<Arc<DirectoryFacts>>,
     root_dse: bool,
+    /// Something is protected somewhere: each entry is judged by its own name, whatever was reached.
+    judges: bool,
+    /// Entries outside of these are dropped.
+    bounds: Option<Box<Bounds>>,
+    /// The directory may send entries from outside, which it counts.
+    strays: bool,
     /// What is taken out of what a dereference control tells, which may be about any entry.
     dereferenced: Option<Box<Redaction>>,
 }
@@ -77,6 +88,21 @@ impl Redaction {
         self.root_dse = true;
     }
 
+    /// Judges each entry by its own name, whatever the search was expected to reach.
+    pub(super) fn judge(&mut self) {
+        self.judges = true;
+    }
+
+    /// Drops entries that a search of this base and scope cannot find.
+    pub(super) fn keep_within(&mut self, base: &Dn, scope: SearchScope) {
+        self.bounds = Some(Box::new(Bounds::new(base, scope)));
+    }
+
+    /// Says that the directory may find entries all the same that base and scope do not reach.
+    pub(super) fn expect_strays(&mut self) {
+        self.strays = true;
+    }
+
     /// Takes out what `there` takes out of what a dereference control tells beside the entries.
     pub(super) fn look_at_dereferenced(&mut self, there: Redaction) {
         self.dereferenced = Some(Box::new(there));
@@ -87,10 +113,24 @@ impl Redaction {
         self.dereferenced.as_deref()
     }
 
-    /// Whether nothing is taken out and the filter may be asked as it is: then no entry needs to be looked at, unless it [is the
-    /// rootDSE](Self::is_root_dse).
+    /// Whether nothing is taken out of what base and scope reach: the search may be asked as it is, with its size limit and in
+    /// its pages. Entries may [need to be looked at](Self::looks_at_entries) all the same.
     pub fn is_empty(&self) -> bool {
+        self.shows_all_in_reach() && !self.strays
+    }
+
+    fn shows_all_in_reach(&self) -> bool {
         !self.hides && !self.cuts && !self.children && self.trees.is_none() && self.ways.is_empty()
+    }
+
+    /// Whether each entry has to be looked at.
+    pub fn looks_at_entries(&self) -> bool {
+        !self.is_empty() || self.judges || self.bounds.is_some() || self.root_dse
+    }
+
+    /// Whether the directory may send entries from outside of base and scope.
+    pub fn expects_strays(&self) -> bool {
+        self.strays
     }
 
     /// Whether entries are dropped because they are protected, and not only because they lie in no tree that is

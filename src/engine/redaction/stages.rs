@@ -6,6 +6,7 @@
 //! for by itself, and of each answer only the entries that belong to it are passed on.
 
 use super::filter::Rewritten;
+use super::ways::Key;
 use super::{Redaction, View};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::dn::extended;
@@ -13,7 +14,7 @@ use crate::engine::ldap::entry::Entry;
 use crate::engine::ldap::filter::Filter;
 use crate::engine::ldap::request::SearchRequest;
 use crate::engine::ldap::schema::Schema;
-use crate::engine::policy::Policy;
+use crate::engine::policy::{DirectoryFacts, Policy};
 
 /// What the directory is asked instead of one search.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,54 @@ pub struct Stage<'a> {
     /// Its filter. `None`: nothing can match. Where that is so for every stage, the directory is asked
     /// only whether the base is there.
     pub filter: Option<Filter<'a>>,
+    /// What it is not asked of: to stand in front of the filter, each True of all that the stage may show.
+    pub excluded: Vec<Filter<'a>>,
+}
+
+impl<'a> Stage<'a> {
+    /// The filter with what it is not asked of in front: directories evaluate from the left, and no further than the first
+    /// that is False.
+    pub fn to_ask(&self) -> Option<Filter<'a>> {
+        let filter = self.filter.clone()?;
+        if self.excluded.is_empty() {
+            return Some(filter);
+        }
+        let mut all = self.excluded.clone();
+        match filter {
+            Filter::And(parts) => all.extend(parts),
+            other => all.push(other),
+        }
+        Some(Filter::And(all))
+    }
+}
+
+/// How one search is asked.
+#[derive(Debug)]
+#[must_use = "the search as it was may tell of what is hidden"]
+pub struct Plan<'a> {
+    /// What the directory is asked.
+    pub stages: Stages<'a>,
+    /// Whether it evaluates the client's filter on entries that are hidden, which takes time.
+    pub is_exposed: bool,
+}
+
+impl Plan<'_> {
+    /// Whether anything is excluded.
+    pub fn excludes(&self) -> bool {
+        match &self.stages {
+            Stages::AsAsked => false,
+            Stages::Several(stages) => stages.iter().any(|stage| !stage.excluded.is_empty()),
+        }
+    }
+
+    /// The same where the directory would not evaluate what excludes: hidden entries are exposed to the filter.
+    pub fn exclude_nothing(&mut self) {
+        let Stages::Several(stages) = &mut self.stages else { return };
+        for stage in stages.iter_mut().filter(|stage| !stage.excluded.is_empty()) {
+            stage.excluded.clear();
+            self.is_exposed = true;
+        }
+    }
 }
 
 /// What becomes of one entry that a stage brings.
@@ -67,42 +116,68 @@ impl Cut<'_> {
 impl Redaction {
     /// What is shown of an entry, by the name that the directory sent: one that is no name could be any.
     pub(super) fn view_of(&self, policy: &Policy, name: &[u8]) -> Option<View> {
-        if self.is_empty() {
+        let plain = self.bounds.as_ref().is_some_and(|bounds| bounds.plainly_hold(name));
+        if self.shows_all_in_reach() && (plain || !self.judges && self.bounds.is_none()) {
             return Some(View::default());
         }
         let mut name = Dn::parse(extended::name(name)).ok()?;
         name.resolve(policy.naming());
+        if !plain && self.bounds.as_ref().is_some_and(|bounds| !bounds.hold(&name)) {
+            return None;
+        }
         if self.trees.as_ref().is_some_and(|directory| !directory.holds(&name)) {
             return None;
         }
-        self.view(policy, &name)
+        // Without bounds, everything there is was expected.
+        self.view(policy, &name, plain || self.bounds.is_none())
+    }
+
+    /// Whether a name that is told beside entries may be shown.
+    pub fn shows_name(&self, policy: &Policy, name: &Dn) -> bool {
+        self.view(policy, name, false).is_some()
     }
 
     /// What to ask the directory for a search that [is redacted](Redaction::is_empty). The same permit and
-    /// the same search give the same stages.
-    pub fn stages<'a>(&self, policy: &Policy, search: &SearchRequest<'a>) -> Stages<'a> {
+    /// the same search give the same plan. `directory`: what can be asked of it.
+    pub fn plan<'a>(
+        &'a self,
+        policy: &'a Policy,
+        directory: &DirectoryFacts,
+        search: &'a SearchRequest<'_>,
+    ) -> Plan<'a> {
+        let mut is_exposed = false;
+        let mut excluded = |covered| {
+            let exclusion = self.exclusion(policy, directory, search, covered);
+            is_exposed |= exclusion.is_exposed;
+            exclusion.filters
+        };
         let rewritten = self.ways.rewrite(&search.filter, policy.schema());
         if rewritten.is_empty() {
-            return Stages::AsAsked;
+            let excluded = excluded(0);
+            let stages = match excluded.is_empty() {
+                true => Stages::AsAsked,
+                false => Stages::Several(vec![Stage { filter: Some(search.filter.clone()), excluded }]),
+            };
+            return Plan { stages, is_exposed };
         }
-        let stage = |rewritten: Rewritten<'a>| Stage {
-            filter: match rewritten {
-                Rewritten::Unchanged => Some(search.filter.clone()),
-                Rewritten::Changed(filter) => Some(filter),
-                Rewritten::Nothing => None,
-            },
+        let stage = |(covered, rewritten): (Key, Rewritten<'a>)| {
+            let filter = match rewritten {
+                Rewritten::Unchanged => search.filter.clone(),
+                Rewritten::Changed(filter) => filter,
+                Rewritten::Nothing => return Stage { filter: None, excluded: Vec::new() },
+            };
+            Stage { filter: Some(filter), excluded: excluded(covered) }
         };
-        Stages::Several(rewritten.into_iter().map(stage).collect())
+        let stages = Stages::Several(rewritten.into_iter().map(stage).collect());
+        Plan { stages, is_exposed }
     }
 
     /// What becomes of an entry that a stage brought, by the name that the directory sent: one that is no
     /// name could be any. `policy` is the one that was decided by.
     pub fn look<'r>(&self, policy: &'r Policy, stage: usize, name: &[u8]) -> Look<'r> {
         if self.is_root_dse() {
-            return Look::RootDse;
-        }
-        if self.is_empty() {
-            return Look::Whole;
+            // RFC 4512 5.1: it has no name. Anything else is not what was asked for.
+            return if self.judges && !name.is_empty() { Look::Hidden } else { Look::RootDse };
         }
         let Some(view) = self.view_of(policy, name) else { return Look::Hidden };
         match self.ways.stage_of(&view, policy.schema()) {

@@ -52,9 +52,9 @@ pub(crate) enum Asserted {
 /// What is not shown of one entry that is shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct View {
-    hidden: TypeSet,
-    only: Option<TypeSet>,
-    children: bool,
+    pub(super) hidden: TypeSet,
+    pub(super) only: Option<TypeSet>,
+    pub(super) children: bool,
 }
 
 impl View {
@@ -100,10 +100,12 @@ pub(super) struct Open {
 }
 
 impl Redaction {
-    /// What is shown of the entry of this name; `None`: nothing.
-    pub(super) fn view(&self, policy: &Policy, entry: &Dn) -> Option<View> {
+    /// What is shown of the entry of this name; `None`: nothing. `expected`: it lies where the search was decided to
+    /// reach, so that what is hidden there is known; without, all that its name says counts.
+    pub(super) fn view(&self, policy: &Policy, entry: &Dn, expected: bool) -> Option<View> {
         let mut view = View::default();
-        if self.hides {
+        let judges = self.judges && !expected;
+        if self.hides || judges {
             for resource in policy.touched(entry, OperationKind::Search) {
                 let shown = self.shown(resource, entry)?;
                 if let Shown::These(shown) = shown {
@@ -114,7 +116,7 @@ impl Redaction {
                 }
             }
         }
-        if self.cuts {
+        if self.cuts || judges {
             for resource in policy.attributes_touched(entry, OperationKind::Search) {
                 let Some(types) = policy.types(resource) else { continue };
                 let mut hidden = types.clone();
@@ -147,7 +149,7 @@ impl Redaction {
         these.map(Shown::These)
     }
 
-    fn shows_all(&self, resource: ResourceIndex) -> bool {
+    pub(super) fn shows_all(&self, resource: ResourceIndex) -> bool {
         let all = |open: &Open| open.resource == resource && open.base.is_none() && open.attributes.is_none();
         self.open.iter().any(all)
     }

@@ -24,7 +24,7 @@ pub(crate) struct Ways {
     /// What the filter asserts that is hidden somewhere. Empty: the filter is asked as it is.
     asserted: Vec<Asserted>,
     /// In the order in which they are asked; those with fewer bits first.
-    keys: Vec<Key>,
+    keys: Box<[Key]>,
     /// There are more than there are bits: the first bit stands for all.
     lumped: bool,
 }
@@ -39,7 +39,7 @@ impl Ways {
             let ever = keys.iter().fold(0, |all, key| all | key);
             keys = vec![always, ever];
         }
-        if keys.iter().all(|key| *key == 0) { Ways::default() } else { Ways { asserted, keys, lumped } }
+        if keys.iter().all(|key| *key == 0) { Ways::default() } else { Ways { asserted, keys: keys.into(), lumped } }
     }
 
     /// Whether the filter is asked as it is.
@@ -47,14 +47,15 @@ impl Ways {
         self.keys.is_empty()
     }
 
-    /// What is asked in each stage; none: the filter as it is.
-    pub(super) fn rewrite<'a>(&self, filter: &Filter<'a>, schema: &Schema) -> Vec<Rewritten<'a>> {
+    /// What is asked in each stage, and what is Undefined in it; none: the filter as it is.
+    pub(super) fn rewrite<'a>(&self, filter: &Filter<'a>, schema: &Schema) -> Vec<(Key, Rewritten<'a>)> {
         let way = |key: &Key| {
-            rewrite(filter, &|assertion| {
+            let rewritten = rewrite(filter, &|assertion| {
                 let Some(asserted) = asserted(assertion, schema) else { return false };
                 let at = if self.lumped { Some(0) } else { self.asserted.iter().position(|known| *known == asserted) };
                 at.is_some_and(|at| key >> at & 1 == 1)
-            })
+            });
+            (*key, rewritten)
         };
         self.keys.iter().map(way).collect()
     }
@@ -64,10 +65,15 @@ impl Ways {
         if self.keys.is_empty() {
             return Some(0);
         }
+        let key = self.key_of(view, schema);
+        self.keys.iter().position(|stage| stage & key == key)
+    }
+
+    /// What of the assertions is Undefined where this is shown.
+    pub(super) fn key_of(&self, view: &View, schema: &Schema) -> Key {
         let hidden = self.asserted.iter().enumerate().filter(|(_, asserted)| view.hides(**asserted, schema));
         let bit = |at: usize| if self.lumped { 1 } else { 1 << at };
-        let key = hidden.fold(0, |key: Key, (at, _)| key | bit(at));
-        self.keys.iter().position(|stage| stage & key == key)
+        hidden.fold(0, |key: Key, (at, _)| key | bit(at))
     }
 }
 

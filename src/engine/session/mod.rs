@@ -10,6 +10,7 @@ mod client;
 mod confirmed;
 mod effects;
 mod ending;
+mod entries;
 mod external;
 mod held;
 mod identify;
@@ -24,6 +25,7 @@ mod revoked;
 mod sasl;
 mod search;
 mod towards;
+mod trial;
 mod unwritten;
 mod upstream;
 

@@ -103,8 +103,7 @@ impl Redacts {
         snapshot: &Snapshot,
     ) -> Option<Redacts> {
         let redaction = permit.redaction();
-        let needed =
-            !redaction.is_empty() || redaction.is_root_dse() || redaction.dereferenced().is_some() || parts.is_some();
+        let needed = redaction.looks_at_entries() || redaction.dereferenced().is_some() || parts.is_some();
         let counted = !redaction.is_empty() || parts.is_some();
         let size_limit = if counted { u64::try_from(search.size_limit).unwrap_or(0) } else { 0 };
         let (policy, directory) = (snapshot.policy.clone(), snapshot.directory.clone());

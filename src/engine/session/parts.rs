@@ -2,7 +2,7 @@
 //! filled up here. Knows what comes next and what has to be kept for it, not how it is sent.
 
 use super::pages::Page;
-
+use super::trial::Trial;
 use crate::engine::ldap::ResultCode;
 use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::control::{self, Control, oid};
@@ -17,8 +17,20 @@ struct StageRequest {
     /// By this number the redaction knows it.
     number: usize,
     body: Vec<u8>,
+    /// The same without what it is not asked of, which changes with what is open.
+    as_searched: Option<Vec<u8>>,
     /// Only whether the base is there is asked.
     probe: bool,
+}
+
+impl StageRequest {
+    fn of(number: usize, body: Vec<u8>) -> StageRequest {
+        StageRequest { number, body, as_searched: None, probe: false }
+    }
+
+    fn octets(&self) -> usize {
+        self.body.len() + self.as_searched.as_ref().map_or(0, Vec::len)
+    }
 }
 
 /// A search in parts.
@@ -34,6 +46,8 @@ pub(super) struct Parts {
     /// How often the directory was asked.
     requests: u32,
     pub(super) page: Option<Page>,
+    /// What is asked before all stages.
+    pub(super) trial: Option<Box<Trial>>,
 }
 
 /// Whether a control is about the order of all that is found: of stages each has its own, and a view of it (VLV)
@@ -55,9 +69,9 @@ pub(super) enum Next {
 
 impl Parts {
     /// `controls` are those that are forwarded. Nothing is limited: what is shown is counted here.
-    pub(super) fn new<'c, 'a>(
-        search: &SearchRequest<'a>,
-        stages: Stages<'a>,
+    pub(super) fn new<'c>(
+        search: &SearchRequest<'_>,
+        stages: Stages<'_>,
         controls: impl Iterator<Item = Control<'c>>,
     ) -> Parts {
         let unlimited = |search: &SearchRequest<'_>| {
@@ -67,12 +81,13 @@ impl Parts {
         };
         let mut asked = Vec::new();
         match stages {
-            Stages::AsAsked => asked.push(StageRequest { number: 0, body: unlimited(search), probe: false }),
+            Stages::AsAsked => asked.push(StageRequest::of(0, unlimited(search))),
             Stages::Several(stages) => {
                 for (number, stage) in stages.into_iter().enumerate() {
-                    let Some(filter) = stage.filter else { continue };
-                    let body = unlimited(&SearchRequest { filter, ..search.clone() });
-                    asked.push(StageRequest { number, body, probe: false });
+                    let body = |filter| unlimited(&SearchRequest { filter, ..search.clone() });
+                    let Some(to_ask) = stage.to_ask() else { continue };
+                    let as_searched = stage.filter.filter(|_| !stage.excluded.is_empty()).map(body);
+                    asked.push(StageRequest { as_searched, ..StageRequest::of(number, body(to_ask)) });
                 }
             }
         }
@@ -83,7 +98,7 @@ impl Parts {
                 attributes: vec![AttributeDescription(b"1.1")],
                 ..search.clone()
             };
-            asked.push(StageRequest { number: 0, body: unlimited(&probe), probe: true });
+            asked.push(StageRequest { probe: true, ..StageRequest::of(0, unlimited(&probe)) });
         }
         let several = asked.len() > 1;
         let fits = |control: &Control<'_>| control.oid != oid::PAGED_RESULTS && !(several && orders(control));
@@ -92,7 +107,7 @@ impl Parts {
         control::write_controls(&mut encoded, &controls);
         let assertion = controls.iter().find(|control| control.oid == oid::PROXIED_AUTHORIZATION_V2);
         let acts_for = assertion.and_then(|control| control.value).unwrap_or_default().to_vec();
-        Parts { stages: asked, at: 0, controls: encoded, acts_for, requests: 0, page: None }
+        Parts { stages: asked, at: 0, controls: encoded, acts_for, requests: 0, page: None, trial: None }
     }
 
     /// Whether there is more than one stage.
@@ -105,8 +120,9 @@ impl Parts {
         let mut hash = Sha256::new();
         for stage in &self.stages {
             hash.update((stage.number as u64).to_be_bytes());
-            hash.update((stage.body.len() as u64).to_be_bytes());
-            hash.update(&stage.body);
+            let body = stage.as_searched.as_ref().unwrap_or(&stage.body);
+            hash.update((body.len() as u64).to_be_bytes());
+            hash.update(body);
         }
         // What one has been shown, or is about to be, is nobody else's.
         hash.update(&self.acts_for);
@@ -124,9 +140,19 @@ impl Parts {
         self.requests
     }
 
+    /// Has no stage exclude anything.
+    pub(super) fn exclude_nothing(&mut self) {
+        for stage in &mut self.stages {
+            if let Some(body) = stage.as_searched.take() {
+                stage.body = body;
+            }
+        }
+    }
+
     /// How many octets of requests are kept.
     pub(super) fn kept(&self) -> usize {
-        self.controls.len() + self.stages.iter().map(|stage| stage.body.len()).sum::<usize>()
+        let trial = self.trial.as_ref().map_or(0, |trial| trial.body.len() + trial.controls.len());
+        trial + self.controls.len() + self.stages.iter().map(StageRequest::octets).sum::<usize>()
     }
 
     /// The number by which the redaction knows the stage that runs.
@@ -141,8 +167,11 @@ impl Parts {
 
     /// The request that comes next: its body, and the content of its controls.
     pub(super) fn request(&mut self) -> Option<(Vec<u8>, Vec<u8>)> {
-        let stage = self.stages.get(self.at)?;
         self.requests = self.requests.saturating_add(1);
+        if let Some(trial) = &self.trial {
+            return Some((trial.body.clone(), trial.controls.clone()));
+        }
+        let stage = self.stages.get(self.at)?;
         let mut controls = self.controls.clone();
         if let Some(page) = self.page.as_mut().filter(|_| !stage.probe) {
             page.write_control(&mut controls);

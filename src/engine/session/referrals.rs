@@ -8,7 +8,7 @@ use crate::engine::ldap::ber::{self, Reader};
 use crate::engine::ldap::message::{self, Envelope};
 use crate::engine::ldap::response::ResultView;
 use crate::engine::ldap::url::LdapUrl;
-use crate::engine::ldap::{ResultCode, response, tag};
+use crate::engine::ldap::{Dn, ResultCode, response, tag};
 use std::sync::Arc;
 
 impl Session {
@@ -18,7 +18,8 @@ impl Session {
     }
 
     /// Rewrites the URIs of a referral, as far as they lead to trees that are served; their encoding, empty if none does.
-    fn rewritten(&self, uris: &[u8], needs_name: bool, snapshot: &Snapshot) -> Vec<u8> {
+    /// `may_name`: which names may be shown.
+    fn rewritten(&self, uris: &[u8], needs_name: bool, may_name: impl Fn(&Dn) -> bool, snapshot: &Snapshot) -> Vec<u8> {
         let mut out = Vec::new();
         let Some(own) = &self.refers_to else { return out };
         let mut reader = Reader::new(uris);
@@ -26,7 +27,7 @@ impl Session {
             let Ok(uri) = reader.octets() else { break };
             let Some(url) = LdapUrl::parse(uri) else { continue };
             let leads_here = match &url.name {
-                Some(name) => snapshot.directory.holds(name),
+                Some(name) => snapshot.directory.holds(name) && may_name(name),
                 None => !needs_name,
             };
             if leads_here {
@@ -41,11 +42,13 @@ impl Session {
     /// The entry that it comes from is not named. Where anything is hidden, it may be that one that refers, and nothing
     /// is passed.
     pub(super) fn reference(&self, operation: &Operation, uris: &[u8], snapshot: &Snapshot) -> Option<Vec<u8>> {
-        let told_before = operation.parts().is_some_and(|parts| parts.stage() > 0);
-        if self.refers_to.is_none() || told_before || operation.permit.redaction().hides_protected() {
+        let told_before = operation.parts().is_some_and(|parts| parts.stage() > 0 || parts.trial.is_some());
+        let redaction = operation.permit.redaction();
+        if self.refers_to.is_none() || told_before || redaction.hides_protected() || redaction.expects_strays() {
             return None;
         }
-        Some(self.rewritten(uris, true, snapshot)).filter(|uris| !uris.is_empty())
+        let may_name = |name: &Dn| redaction.shows_name(&snapshot.policy, &name.resolved(snapshot.policy.naming()));
+        Some(self.rewritten(uris, true, may_name, snapshot)).filter(|uris| !uris.is_empty())
     }
 
     /// A result that refers to somewhere else: referred to here, or refused.
@@ -56,7 +59,7 @@ impl Session {
         snapshot: &Snapshot,
         fx: &mut Effects,
     ) -> ResultCode {
-        let uris = self.rewritten(view.referrals.unwrap_or_default(), false, snapshot);
+        let uris = self.rewritten(view.referrals.unwrap_or_default(), false, |_| true, snapshot);
         if view.code == ResultCode::REFERRAL && !uris.is_empty() {
             let mut body = Vec::new();
             response::write_result_body(&mut body, view.code, "", "");

@@ -1,24 +1,25 @@
-//! Searches of which something is taken out: what the directory is asked for, in one part or in several, and what is
-//! passed on of what it sends.
+//! Searches of which something is redacted: what the directory is asked for, in one part or in several, and how they end.
 
 use super::client::Message;
+use super::entries::{Counted, deliver_ahead};
 use super::outstanding::{Operation, Purpose};
-use super::pages::{Ahead, Cursor, Page};
+use super::pages::{Cursor, Page};
 use super::parts::{Next, Parts, orders};
 use super::towards::Word;
-use super::upstream::pass;
 use super::{Effects, Session};
-use crate::engine::access::{Permit, Refusal, Snapshot, root_dse};
-use crate::engine::ldap::control::{Control, oid};
-use crate::engine::ldap::entry::Entry;
+use crate::engine::access::{Permit, Refusal, Snapshot};
+use crate::engine::ldap::control::{self, Control, oid};
+use crate::engine::ldap::filter::Filter;
 use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
 use crate::engine::ldap::paged::PagedResults;
 use crate::engine::ldap::request::{Request, SearchRequest};
 use crate::engine::ldap::response::{self, ResultView};
 use crate::engine::ldap::{Dn, ResultCode, tag};
-use crate::engine::redaction::{Look, Stages};
+use crate::engine::redaction::{Plan, Stages};
 use crate::engine::time::Now;
 
+pub(super) const TOO_OFTEN: &str =
+    "too many searches that reach what is hidden: search less often, or from a narrower base";
 const OLD_COOKIE: &str = "the paged results cookie is invalid, or old: search again";
 
 impl Session {
@@ -43,11 +44,26 @@ impl Session {
             // Pages are the directory's.
             return self.forward_as_it_is(sent, sent.request, permit, snapshot, now, fx);
         }
-        let stages = if redaction.is_empty() { Stages::AsAsked } else { redaction.stages(&snapshot.policy, search) };
-        if stages == Stages::AsAsked && asked.is_none() {
-            // The directory would count entries that are dropped here: those that are shown are counted here instead.
-            let unlimited = Request::Search(SearchRequest { size_limit: 0, ..search.clone() });
-            return self.forward_as_it_is(sent, &unlimited, permit, snapshot, now, fx);
+        let mut plan = match redaction.is_empty() {
+            true => Plan { stages: Stages::AsAsked, is_exposed: false },
+            false => redaction.plan(&snapshot.policy, &snapshot.directory, search),
+        };
+        let trial = self.try_first(&mut plan, sent, &permit, cursor.is_some(), snapshot, now);
+        if plan.is_exposed && cursor.is_none() {
+            let subject = self.searches_as(&permit);
+            if !snapshot.admits_exposed(subject, &self.origin.connection_from, now) {
+                return self.refuse(sent, &too_often(), snapshot, now, fx);
+            }
+        }
+        let stages = plan.stages;
+        if asked.is_none()
+            && trial.is_none()
+            && let Some(filter) = only_filter(&stages, search)
+        {
+            // The directory may count entries that are dropped here: those that are shown are counted here instead.
+            let mut body = Vec::new();
+            Request::Search(SearchRequest { size_limit: 0, filter, ..search.clone() }).write_body(&mut body);
+            return self.forward_body(sent, &body, permit, snapshot, now, fx);
         }
         let mut parts = Parts::new(search, stages, permit.controls(sent.controls));
         if let Some(refusal) = cannot_sort(&parts, permit.controls(sent.controls)) {
@@ -59,6 +75,7 @@ impl Session {
                 Err(refusal) => return self.refuse(sent, &refusal, snapshot, now, fx),
             }
         }
+        parts.trial = trial.map(Box::new);
         let none = UpstreamMessageId(0);
         let mut operation = self.operation(none, sent, (permit, Some(Box::new(parts))), snapshot, now, fx);
         // What is shown before the directory is asked is recorded before it is shown.
@@ -93,8 +110,25 @@ impl Session {
         self.track(upstream_id, sent, permit, snapshot, now, fx);
     }
 
+    /// Asks the directory once for what was made of a search.
+    fn forward_body(
+        &mut self,
+        sent: Message<'_>,
+        body: &[u8],
+        permit: Permit,
+        snapshot: &Snapshot,
+        now: Now,
+        fx: &mut Effects,
+    ) {
+        let forwarded: Vec<_> = permit.controls(sent.controls).collect();
+        let mut controls = Vec::new();
+        control::write_controls(&mut controls, &forwarded);
+        let upstream_id = self.tell(Word::Search(body, &controls), fx);
+        self.track(upstream_id, sent, permit, snapshot, now, fx);
+    }
+
     /// Asks the directory for the part that comes next.
-    fn ask(&mut self, mut operation: Operation, now: Now, fx: &mut Effects) {
+    pub(super) fn ask(&mut self, mut operation: Operation, now: Now, fx: &mut Effects) {
         if self.outstanding.exhausted() {
             let text = "this connection has asked for all that it can";
             return self.end_search(operation, ResultCode::BUSY, text, now, fx);
@@ -116,6 +150,9 @@ impl Session {
         fx: &mut Effects,
     ) {
         let Some(parts) = operation.parts_mut() else { return };
+        if let Some(trial) = parts.trial.take() {
+            return self.tried(operation, &trial, view.code, snapshot, now, fx);
+        }
         let next = parts.answered(view.code, envelope.controls);
         match (&parts.page, next) {
             (_, Next::Ask) => self.ask(operation, now, fx),
@@ -174,7 +211,14 @@ impl Session {
         self.end_search(operation, ResultCode::SIZE_LIMIT_EXCEEDED, "", now, fx);
     }
 
-    fn end_search(&mut self, mut operation: Operation, code: ResultCode, text: &str, now: Now, fx: &mut Effects) {
+    pub(super) fn end_search(
+        &mut self,
+        mut operation: Operation,
+        code: ResultCode,
+        text: &str,
+        now: Now,
+        fx: &mut Effects,
+    ) {
         operation.bytes += Session::respond(fx, operation.client_id, tag::SEARCH_RESULT_DONE, code, text);
         self.finish(&mut operation, Some(code), now, fx);
     }
@@ -205,6 +249,27 @@ pub(super) fn asks_for_pages(envelope: &Envelope<'_>) -> bool {
     let oid = oid::PAGED_RESULTS.as_bytes();
     let names = |content: &[u8]| content.windows(oid.len()).any(|window| window == oid);
     envelope.tag == tag::SEARCH_REQUEST && envelope.controls.is_some_and(names)
+}
+
+/// What is asked where the directory is asked once, in the first stage.
+fn only_filter<'a>(stages: &Stages<'a>, search: &SearchRequest<'a>) -> Option<Filter<'a>> {
+    match stages {
+        Stages::AsAsked => Some(search.filter.clone()),
+        Stages::Several(several) => match &**several {
+            [only] => only.to_ask(),
+            _ => None,
+        },
+    }
+}
+
+fn too_often() -> Refusal {
+    Refusal {
+        code: ResultCode::BUSY,
+        message: TOO_OFTEN.to_owned(),
+        reason: "rate of searches",
+        missing: Vec::new(),
+        asks: None,
+    }
 }
 
 /// Sorting each stage by itself would not sort the whole.
@@ -276,148 +341,4 @@ pub(super) fn tells_through_alias(operation: &Operation, envelope: &Envelope<'_>
         }
         _ => false,
     }
-}
-
-/// Whether an entry was one too many.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Counted {
-    Within,
-    OverTheLimit,
-}
-
-/// An entry as the client may see it.
-enum Judged {
-    No,
-    AsItCame,
-    /// Its new body, and how many attributes it lacks.
-    Changed(Vec<u8>, u64),
-}
-
-/// What the permit says of an entry that a stage brought.
-fn judge(operation: &mut Operation, stage: usize, body: &[u8]) -> Judged {
-    let Purpose::Search { redacts: Some(redacts) } = &operation.purpose else { return Judged::AsItCame };
-    // What cannot be read cannot be shown to be open.
-    let look = match response::entry_name(body) {
-        Ok(name) => operation.permit.redaction().look(&redacts.policy, stage, name),
-        Err(_) => Look::Hidden,
-    };
-    let cut = match look {
-        Look::Hidden => {
-            operation.withheld += 1;
-            return Judged::No;
-        }
-        Look::Elsewhere => return Judged::No,
-        Look::Whole => return Judged::AsItCame,
-        Look::Cut(cut) => Some(cut),
-        Look::RootDse => None,
-    };
-    let Ok(mut found) = Entry::decode(body) else {
-        operation.withheld += 1;
-        return Judged::No;
-    };
-    let gone = match cut {
-        Some(cut) => cut.apply(&mut found),
-        None => {
-            root_dse::rewrite(&mut found, &redacts.policy, &redacts.directory);
-            root_dse::rewrite_mechanisms(&mut found, redacts.offered);
-            0
-        }
-    };
-    let mut changed = Vec::with_capacity(body.len());
-    found.write_body(&mut changed);
-    Judged::Changed(changed, gone)
-}
-
-/// One entry of a search: dropped where it is hidden, else passed on, or kept for the next page.
-pub(super) fn entry_found(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut Effects) -> Counted {
-    let Purpose::Search { redacts: Some(_) } = &operation.purpose else {
-        operation.entries += 1;
-        pass(operation, envelope, fx);
-        return Counted::Within;
-    };
-    let mut stage = 0;
-    if let Some(parts) = operation.parts_mut() {
-        stage = parts.stage();
-        let farewell = parts.page.as_ref().is_some_and(Page::is_farewell);
-        if parts.is_probe() || farewell {
-            return Counted::Within;
-        }
-        if let Some(page) = &mut parts.page {
-            page.receive(envelope.body.len());
-        }
-    }
-    let judged = judge(operation, stage, envelope.body);
-    if matches!(judged, Judged::No) {
-        return Counted::Within;
-    }
-    if operation.is_over_the_limit() {
-        return Counted::OverTheLimit;
-    }
-    if let Some(page) = operation.page_mut()
-        && page.is_full()
-    {
-        let controls = envelope.controls.map(<[u8]>::to_vec);
-        page.keep(Ahead { stage, body: envelope.body.to_vec(), controls });
-        // Where the page is no longer full, all that was kept belongs to it.
-        return if page.is_full() { Counted::Within } else { deliver_ahead(operation, fx) };
-    }
-    if operation.page_mut().is_some_and(|page| page.has_ahead())
-        && deliver_ahead(operation, fx) == Counted::OverTheLimit
-    {
-        return Counted::OverTheLimit;
-    }
-    show(operation, &judged, envelope, fx);
-    Counted::Within
-}
-
-/// Gives the client what was looked ahead, as far as it may see it now and the page has room.
-fn deliver_ahead(operation: &mut Operation, fx: &mut Effects) -> Counted {
-    while let Some(entry) = operation.page_mut().and_then(Page::take_ahead) {
-        let judged = judge(operation, entry.stage, &entry.body);
-        if matches!(judged, Judged::No) {
-            continue;
-        }
-        if operation.is_over_the_limit() {
-            return Counted::OverTheLimit;
-        }
-        if let Some(page) = operation.page_mut()
-            && page.is_full()
-        {
-            page.put_back(entry);
-            break;
-        }
-        let (body, controls) = (entry.body.as_slice(), entry.controls.as_deref());
-        // What was told beside it was asked for by another request.
-        let controls = controls.filter(|_| operation.permit.redaction().dereferenced().is_some());
-        let envelope = Envelope { id: 0, tag: tag::SEARCH_RESULT_ENTRY, body, controls };
-        show(operation, &judged, &envelope, fx);
-    }
-    Counted::Within
-}
-
-fn show(operation: &mut Operation, judged: &Judged, envelope: &Envelope<'_>, fx: &mut Effects) {
-    let body = match judged {
-        Judged::No => return,
-        Judged::AsItCame => envelope.body,
-        Judged::Changed(body, gone) => {
-            operation.cut += gone;
-            body
-        }
-    };
-    operation.entries += 1;
-    if let Some(page) = operation.page_mut() {
-        page.give();
-    }
-    let told = envelope.controls.and_then(|controls| dereferenced_without_hidden(operation, controls));
-    let controls = match &told {
-        Some(told) => Some(told.as_slice()).filter(|told| !told.is_empty()),
-        None => envelope.controls,
-    };
-    pass(operation, &Envelope { body, controls, ..*envelope }, fx);
-}
-
-/// The controls of an entry, without what a dereference control tells of hidden ones; `None`: as they came.
-fn dereferenced_without_hidden(operation: &Operation, controls: &[u8]) -> Option<Vec<u8>> {
-    let Purpose::Search { redacts: Some(redacts) } = &operation.purpose else { return None };
-    operation.permit.redaction().dereferenced()?.rewrite_dereferenced(&redacts.policy, controls)
 }

@@ -1,9 +1,10 @@
 //! What the directory sends: matched to its operation, redacted, passed on under the client's id.
 
+use super::entries::{Counted, entry_found};
 use super::identify::{Claim, Identifying};
 use super::outstanding::{Operation, Purpose};
 use super::referrals::pass_reference;
-use super::search::{Counted, entry_found, tells_through_alias};
+use super::search::tells_through_alias;
 use super::{Bound, Confirmed, Effects, Identity, Link, Session};
 use crate::engine::access::{self, Asked, Decision, Snapshot};
 use crate::engine::ldap::dn::Dn;
@@ -108,6 +109,8 @@ impl Session {
         let Some(operation) = self.outstanding.find(id) else { return };
         match rewritten {
             Some(uris) => pass_reference(operation, &uris, fx),
+            // It comes again with what is asked after a trial.
+            None if operation.parts().is_some_and(|parts| parts.trial.is_some()) => {}
             None => operation.withheld += 1,
         }
     }

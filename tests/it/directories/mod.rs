@@ -4,6 +4,7 @@ mod attributes;
 mod ds389;
 mod openldap;
 mod samba;
+mod views;
 
 use crate::support::eventually;
 use crate::support::gate::{Gate, Setup};

@@ -212,6 +212,8 @@ pub(super) fn house(store: Arc<dyn GrantStore>) -> (Arc<Broker>, Arc<Shared>) {
         groups: Arc::new(Groups::default()),
         directory: Arc::new(DirectoryFacts::default()),
         recording: true,
+        rates: Arc::default(),
+        trials: Arc::default(),
     }));
     let broker = Broker::new(store, Arc::clone(&shared), Clock::new(), Arc::new(Nobody)).expect("the store reads");
     (Arc::new(broker), shared)

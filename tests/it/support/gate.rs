@@ -63,6 +63,8 @@ pub(crate) struct Setup {
     service: (String, String),
     /// What people are called in the directory.
     names: fn(&str) -> String,
+    /// What is served.
+    naming_contexts: Vec<String>,
     /// More lines of `[listen]`.
     listen_lines: String,
     /// More lines of `[control]`.
@@ -92,6 +94,7 @@ impl Default for Setup {
             trees_by_default: false,
             service: (SERVICE_DN.to_owned(), SERVICE_PASSWORD.to_owned()),
             names: person,
+            naming_contexts: vec![BASE.to_owned()],
             listen_lines: String::new(),
             control_lines: String::new(),
             audit_lines: String::new(),
@@ -145,6 +148,11 @@ impl Setup {
     /// In front of another directory than slapd: `[directory]`, as whom it is read, what people are called in it.
     pub(crate) fn before(self, directory: String, service: (String, String), names: fn(&str) -> String) -> Setup {
         Setup { directory: Some(directory), service, names, ..self }
+    }
+
+    /// The trees that are served.
+    pub(crate) fn naming_contexts(self, names: &[&str]) -> Setup {
+        Setup { naming_contexts: names.iter().map(|name| (*name).to_owned()).collect(), ..self }
     }
 
     /// Lines for `[listen]`.
@@ -214,7 +222,9 @@ impl Setup {
         for (name, content) in &self.files {
             fs::write(folder.join(name), content).unwrap();
         }
-        let Setup { policy, policy_lines, tls_lines, listen_lines, control_lines, audit_lines, .. } = self;
+        let Setup {
+            naming_contexts, policy, policy_lines, tls_lines, listen_lines, control_lines, audit_lines, ..
+        } = self;
         let text = format!(
             r#"[listen]
 ldaps = "127.0.0.1:0"
@@ -253,7 +263,8 @@ path = {store:?}
 path = {audit:?}
 {audit_lines}
 {policy}"#,
-            trees = if self.trees_by_default { String::new() } else { format!("naming_contexts = [\"{BASE}\"]") },
+            trees =
+                if self.trees_by_default { String::new() } else { format!("naming_contexts = {naming_contexts:?}") },
             // Tests make more than people do.
             rate = if control_lines.contains("requests_per_hour") { "" } else { "requests_per_hour = 100000" },
             password = folder.join("directory-password"),

@@ -22,7 +22,12 @@ impl Openness for Deciding<'_> {
             return true;
         }
         match &requirement.touches {
-            Touches::Reach { .. } => !self.hides,
+            Touches::Reach { .. } if self.hides => false,
+            // What a view leads to would be counted, and sorted by.
+            Touches::Reach { scope, .. } if *scope != SearchScope::Base && self.snapshot.policy.has_views() => {
+                self.snapshot.policy.protecting(OperationKind::Search).all(|resource| self.is_open_everywhere(resource))
+            }
+            Touches::Reach { .. } => true,
             Touches::Unknown => self.all_is_open(),
             Touches::Entry(_) | Touches::Tree(_) | Touches::Move { .. } => requirement.targets().all(|target| {
                 let policy = &*self.snapshot.policy;

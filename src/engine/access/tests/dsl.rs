@@ -186,10 +186,11 @@ pub(super) fn snapshot(policy: Policy, grants: impl IntoIterator<Item = Arc<Acti
         directory: Arc::new(DirectoryFacts {
             naming_contexts: vec![dn("dc=x")],
             subschema: Some(dn("cn=subschema")),
-            proxied_authorization: false,
             ..DirectoryFacts::default()
         }),
         recording: true,
+        rates: Arc::default(),
+        trials: Arc::default(),
     }
 }
 
@@ -477,7 +478,8 @@ pub(super) fn outcome(snapshot: &Snapshot, operation: &Operation, decision: &Dec
             }
             if let Request::Search(search) = &operation.request
                 && !permit.redaction().is_empty()
-                && let Stages::Several(stages) = permit.redaction().stages(&snapshot.policy, search)
+                && let Stages::Several(stages) =
+                    permit.redaction().plan(&snapshot.policy, &snapshot.directory, search).stages
             {
                 let asked = |stage: &Stage<'_>| match &stage.filter {
                     Some(filter) => text(filter),
@@ -495,7 +497,7 @@ pub(super) fn outcome(snapshot: &Snapshot, operation: &Operation, decision: &Dec
     }
 }
 
-fn text(filter: &Filter<'_>) -> String {
+pub(super) fn text(filter: &Filter<'_>) -> String {
     let mut text = String::new();
     filter.write_text(&mut text, &|_| false).unwrap();
     text

@@ -7,6 +7,7 @@ mod cases;
 mod computing;
 mod controls;
 mod dsl;
+mod exclusions;
 mod holdings;
 mod permits;
 mod redactions;

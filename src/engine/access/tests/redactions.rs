@@ -39,18 +39,45 @@ const ROWS: &str = "
     anna+reader : search sub dc=x : cn=a,ou=payroll,dc=x               : shown
     anna+reader : search sub dc=x : cn=a,ou=letters,dc=x               : hidden
     anna+viewer : search sub dc=x : cn=a,ou=letters,dc=x               : shown
-    anna+viewer : search sub dc=x : this is no name                    : shown
+    anna+viewer : search sub dc=x : this is no name                    : hidden
+    anna+viewer : search sub dc=x : cn=a,ou=payroll,dc=x               : shown
     anna+reader@ou=a,ou=payroll,dc=x : search sub dc=x : ou=a,ou=payroll,dc=x      : shown
     anna+reader@ou=a,ou=payroll,dc=x : search sub dc=x : cn=b,ou=a,ou=payroll,dc=x : shown
     anna+reader@ou=a,ou=payroll,dc=x : search sub dc=x : ou=payroll,dc=x           : hidden
     anna+reader@ou=a,ou=payroll,dc=x : search sub dc=x : ou=ä,ou=payroll,dc=x      : hidden
     anna+reader@ou=a,ou=payroll,dc=x : search sub dc=x : ou=aa,ou=payroll,dc=x     : hidden
     bert        : search sub ou=people,dc=x : uid=a,ou=people,dc=x     : shown
-    bert        : search sub ou=people,dc=x : this is no name          : shown
+    bert        : search sub ou=people,dc=x : this is no name          : hidden
+    # From outside of base and scope comes nothing, hidden or not.
+    bert        : search sub ou=people,dc=x : cn=a,ou=payroll,dc=x       : hidden
+    bert        : search sub ou=people,dc=x : cn=a,dc=x                  : hidden
+    bert        : search sub ou=people,dc=x : ou=people,dc=x             : shown
+    bert        : search sub ou=people,dc=x : uid=a,OU = People,dc=x     : shown
+    bert        : search sub ou=people,dc=x : cn=a\\,ou=people,dc=x      : hidden
+    bert        : search one ou=people,dc=x : uid=a,ou=people,dc=x       : shown
+    bert        : search one ou=people,dc=x : ou=people,dc=x             : hidden
+    bert        : search one ou=people,dc=x : cn=a,uid=a,ou=people,dc=x  : hidden
+    bert        : search base ou=people,dc=x : OU=People,dc=x            : shown
+    bert        : search base ou=people,dc=x : cn=a,ou=people,dc=x       : hidden
+    bert        : search children ou=people,dc=x : cn=a,ou=people,dc=x      : shown
+    bert        : search children ou=people,dc=x : ou=people,dc=x           : hidden
+    anna+reader : search sub ou=people,dc=x : cn=a,ou=payroll,dc=x       : hidden
+    anna+viewer : search base ou=payroll,dc=x : cn=a,ou=letters,dc=x     : hidden
+    bert        : search base cn=subschema : cn=Subschema                : shown
+    bert        : search base cn=subschema : cn=a,ou=payroll,dc=x        : hidden
+    # The rootDSE has no name.
+    bert        : search base : cn=a,ou=payroll,dc=x                     : hidden
+    bert        : search base : cn=a,ou=people,dc=x                      : hidden
     bert        : search-deref sub ou=people,dc=x : cn=a,ou=payroll,dc=x : hidden
     bert        : search-deref sub ou=people,dc=x : cn=a,cn=config       : hidden
     anna+reader : search-deref sub ou=people,dc=x : cn=a,ou=payroll,dc=x : shown
     anna+reader@ou=a,ou=payroll,dc=x : search-deref sub ou=a,ou=payroll,dc=x : cn=b,ou=payroll,dc=x : hidden
+    # From the root a directory begins where it is configured to.
+    bert        : search one : cn=a,ou=payroll,dc=x                      : hidden
+    bert        : search one : cn=card,ou=it,dc=x                        : hidden
+    bert        : search one : ou=people,dc=x                            : shown
+    bert        : search children : cn=1,ou=desks,dc=x                      : hidden
+    anna+reader : search one : ou=payroll,dc=x                           : shown
     bert        : search sub : cn=config                               : hidden
     bert        : search sub : uid=a,ou=people,dc=x                    : shown
     bert        : search sub : cn=a,ou=payroll,dc=x                    : hidden

@@ -159,6 +159,11 @@ impl Dn {
         end.and_then(|end| self.text.get(..end)).unwrap_or(&self.text)
     }
 
+    /// The text of the name directly above; that of the root for the root.
+    pub fn text_above(&self) -> &str {
+        self.text.get(self.rdn_text().len()..).unwrap_or_default().strip_prefix(',').unwrap_or_default()
+    }
+
     /// The attribute types of the first RDN, as they are forwarded.
     pub fn naming_types(&self) -> impl Iterator<Item = &str> {
         let mut escaped = false;

@@ -8,6 +8,7 @@ pub mod builtin;
 mod classes;
 pub mod definition;
 mod merge;
+mod naming;
 pub mod parse;
 mod rules;
 #[cfg(test)]

@@ -97,6 +97,7 @@ pub fn compare(old: &Policy, new: &Policy, found: &mut Difference) {
         extended_operations,
         // How many wait lets nobody do more.
         held: HeldBounds { per_session: _, in_all: _ },
+        exposed_searches,
         // Made of the above.
         entries: _,
         attributes: _,
@@ -107,6 +108,8 @@ pub fn compare(old: &Policy, new: &Policy, found: &mut Difference) {
         naming: _,
         computing: _,
         by_group: _,
+        views: _,
+        taken: _,
     } = old;
     match (mode, new.mode) {
         (Mode::Enforce, Mode::Monitor) => {
@@ -132,6 +135,12 @@ pub fn compare(old: &Policy, new: &Policy, found: &mut Difference) {
             found.closes("refusal is \"opaque\": clients are told no names of resources and roles");
         }
         (RefusalStyle::Explain, RefusalStyle::Explain) | (RefusalStyle::Opaque, RefusalStyle::Opaque) => {}
+    }
+    match (*exposed_searches, new.exposed_searches) {
+        (was, is) if was == is => {}
+        (was, 0) => found.opens(format!("exposed_searches_per_minute: any number, was {was}")),
+        (was, is) if was != 0 && is > was => found.opens(format!("exposed_searches_per_minute: {is}, was {was}")),
+        (_, is) => found.closes(format!("exposed_searches_per_minute: {is} at most")),
     }
     compare_mechanisms(*mechanisms, new.mechanisms, found);
     found.people("proxied_authorization", proxied_authorization, &new.proxied_authorization);

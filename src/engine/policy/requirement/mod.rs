@@ -79,7 +79,7 @@ pub enum Touches<'a> {
         base: &'a Dn,
         /// How far it goes.
         scope: SearchScope,
-        /// Whether aliases, or the values of an attribute, may lead it anywhere.
+        /// Whether aliases, the values of an attribute or the directory's configuration may lead it anywhere.
         aliases: bool,
     },
     /// An entry and everything below it, before and after.

@@ -1,5 +1,5 @@
-//! Search: everything that base and scope can reach; with aliases, or of the entries that an attribute names
-//! (MS-ADTS 3.1.1.3.4.1.18), everything there is.
+//! Search: everything that base and scope can reach; with aliases, from the root (where a directory may begin
+//! wherever it is configured to), or of the entries that an attribute names (MS-ADTS 3.1.1.3.4.1.18), everything there is.
 
 use super::Touches;
 use crate::engine::ldap::control::{Control, oid};
@@ -15,5 +15,9 @@ pub(super) fn touches<'a>(request: &'a SearchRequest<'_>, controls: &[Control<'_
         DerefAliases::Never => false,
         DerefAliases::InSearching | DerefAliases::FindingBase | DerefAliases::Always => true,
     };
-    Some(Touches::Reach { base: &request.base, scope: request.scope, aliases: aliases || redirected })
+    Some(Touches::Reach {
+        base: &request.base,
+        scope: request.scope,
+        aliases: aliases || redirected || request.base.is_root(),
+    })
 }

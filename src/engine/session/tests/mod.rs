@@ -86,7 +86,6 @@ impl World {
         let directory = DirectoryFacts {
             naming_contexts: vec![dn(BASE)],
             subschema: Some(dn("cn=subschema")),
-            proxied_authorization: false,
             ..DirectoryFacts::default()
         };
         let snapshot = Snapshot {
@@ -95,6 +94,8 @@ impl World {
             groups: Arc::default(),
             directory: directory.into(),
             recording: true,
+            rates: Arc::default(),
+            trials: Arc::default(),
         };
         let origin = Origin { session: "s1".to_owned(), connection_from: "192.0.2.1:4711".to_owned(), tls: None };
         let wall = DateTime::<Utc>::from_timestamp(1_800_000_000, 0).unwrap();

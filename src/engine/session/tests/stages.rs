@@ -21,6 +21,7 @@ fn limited() -> SearchRequest<'static> {
 fn parts(names: &[&'static str]) -> Parts {
     let stage = |name: &&'static str| Stage {
         filter: (!name.is_empty()).then_some(Filter::Present(AttributeDescription(name.as_bytes()))),
+        excluded: Vec::new(),
     };
     Parts::new(&limited(), Stages::Several(names.iter().map(stage).collect()), [SORT, MANAGE].into_iter())
 }
