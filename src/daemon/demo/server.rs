@@ -6,7 +6,7 @@
 use super::entry::{Attribute, Entry, Fault, canonical};
 use super::tree::{LoadError, Tree};
 use crate::engine::ldap::Dn;
-use crate::engine::ldap::schema::ATTRIBUTE_TYPES;
+use crate::engine::ldap::schema::{ATTRIBUTE_TYPES, Rule};
 use futures_util::{SinkExt, StreamExt};
 use ldap3_proto::control::LdapControl;
 use ldap3_proto::proto::{
@@ -308,13 +308,31 @@ fn root_dse(tree: &Tree) -> Entry {
 
 /// RFC 4512 4.2, as far as names go.
 fn subschema(dn: Dn) -> Entry {
-    let types = ATTRIBUTE_TYPES.iter().map(|known| format!("( {} NAME '{}' )", known.oid, known.name));
+    let types = ATTRIBUTE_TYPES.iter().map(|known| {
+        let rule = equality(known.rule).map(|rule| format!("EQUALITY {rule} ")).unwrap_or_default();
+        format!("( {} NAME '{}' {rule})", known.oid, known.name)
+    });
     let attributes = vec![
         attribute("objectClass", ["top", "subentry", "subschema"]),
         attribute("cn", ["subschema"]),
         attribute("attributeTypes", types),
     ];
     Entry { dn, attributes }
+}
+
+/// What RFC 4517 and RFC 4530 call the rule by which values are compared; `None`: no standard one.
+fn equality(rule: Rule) -> Option<&'static str> {
+    match rule {
+        Rule::CaseIgnore => Some("caseIgnoreMatch"),
+        Rule::CaseExact => Some("caseExactMatch"),
+        Rule::Compact => Some("telephoneNumberMatch"),
+        Rule::Integer => Some("integerMatch"),
+        Rule::Dn => Some("distinguishedNameMatch"),
+        Rule::Time => Some("generalizedTimeMatch"),
+        Rule::Uuid => Some("uuidMatch"),
+        Rule::Bits => Some("bitStringMatch"),
+        Rule::Other => None,
+    }
 }
 
 fn oid(control: &LdapControl) -> &str {

@@ -5,9 +5,9 @@
 use super::holding::Holder;
 use super::{Asked, Decision, Snapshot};
 use crate::engine::Now;
-use crate::engine::ldap::Dn;
 use crate::engine::ldap::control::oid;
 use crate::engine::ldap::request::Request;
+use crate::engine::ldap::{Dn, ResultCode};
 
 /// Somebody whose groups are not known, or not by a new answer, where knowing them might change `decision`.
 pub fn unknown_person(snapshot: &Snapshot, asked: &Asked<'_>, decision: &Decision) -> Option<Dn> {
@@ -18,7 +18,11 @@ pub fn unknown_person(snapshot: &Snapshot, asked: &Asked<'_>, decision: &Decisio
     let is_proxied = |control: &crate::engine::ldap::control::Control<'_>| control.oid == oid::PROXIED_AUTHORIZATION_V2;
     let proxied = asked.controls.iter().find(|control| is_proxied(control));
     let (refused, restricted) = match decision {
-        Decision::Refused(refusal) => (!refusal.missing.is_empty(), proxied.is_some()),
+        // A control may be refused for what a group would open: replication, say.
+        Decision::Refused(refusal) => {
+            let by_control = refusal.code == ResultCode::UNAVAILABLE_CRITICAL_EXTENSION;
+            (!refusal.missing.is_empty() || by_control, proxied.is_some())
+        }
         Decision::Permitted(permit) => {
             let redaction = permit.redaction();
             let redacts = redaction.hides_protected() || redaction.cuts() || permit.monitored().is_some();

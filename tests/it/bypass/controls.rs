@@ -85,11 +85,15 @@ fn who_may_speak_for_somebody_else_has_their_access_and_no_more() {
     gate.cli("alice", &["release", &grant]).expect(0);
     assert_eq!(client.search(&payroll("alice")).answer.code, 50);
     // A login that is protected, what is not critical, and names that nobody knows here.
-    let before = wire.heard().len();
+    // The gate's own questions do not count.
+    let asked = || {
+        wire.heard().iter().filter(|m| m.bytes.windows(PROXIED_V2.len()).any(|w| w == PROXIED_V2.as_bytes())).count()
+    };
+    let before = asked();
     assert_eq!(who_am_i(&mut client, speaking(true, "erin")).code, 123);
     assert_eq!(who_am_i(&mut client, speaking(false, "alice")).code, 123);
     assert_eq!(who_am_i(&mut client, control(PROXIED_V2, true, Some(b"u:alice"))).code, 123);
-    assert_eq!(wire.heard().len(), before, "the directory is not asked");
+    assert_eq!(asked(), before, "the directory is not asked");
     // The directory has the last word.
     let mut client = gate.client();
     assert_eq!(client.bind(&app, "app-secret").code, 0);

@@ -168,8 +168,8 @@ fn lists_ask_for_what_they_show() {
         ("GET /v1/requests?state=pending", 200, json!([request("pending")])),
         ("GET /v1/requests?mine=true", 200, json!([])),
         ("GET /v1/requests?to_review=true", 200, json!([])),
-        ("GET /v1/requests", 200, json!([request("denied")])),
-        ("GET /v1/grants", 200, both.clone()),
+        ("GET /v1/requests?archived=true", 200, json!([request("denied")])),
+        ("GET /v1/grants?archived=true", 200, both.clone()),
         ("GET /v1/grants?active=true", 200, json!([both[0], both[1]])),
         ("GET /v1/sessions", 200, json!([])),
         ("GET /v1/roles", 200, json!([])),
@@ -198,7 +198,7 @@ fn what_is_over_is_not_shown_as_if_it_were_to_come() {
     let scope = denied["scope"][0].clone();
     denied["scope"] = json!([scope.clone(), scope]);
     let gate = Canned::start([
-        ("GET /v1/grants", 200, json!([ended])),
+        ("GET /v1/grants?archived=true", 200, json!([ended])),
         ("GET /v1/requests/req-1", 200, denied),
         ("GET /v1/requests/req-1", 200, request("pending")),
     ]);
