@@ -6,7 +6,6 @@ mod openldap;
 mod samba;
 mod views;
 
-use crate::support::eventually;
 use crate::support::gate::{Gate, Setup};
 use crate::support::ldap::{
     Client, Entry, SCOPE_BASE, Search, add_request, compare_request, control, delete_request, modify_request,
