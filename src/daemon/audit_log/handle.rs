@@ -1,4 +1,4 @@
-//! A worker's way to the log: it appends lines, waits for them where it must, and is told when there is little room.
+//! A worker's way to the log: it appends lines, waits for them where it must, and learns when there is little room.
 
 use super::buffer::{Appended, Buffer};
 use super::{Shared, URGENT_BYTES};

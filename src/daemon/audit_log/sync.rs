@@ -20,7 +20,7 @@ pub(super) struct Job {
     pub(super) head: Kept,
     /// Lines that are acknowledged then: up to which of each worker.
     pub(super) lines: Vec<(Arc<Buffer>, u64)>,
-    /// Who flushed up to this number is told.
+    /// Notified of the number up to which lines are on disk.
     pub(super) flush: u64,
 }
 

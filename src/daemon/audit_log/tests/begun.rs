@@ -98,7 +98,7 @@ fn with_each_a_line_is_in_the_log_when_it_is_on_disk_and_writing_goes_on_meanwhi
     assert_eq!(wait(&handle, last), Ok(()));
     let syncs = SYNCS.load(Ordering::SeqCst) - before;
     assert!(syncs <= 3, "{syncs} times for what one or two do");
-    // A disk that fails: what waits is told, and later lines go on when it is well again.
+    // When the disk fails, waiting lines fail; later lines are written once it works again.
     FAILS.store(true, Ordering::SeqCst);
     let failed = handle.append(&line("begun", "failed", ""), Weight::Access).unwrap();
     handle.hurry();

@@ -45,7 +45,7 @@ pub(super) async fn is_right(
     }
     let Ok(_place) = control.logins.checks.acquire().await else { return Err(Unreachable) };
     match control.hooks.check_password(subject.clone(), password).await {
-        // Whom the name leads to is decided upon as well.
+        // The right to bind must hold for the entry that the name leads to, too.
         Ok(found) => Ok(found.filter(|own| own.is_surely(subject) || may_bind(control, own, "shown"))),
         Err(why) => {
             tracing::warn!(%why, "a password cannot be checked");
