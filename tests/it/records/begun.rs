@@ -153,6 +153,10 @@ fn standing_access_is_refused_while_nothing_can_be_recorded() {
     for client in &mut clients {
         assert_eq!(client.search(&payroll()).answer.code, 0);
     }
+    // Otherwise these are the first lines that fail, and no operation waits for one of its own.
+    for who in ["alice", "carol"] {
+        gate.audit.wait_for("the end of the first search", |r| r["phase"] == "ended" && r["subject"] == person(who));
+    }
     let heard = || wire.heard().iter().filter(|heard| heard.body.windows(10).any(|w| w == b"ou=payroll")).count();
     let before = heard();
     limit_files(&gate, "1:unlimited");
@@ -173,9 +177,10 @@ fn standing_access_is_refused_while_nothing_can_be_recorded() {
         eventually("access is back", || (client.search(&payroll()).answer.code == 0).then_some(()));
     }
     // Those that waited for their line when the disk was full say that nothing was done.
+    gate.audit.wait_for("what was not done", |r| r["phase"] == "ended" && r["reason"] == "not recorded");
     let records = gate.audit.records();
     let waited = records.iter().filter(|r| r["phase"] == "ended" && r["reason"] == "not recorded").count();
-    assert!(waited > 0 && records.iter().all(|r| r["reason"] != "not recorded" || r["result"] == 52));
+    assert!(waited > 0 && records.iter().all(|r| r["reason"] != "not recorded" || r["result"] == 52), "{records:#?}");
     gate.cli("root-admin", &["audit", "verify"]).expect(0);
 }
 
