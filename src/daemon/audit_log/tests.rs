@@ -27,11 +27,17 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     file::list(directory).unwrap().into_iter().map(|(_, path)| path).collect()
 }
 
-/// Every complete line, in order, over all files.
+/// Every line, in order, over all files, when nothing is being written.
 fn text_lines(directory: &Path) -> Vec<String> {
     let all: String = files(directory).iter().map(|path| std::fs::read_to_string(path).unwrap()).collect();
     assert!(all.is_empty() || all.ends_with('\n'));
     all.lines().map(str::to_owned).collect()
+}
+
+/// How many complete lines there are while more are being written.
+fn complete_lines(directory: &Path) -> usize {
+    let count = |path: &PathBuf| std::fs::read(path).unwrap().iter().filter(|octet| **octet == b'\n').count();
+    files(directory).iter().map(count).sum()
 }
 
 fn records(directory: &Path) -> Vec<Value> {
