@@ -89,6 +89,14 @@ impl<'t> Problems<'t> {
         self.unreadable.borrow_mut().insert(line);
     }
 
+    /// Notes what is not TOML, and that so many errors behind it are not shown.
+    pub(super) fn syntax_and_more(&self, error: &toml::de::Error, more: usize) {
+        let line = self.line(error.span().unwrap_or_default().start);
+        let message = error.message().replace('\n', "; ");
+        let message = format!("{message} (fix this first: {more} errors behind it are not shown)");
+        self.found.borrow_mut().insert((line, message));
+    }
+
     /// Whether parts of the file may not have been seen, so that nothing can be called missing.
     pub(super) fn is_partial(&self) -> bool {
         !self.unreadable.borrow().is_empty()

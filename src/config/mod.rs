@@ -73,6 +73,9 @@ struct Places {
     warnings: Vec<(usize, String)>,
 }
 
+/// More errors of syntax than these are taken for consequences of the first.
+const MAX_SYNTAX_ERRORS: usize = 5;
+
 impl Config {
     /// Reads and checks a configuration file.
     ///
@@ -96,6 +99,13 @@ impl Config {
     pub fn parse(text: &str, file: &Path, folder: &Path) -> Result<Config, ConfigErrors> {
         let problems = Problems::new(file, text);
         let (document, syntax) = toml::de::DeTable::parse_recoverable(text);
+        // One bracket that is not closed makes errors of all lines behind it.
+        if syntax.len() > MAX_SYNTAX_ERRORS
+            && let Some(first) = syntax.iter().min_by_key(|error| error.span().map_or(0, |span| span.start))
+        {
+            problems.syntax_and_more(first, syntax.len() - 1);
+            return Err(problems.into_errors());
+        }
         for error in &syntax {
             problems.syntax(error);
         }

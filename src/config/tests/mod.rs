@@ -251,3 +251,18 @@ fn the_reference_stays_valid_with_every_key_in_use() {
     assert!(config.tls.client_ca.is_some() && config.tls.client_crl.is_some());
     assert!(config.directory.proxy.is_some());
 }
+
+#[test]
+fn a_bracket_that_is_not_closed_is_one_error() {
+    let text = format!(
+        "[policy]\nallow = [{{ resource = \"payroll\" }}\n{}",
+        "eligible = [\"x\"]\napprovers = []\n".repeat(20)
+    );
+    let errors = Config::parse(&text, Path::new("gate.toml"), Path::new(".")).expect_err("not TOML");
+    let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(
+        errors[0].starts_with("gate.toml:3: ") && errors[0].contains("errors behind it are not shown"),
+        "{errors:?}"
+    );
+}
