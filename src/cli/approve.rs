@@ -2,12 +2,12 @@
 
 use super::client::{Answer, Client, ClientError};
 use super::connection::Connection;
-use super::output::{Output, note, print, terminal_width};
-use super::{Outcome, view};
+use super::output::{Output, note, print};
+use super::{Outcome, prompt, view};
 use crate::api::{Decision, RequestView, ReviewBody, routes};
 use chrono::Utc;
 
-/// Approve a request: shows the exact scope as the gate computed it, then approves just that
+/// Approve a request: shows the exact scope as the gate computed it, asks, and approves just that
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  tidegate approve req-7f3k9q2m --reason 'agreed in HR-1204'")]
 pub(super) struct Approve {
@@ -17,6 +17,10 @@ pub(super) struct Approve {
     /// Why; it is kept with the request
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+
+    /// Do not ask for confirmation on a terminal
+    #[arg(long, short = 'y')]
+    yes: bool,
 
     #[command(flatten)]
     connection: Connection,
@@ -28,13 +32,14 @@ impl Approve {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
         let client = self.connection.client()?;
         let seen = client.get::<RequestView>(&routes::request(&self.id))?;
-        let shown = view::request(&seen.value, Utc::now(), terminal_width());
+        let shown = view::request(&seen.value, Utc::now(), self.output.width());
         // On standard output there is one JSON value and nothing else.
-        if self.output.is_json() {
+        if self.output.is_for_programs() {
             note(&shown)
         } else {
             print(&shown)?
         }
+        prompt::confirm("Approve this?", self.yes)?;
         let answer = review(&client, &self.id, &seen.value, Decision::Approve, self.reason)?;
         self.output.answer(&answer.json, |_| outcome(&answer.value))?;
         Ok(Outcome::Done)

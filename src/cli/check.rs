@@ -2,10 +2,10 @@
 
 use super::Outcome;
 use super::connection::Beside;
-use super::output::{Format, Output, print, terminal_width};
+use super::output::Output;
 use super::reload::show;
 use super::table::Details;
-use super::text::{visible, visible_json};
+use super::text::visible;
 use crate::api::{LintBody, LintView, routes};
 use crate::config::{Config, lint, lint_directory};
 use crate::daemon::{self, Survey};
@@ -23,8 +23,12 @@ use std::path::{Path, PathBuf};
                         tidegate check --config new.toml --against-running --control run/control.sock")]
 pub(super) struct Check {
     /// The configuration
+    #[arg(value_name = "FILE", required_unless_present = "config", conflicts_with = "config")]
+    file: Option<PathBuf>,
+
+    /// The same
     #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    config: Option<PathBuf>,
 
     /// Have the gate that runs look at it: what it would open, close and end (administrators)
     #[arg(long)]
@@ -44,27 +48,24 @@ pub(super) struct Check {
 impl Check {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
         let output = self.output;
-        let online = self.online;
-        let findings = match (self.against_running, online) {
-            (true, _) => Findings { lint: self.ask()?, directory: None },
-            (false, true) => look_online(&self.config)?,
-            (false, false) => Findings { lint: look(&self.config), directory: None },
+        // Either is required.
+        let file = self.file.clone().or_else(|| self.config.clone()).unwrap_or_default();
+        let findings = match (self.against_running, self.online) {
+            (true, _) => Findings { lint: self.ask(file)?, directory: None },
+            (false, true) => look_online(&file)?,
+            (false, false) => Findings { lint: look(&file), directory: None },
         };
-        match output.format {
-            Format::Table => print(&text(&findings, terminal_width()))?,
-            Format::Json => print(&format!("{}\n", visible_json(&serde_json::to_string(&findings)?)))?,
-        }
+        output.answer(&serde_json::to_string(&findings)?, |width| text(&findings, width))?;
         let findings = findings.lint;
         Ok(if findings.errors.is_empty() { Outcome::Done } else { Outcome::Refused })
     }
 
     /// The gate reads the files that the configuration names, and knows what is in force.
-    fn ask(self) -> anyhow::Result<LintView> {
-        let configuration = std::fs::read_to_string(&self.config)
-            .with_context(|| format!("{} cannot be read", self.config.display()))?;
-        let file = Some(self.config.display().to_string());
-        let body = LintBody { configuration, file, against_running: true };
-        Ok(self.beside.client(self.config)?.post::<LintView>(routes::LINT, &body)?.value)
+    fn ask(self, file: PathBuf) -> anyhow::Result<LintView> {
+        let configuration =
+            std::fs::read_to_string(&file).with_context(|| format!("{} cannot be read", file.display()))?;
+        let body = LintBody { configuration, file: Some(file.display().to_string()), against_running: true };
+        Ok(self.beside.client(file)?.post::<LintView>(routes::LINT, &body)?.value)
     }
 }
 

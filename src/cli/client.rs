@@ -69,6 +69,21 @@ pub(super) enum ClientError {
     Strange { gate: String, why: String },
 }
 
+impl ClientError {
+    /// Whether the gate gave no answer at all. The call may have been carried out if the connection was lost meanwhile.
+    pub(super) fn is_unreachable(&self) -> bool {
+        match self {
+            ClientError::NobodyThere { .. } | ClientError::Connection { .. } | ClientError::Interrupted(_) => true,
+            ClientError::NotAllowed(_)
+            | ClientError::Untrusted { .. }
+            | ClientError::NotControlPort { .. }
+            | ClientError::Certificates(_)
+            | ClientError::Problem(..)
+            | ClientError::Strange { .. } => false,
+        }
+    }
+}
+
 fn problem_text(problem: &Problem) -> String {
     let says = problem.detail.as_deref().unwrap_or(&problem.title);
     match problem.errors.len() {

@@ -13,7 +13,7 @@ const DEFAULT_SOCKET: &str = "/run/tidegate/control.sock";
 /// Which gate.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(super) struct Gate {
-    /// The gate: its control socket, or https://HOST[:PORT] [default: the socket of --config, or /run/tidegate/control.sock]
+    /// The gate: its control socket, or https://HOST[:PORT] [default: the socket of --config, the gate of the last `tidegate login`, or /run/tidegate/control.sock]
     #[arg(long, value_name = "SOCKET-or-URL", env = "TIDEGATE_CONTROL", hide_env_values = true)]
     control: Option<PathBuf>,
 
@@ -106,14 +106,22 @@ impl Gate {
                 None => Ok(Target::Socket(control.clone())),
             },
             (None, Some(config)) => Ok(Target::Socket(crate::config::control_socket(config)?)),
-            (None, None) => Ok(Target::Socket(PathBuf::from(DEFAULT_SOCKET))),
+            (None, None) => match tokens::current()? {
+                Some(url) => self.https(&url),
+                None => Ok(Target::Socket(PathBuf::from(DEFAULT_SOCKET))),
+            },
         }
     }
 
     /// The gate of a URL.
     pub(super) fn https(&self, url: &str) -> anyhow::Result<Target> {
         let own = self.proof.client_certificate.clone().zip(self.proof.client_key.clone());
-        Ok(Target::Https(Https { ca: self.proof.ca.clone(), own, ..Https::parse(url)? }))
+        let https = Https::parse(url)?;
+        let ca = match &self.proof.ca {
+            Some(ca) => Some(ca.clone()),
+            None => tokens::ca(&https.url())?,
+        };
+        Ok(Target::Https(Https { ca, own, ..https }))
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn hint(word: &str, path: &str, gate: &Target) -> Option<String> {
         "second-factor-needed" => "show it with --code CODE; tidegate totp enrols one".to_owned(),
         "not-enrolling" => "begin with tidegate totp".to_owned(),
         "rule-gone" => "ask for the role again with tidegate request ROLE --reason TEXT".to_owned(),
-        "too-many-pending" => "tidegate requests --mine --state pending lists them".to_owned(),
+        "too-many-pending" => "tidegate requests --mine lists them".to_owned(),
         "own-grant" | "not-revoker" if path.ends_with("/revoke") => {
             format!("your own you give back with tidegate release {id}")
         }

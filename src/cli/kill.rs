@@ -1,9 +1,9 @@
 //! `tidegate kill`.
 
-use super::Outcome;
 use super::connection::Connection;
 use super::output::Output;
 use super::text::visible;
+use super::{Outcome, prompt};
 use crate::api::{KillBody, KillView, routes};
 
 /// End a session, as an administrator; its subject may connect again (see `tidegate lock`)
@@ -17,6 +17,10 @@ pub(super) struct Kill {
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 
+    /// Do not ask for confirmation on a terminal
+    #[arg(long, short = 'y')]
+    yes: bool,
+
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
@@ -25,6 +29,7 @@ pub(super) struct Kill {
 
 impl Kill {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
+        prompt::confirm(&format!("End the session {}?", visible(&self.session)), self.yes)?;
         let body = KillBody { reason: self.reason };
         let answer = self.connection.client()?.post::<KillView>(&routes::kill(&self.session), &body)?;
         self.output.answer(&answer.json, |_| format!("killed {}\n", visible(&answer.value.killed)))?;

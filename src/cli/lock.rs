@@ -3,7 +3,8 @@
 use super::connection::Connection;
 use super::connection::name;
 use super::output::Output;
-use super::{Outcome, view};
+use super::text::visible;
+use super::{Outcome, prompt, view};
 use crate::api::{LockBody, LockView, routes};
 use crate::engine::ldap::Dn;
 use chrono::Utc;
@@ -20,6 +21,10 @@ pub(super) struct Lock {
     #[arg(long, value_name = "TEXT")]
     reason: String,
 
+    /// Do not ask for confirmation on a terminal
+    #[arg(long, short = 'y')]
+    yes: bool,
+
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
@@ -28,6 +33,9 @@ pub(super) struct Lock {
 
 impl Lock {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
+        let question =
+            format!("Lock {}? Its grants end, and it gets none until it is unlocked.", visible(self.subject.text()));
+        prompt::confirm(&question, self.yes)?;
         let body = LockBody { subject: self.subject.text().to_owned(), reason: self.reason };
         let answer = self.connection.client()?.post::<LockView>(routes::LOCKS, &body)?;
         self.output.answer(&answer.json, |width| view::lock(&answer.value, Utc::now(), width))?;

@@ -62,10 +62,11 @@ impl Login {
             None => prompt::secret(&format!("Password of {} at {url}: ", visible(&name)))
                 .context("no password: type it, pipe it in, or name a file with --password-file FILE")?,
         };
+        let ca = https.ca.clone();
         let client = Client::new(Target::Https(https), None, None, None)?;
         let body = LoginBody { name, password, code: self.gate.code() };
         let login = client.post::<TokenView>(routes::LOGIN, &body)?.value;
-        tokens::keep(&url, &login)?;
+        tokens::keep(&url, ca.as_deref(), &login)?;
         let until = moment(login.expires, Utc::now());
         note(&format!("Logged in to {url} as {} until {until}.\n", visible(&login.subject)));
         Ok(Outcome::Done)

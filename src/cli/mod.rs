@@ -1,13 +1,14 @@
 //! The command line: one file a command. Talks to a running gate over the control API, as anybody
 //! else does; only `serve` and `demo` reach the daemon itself.
 //!
-//! Exit codes: 0 done, 1 refused or failed, 2 wrong use.
+//! Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 the request was not approved, 4 the gate cannot be reached.
 
 mod approve;
 mod audit;
 mod cancel;
 mod check;
 mod client;
+mod clock;
 mod completions;
 mod connection;
 mod demo;
@@ -45,6 +46,7 @@ mod totp;
 mod unlock;
 mod view;
 mod wait;
+mod yaml;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -53,8 +55,14 @@ use std::process::ExitCode;
 /// protected; people ask for a role, somebody approves, and the gate opens for so long.
 #[derive(Debug, Parser)]
 #[command(name = "tidegate", version)]
-#[command(after_help = "Example: tidegate help request\n\nExit codes: 0 done, 1 refused or failed, 2 wrong use.")]
+#[command(
+    after_help = "Example: tidegate help request\n\nExit codes:\n  0  done\n  1  refused or failed\n  2  wrong use\n  3  the request was denied, cancelled, or expired\n  4  the gate cannot be reached"
+)]
 struct Cli {
+    /// Show times in UTC [default: in the local time zone]
+    #[arg(long, global = true)]
+    utc: bool,
+
     #[command(subcommand)]
     command: Command,
 }
@@ -98,6 +106,8 @@ enum Command {
 enum Outcome {
     Done,
     Refused,
+    /// A request that the command waited for was denied, cancelled, or expired.
+    NotApproved,
 }
 
 /// A command that was asked for wrongly in a way that only shows once it runs: exit code 2.
@@ -115,6 +125,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
         }
     };
+    clock::show_in_utc(cli.utc);
     exit_code(cli.command.run())
 }
 
@@ -122,11 +133,18 @@ fn exit_code(result: anyhow::Result<Outcome>) -> ExitCode {
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Refused) => ExitCode::from(1),
+        Ok(Outcome::NotApproved) => ExitCode::from(3),
         // `tidegate roles | head`: whoever reads has had enough.
         Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::error(&error);
-            ExitCode::from(if error.is::<WrongUse>() { 2 } else { 1 })
+            let unreachable =
+                error.downcast_ref::<client::ClientError>().is_some_and(client::ClientError::is_unreachable);
+            ExitCode::from(match (error.is::<WrongUse>(), unreachable) {
+                (true, _) => 2,
+                (false, true) => 4,
+                (false, false) => 1,
+            })
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::client::ClientError;
 use super::text::{visible, visible_json};
+use super::yaml;
 use crate::config::ConfigErrors;
 use clap::ValueEnum;
 use std::io::{ErrorKind, IsTerminal, Write};
@@ -10,15 +11,21 @@ use std::io::{ErrorKind, IsTerminal, Write};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub(super) enum Format {
     #[default]
+    /// Tables, as wide as the terminal
     Table,
+    /// Tables with each row on one line
+    Wide,
+    /// JSON as the control API gives it
     Json,
+    /// The same as YAML
+    Yaml,
 }
 
 /// `--output`, for every command that prints.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(super) struct Output {
-    /// Tables for people, or JSON as the control API gives it
-    #[arg(long = "output", value_enum, default_value_t, value_name = "FORMAT", hide_default_value = true)]
+    /// How answers are shown
+    #[arg(long = "output", short = 'o', value_enum, default_value_t, value_name = "FORMAT", hide_default_value = true)]
     pub(super) format: Format,
 }
 
@@ -27,12 +34,23 @@ impl Output {
     pub(super) fn answer(self, json: &str, table: impl FnOnce(Option<usize>) -> String) -> anyhow::Result<()> {
         match self.format {
             Format::Table => print(&table(terminal_width())),
+            Format::Wide => print(&table(None)),
             Format::Json => print(&format!("{}\n", visible_json(json.trim_end()))),
+            Format::Yaml => print(&visible_json(&yaml::write(&serde_json::from_str(json)?))),
         }
     }
 
-    pub(super) fn is_json(self) -> bool {
-        self.format == Format::Json
+    /// Whether programs read the answer: nothing else may stand beside it on standard output.
+    pub(super) fn is_for_programs(self) -> bool {
+        match self.format {
+            Format::Json | Format::Yaml => true,
+            Format::Table | Format::Wide => false,
+        }
+    }
+
+    /// How wide tables may be; `None`: each row is one line.
+    pub(super) fn width(self) -> Option<usize> {
+        terminal_width().filter(|_| self.format != Format::Wide)
     }
 }
 

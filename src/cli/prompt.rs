@@ -2,11 +2,17 @@
 
 use super::output::note;
 use anyhow::Context as _;
-use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
+use nix::sys::termios::{LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcgetattr, tcsetattr};
 use std::io::{BufRead as _, IsTerminal as _};
 
 /// Longer secrets are none.
 const LONGEST: u64 = 4096;
+
+/// What Ctrl-C sends.
+const INTERRUPT: char = '\u{3}';
+
+/// The exit code of a process that Ctrl-C ended, as shells count.
+const EXIT_INTERRUPTED: i32 = 130;
 
 /// Whether there is somebody to ask.
 pub(super) fn is_possible() -> bool {
@@ -22,15 +28,44 @@ pub(super) fn secret(question: &str) -> anyhow::Result<String> {
     if !stdin.is_terminal() {
         return line();
     }
-    note(question);
+    // Echo is off before the question appears: whoever types at once is not seen. What was typed before is kept (TCSADRAIN).
     let before = tcgetattr(&stdin).context("the terminal")?;
-    let mut quiet = before.clone();
-    quiet.local_flags.remove(LocalFlags::ECHO);
-    quiet.local_flags.insert(LocalFlags::ECHONL);
-    tcsetattr(&stdin, SetArg::TCSAFLUSH, &quiet).context("the terminal")?;
+    tcsetattr(&stdin, SetArg::TCSADRAIN, &without_echo(&before)).context("the terminal")?;
+    note(question);
     let answer = line();
-    tcsetattr(&stdin, SetArg::TCSAFLUSH, &before).context("the terminal")?;
-    answer
+    tcsetattr(&stdin, SetArg::TCSADRAIN, &before).context("the terminal")?;
+    let answer = answer?;
+    match answer.strip_suffix(INTERRUPT) {
+        Some(_) => {
+            note("\n");
+            std::process::exit(EXIT_INTERRUPTED);
+        }
+        None => Ok(answer),
+    }
+}
+
+/// No echo but of the end of the line. Ctrl-C ends the line instead of the process, so that the terminal is restored.
+fn without_echo(terminal: &Termios) -> Termios {
+    let mut quiet = terminal.clone();
+    quiet.local_flags.remove(LocalFlags::ECHO | LocalFlags::ISIG);
+    quiet.local_flags.insert(LocalFlags::ECHONL | LocalFlags::ICANON);
+    quiet.control_chars[SpecialCharacterIndices::VEOL as usize] = INTERRUPT as u8;
+    quiet
+}
+
+/// Asks whether to go ahead with what was shown, where there is a person to ask; `yes` (`--yes`) answers for them.
+///
+/// # Errors
+/// The answer is not yes, or cannot be read.
+pub(super) fn confirm(question: &str, yes: bool) -> anyhow::Result<()> {
+    if yes || !is_possible() {
+        return Ok(());
+    }
+    let answer = open(&format!("{question} [y/N] "))?.unwrap_or_default();
+    match answer.trim().to_ascii_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => anyhow::bail!("nothing was changed: the answer was not yes (--yes skips the question)"),
+    }
 }
 
 /// Asks for something that may be seen; `None`: there is nobody to ask.

@@ -18,15 +18,15 @@ pub(super) struct Requests {
     state: Option<State>,
 
     /// Only those that you made, or that are for you
-    #[arg(long, group = "which")]
+    #[arg(long, conflicts_with = "to_review")]
     mine: bool,
 
     /// Only those that wait for your review
-    #[arg(long, group = "which")]
+    #[arg(long)]
     to_review: bool,
 
     /// All that you may see, decided ones too, however long ago
-    #[arg(long, group = "which")]
+    #[arg(long, conflicts_with_all = ["state", "to_review"])]
     all: bool,
 
     #[command(flatten)]
@@ -66,7 +66,7 @@ impl Requests {
     }
 
     fn query(&self) -> RequestQuery {
-        let unasked = self.state.is_none() && !self.mine && !self.to_review && !self.all;
+        let unasked = self.state.is_none() && !self.to_review && !self.all;
         let state = if unasked { Some(RequestState::Pending) } else { self.state.map(RequestState::from) };
         RequestQuery {
             state,

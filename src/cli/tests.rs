@@ -52,10 +52,10 @@ fn wrong_use_is_told_apart() {
         ("tidegate request r --operations search,write", ErrorKind::ValueValidation),
         ("tidegate request r --base payroll", ErrorKind::ValueValidation),
         ("tidegate request r --wait --dry-run", ErrorKind::ArgumentConflict),
-        ("tidegate requests --mine --all", ErrorKind::ArgumentConflict),
+        ("tidegate requests --mine --to-review", ErrorKind::ArgumentConflict),
         ("tidegate requests --state open", ErrorKind::InvalidValue),
         ("tidegate grants --active --all", ErrorKind::ArgumentConflict),
-        ("tidegate roles --output yaml", ErrorKind::InvalidValue),
+        ("tidegate roles --output xml", ErrorKind::InvalidValue),
         ("tidegate roles --as alice", ErrorKind::ValueValidation),
         ("tidegate roles --as ", ErrorKind::ValueValidation),
         ("tidegate request r --subject ", ErrorKind::ValueValidation),
@@ -63,7 +63,6 @@ fn wrong_use_is_told_apart() {
         ("tidegate revoke grant-1", ErrorKind::MissingRequiredArgument),
         ("tidegate audit", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
         ("tidegate audit verify --head 7", ErrorKind::ValueValidation),
-        ("tidegate audit search --since yesterday", ErrorKind::ValueValidation),
         ("tidegate audit search --subject alice", ErrorKind::ValueValidation),
         ("tidegate check", ErrorKind::MissingRequiredArgument),
         ("tidegate totp --reset uid=a,dc=x", ErrorKind::MissingRequiredArgument),
@@ -139,6 +138,10 @@ fn outcomes_have_their_exit_codes() {
     assert_eq!(code(Ok(Outcome::Refused)), expected(1));
     assert_eq!(code(Err(anyhow::anyhow!("it failed"))), expected(1));
     assert_eq!(code(Err(WrongUse("not so".to_owned()).into())), expected(2));
+    assert_eq!(code(Ok(Outcome::NotApproved)), expected(3));
+    let nobody = client::ClientError::NobodyThere { gate: "run/control.sock".to_owned(), how: "" };
+    assert_eq!(code(Err(nobody.into())), expected(4));
+    assert_eq!(code(Err(client::ClientError::NotAllowed("run/control.sock".into()).into())), expected(1));
     let gone = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
     assert_eq!(code(Err(gone.into())), expected(0));
 }

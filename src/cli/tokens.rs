@@ -1,5 +1,5 @@
-//! Tokens of gates where one is logged in: a file for each URL that only its owner can read, under
-//! XDG_STATE_HOME.
+//! The gates where one is logged in, under XDG_STATE_HOME: a file for each URL that only its owner can read, with
+//! the token, and which gate is the current one.
 
 use crate::api::TokenView;
 use anyhow::Context as _;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A login as it is kept.
 #[derive(Serialize, Deserialize)]
@@ -16,6 +16,15 @@ struct Kept {
     url: String,
     token: String,
     expires: DateTime<Utc>,
+    /// Who signed the gate's certificate, as `--ca` said; absent: an authority that the system trusts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ca: Option<PathBuf>,
+}
+
+/// The gate that `tidegate login` named last: commands use it when nothing else names one.
+#[derive(Serialize, Deserialize)]
+struct CurrentGate {
+    url: String,
 }
 
 /// The token for a gate, if there is one that is still good.
@@ -23,27 +32,64 @@ struct Kept {
 /// # Errors
 /// Others could have read it, or it cannot be read.
 pub(super) fn find(url: &str, now: DateTime<Utc>) -> anyhow::Result<Option<String>> {
+    Ok(login(url)?.filter(|kept| kept.expires > now).map(|kept| kept.token))
+}
+
+/// Who signed the certificate of a gate, as its last login said.
+///
+/// # Errors
+/// As [`find`].
+pub(super) fn ca(url: &str) -> anyhow::Result<Option<PathBuf>> {
+    Ok(login(url)?.and_then(|kept| kept.ca))
+}
+
+/// The URL of the gate that was logged in to last.
+///
+/// # Errors
+/// The file that names it cannot be read.
+pub(super) fn current() -> anyhow::Result<Option<String>> {
+    let Some(path) = current_path() else { return Ok(None) };
+    let Some(text) = read(&path)? else { return Ok(None) };
+    let current: CurrentGate = serde_json::from_slice(&text)
+        .map_err(|_| anyhow::anyhow!("{} is damaged: log in again with `tidegate login URL`", path.display()))?;
+    Ok(Some(current.url))
+}
+
+fn read(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
+    match std::fs::read(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| path.display().to_string()),
+    }
+}
+
+fn login(url: &str) -> anyhow::Result<Option<Kept>> {
     let Some(path) = path(url) else { return Ok(None) };
-    let text = match std::fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).with_context(|| path.display().to_string()),
-    };
+    let Some(text) = read(&path)? else { return Ok(None) };
     let metadata = std::fs::metadata(&path)?;
     if metadata.mode() & 0o077 != 0 {
         anyhow::bail!("{0} can be read by others: chmod 600 {0}, and log in again", path.display());
     }
     let kept: Kept = serde_json::from_slice(&text)
         .map_err(|_| anyhow::anyhow!("{} is damaged: log in again with `tidegate login {url}`", path.display()))?;
-    Ok((kept.url == url && kept.expires > now).then_some(kept.token))
+    Ok((kept.url == url).then_some(kept))
 }
 
-/// Keeps the token of a login.
+/// Keeps the token of a login, and makes its gate the current one. `ca`: who signed the gate's certificate.
 ///
 /// # Errors
 /// There is no place for it, or it cannot be written.
-pub(super) fn keep(url: &str, login: &TokenView) -> anyhow::Result<()> {
-    let path = path(url).context("neither XDG_STATE_HOME nor HOME says where to keep the token")?;
+pub(super) fn keep(url: &str, ca: Option<&Path>, login: &TokenView) -> anyhow::Result<()> {
+    let nowhere = "neither XDG_STATE_HOME nor HOME says where to keep the token";
+    let ca = ca.map(std::path::absolute).transpose()?;
+    let kept = Kept { url: url.to_owned(), token: login.token.clone(), expires: login.expires, ca };
+    write(&path(url).context(nowhere)?, &serde_json::to_vec(&kept)?)?;
+    let current = CurrentGate { url: url.to_owned() };
+    write(&current_path().context(nowhere)?, &serde_json::to_vec(&current)?)
+}
+
+/// Replaces a file that only its owner can read.
+fn write(path: &Path, content: &[u8]) -> anyhow::Result<()> {
     let write = || {
         if let Some(folder) = path.parent() {
             DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
@@ -53,10 +99,9 @@ pub(super) fn keep(url: &str, login: &TokenView) -> anyhow::Result<()> {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        let kept = Kept { url: url.to_owned(), token: login.token.clone(), expires: login.expires };
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-        file.write_all(&serde_json::to_vec(&kept)?)?;
-        std::fs::rename(&new, &path)
+        file.write_all(content)?;
+        std::fs::rename(&new, path)
     };
     write().with_context(|| path.display().to_string())
 }
@@ -66,6 +111,11 @@ pub(super) fn keep(url: &str, login: &TokenView) -> anyhow::Result<()> {
 /// # Errors
 /// It cannot be removed.
 pub(super) fn forget(url: &str) -> anyhow::Result<bool> {
+    if current().ok().flatten().is_some_and(|current| current == url)
+        && let Some(path) = current_path()
+    {
+        std::fs::remove_file(&path).with_context(|| path.display().to_string())?;
+    }
     let Some(path) = path(url) else { return Ok(false) };
     match std::fs::remove_file(&path) {
         Ok(()) => Ok(true),
@@ -74,10 +124,18 @@ pub(super) fn forget(url: &str) -> anyhow::Result<bool> {
     }
 }
 
+fn current_path() -> Option<PathBuf> {
+    Some(folder()?.join("current.json"))
+}
+
 fn path(url: &str) -> Option<PathBuf> {
-    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))?;
     let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
     let name: String = url.trim_start_matches("https://").chars().map(plain).collect();
-    Some(state.join("tidegate/tokens").join(format!("{name}.json")))
+    Some(folder()?.join("tokens").join(format!("{name}.json")))
+}
+
+fn folder() -> Option<PathBuf> {
+    let folder = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = folder("XDG_STATE_HOME").or_else(|| folder("HOME").map(|home| home.join(".local/state")))?;
+    Some(state.join("tidegate"))
 }

@@ -52,7 +52,7 @@ impl Totp {
             visible(&begun.secret),
             visible(&begun.uri)
         );
-        if self.output.is_json() {
+        if self.output.is_for_programs() {
             note(&shown)
         } else {
             print(&shown)?

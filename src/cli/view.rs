@@ -1,5 +1,6 @@
 //! How requests, grants and scopes are shown to people.
 
+use super::clock;
 use super::table::{Details, Table};
 use crate::api::{
     Decision, GrantState, GrantView, HistoryView, LockView, RequestState, RequestView, ReviewView, ScopeView,
@@ -240,7 +241,7 @@ pub(super) fn grant_state(state: GrantState) -> &'static str {
 
 /// A moment, and how far off it is.
 pub(super) fn moment(at: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    format!("{} ({})", at.format("%Y-%m-%d %H:%M:%S UTC"), distance(at, now))
+    format!("{} ({})", clock::with_zone(at), distance(at, now))
 }
 
 /// How far off a moment is.

@@ -3,7 +3,7 @@
 use super::client::{Answer, Client};
 use super::output::{self, note};
 use super::text::{fit, visible};
-use super::{Outcome, view};
+use super::{Outcome, clock, view};
 use crate::api::{Decision, RequestState, RequestView, routes};
 use chrono::Utc;
 use std::io::IsTerminal;
@@ -42,9 +42,8 @@ pub(super) fn until_decided(
 pub(super) fn outcome(state: RequestState) -> Outcome {
     match state {
         RequestState::Approved => Outcome::Done,
-        RequestState::Pending | RequestState::Denied | RequestState::Cancelled | RequestState::Lapsed => {
-            Outcome::Refused
-        }
+        RequestState::Pending => Outcome::Refused,
+        RequestState::Denied | RequestState::Cancelled | RequestState::Lapsed => Outcome::NotApproved,
     }
 }
 
@@ -102,7 +101,7 @@ impl Status {
             note(&format!("\r\x1b[K{}", self.last));
             return;
         }
-        let lapses = view.lapses.format("%Y-%m-%d %H:%M:%S UTC");
+        let lapses = clock::with_zone(view.lapses);
         let line = format!("{id}: {given} of {} approvals, waits for {who}; lapses {lapses}", view.approvals);
         let line = visible(&line).into_owned();
         if line != self.last {

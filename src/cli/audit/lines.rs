@@ -1,18 +1,17 @@
 //! Lines of the log for people: who, what, and what came of it. Whatever they hold, each stays one line.
 
+use crate::cli::clock;
 use crate::cli::table::Table;
 use crate::cli::text::visible;
 use crate::engine::audit::query::Line;
 use serde_json::value::RawValue;
-
-const HEADINGS: [&str; 5] = ["time (UTC)", "who", "what", "came of it", "rests on"];
 
 /// A table of them.
 pub(super) fn table(lines: &[Box<RawValue>], width: Option<usize>) -> String {
     if lines.is_empty() {
         return "There is no such line.\n".to_owned();
     }
-    let mut table = Table::new(&HEADINGS);
+    let mut table = Table::new(&[&clock::heading("time"), "who", "what", "came of it", "rests on"]);
     for cells in lines.iter().filter_map(|line| cells(line)) {
         table.row(&cells);
     }
@@ -32,7 +31,7 @@ pub(super) fn plain(lines: &[Box<RawValue>]) -> String {
 
 fn cells(line: &RawValue) -> Option<[String; 5]> {
     let line = Line::parse(line.get().as_bytes()).ok()?;
-    let time = line.time.format("%Y-%m-%d %H:%M:%S").to_string();
+    let time = clock::in_column(line.time);
     Some(match &line.event {
         Some(event) => [time, actor(&line), deed(event, &line), line.reason.clone().unwrap_or_default(), ids(&line)],
         None => [time, text(&line.subject), operation(&line), outcome(&line), ids(&line)],

@@ -3,6 +3,7 @@
 use super::wanted::Period;
 use crate::api::{GrantRow, RefusedRow, ReportQuery, ReportView, StandingRow, routes};
 use crate::cli::Outcome;
+use crate::cli::clock;
 use crate::cli::connection::Connection;
 use crate::cli::output::{Output, note};
 use crate::cli::table::Table;
@@ -77,14 +78,14 @@ impl Report {
 const NOTHING: &str = "There is nothing to report.\n";
 
 fn moment(at: Option<DateTime<Utc>>) -> String {
-    at.map(|at| at.format("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default()
+    at.map(clock::in_column).unwrap_or_default()
 }
 
 fn standing(rows: &[StandingRow], width: Option<usize>) -> String {
     if rows.is_empty() {
         return NOTHING.to_owned();
     }
-    let mut table = Table::new(&["resource", "operations", "who", "reason", "uses", "last used (UTC)"]);
+    let mut table = Table::new(&["resource", "operations", "who", "reason", "uses", &clock::heading("last used")]);
     for row in rows {
         let who = if row.configured {
             row.who.join(", ")
@@ -101,8 +102,16 @@ fn grants(rows: &[GrantRow], width: Option<usize>) -> String {
     if rows.is_empty() {
         return NOTHING.to_owned();
     }
-    let mut table =
-        Table::new(&["grant", "role", "subject", "from (UTC)", "until (UTC)", "end", "approved by", "uses"]);
+    let mut table = Table::new(&[
+        "grant",
+        "role",
+        "subject",
+        &clock::heading("from"),
+        &clock::heading("until"),
+        "end",
+        "approved by",
+        "uses",
+    ]);
     for row in rows {
         let by = match (row.break_glass, row.automatic, &row.signed_off_by) {
             (true, _, Some(auditor)) => format!("BREAK-GLASS, signed off by {auditor}"),
@@ -121,7 +130,7 @@ fn refused(rows: &[RefusedRow], width: Option<usize>) -> String {
     if rows.is_empty() {
         return NOTHING.to_owned();
     }
-    let mut table = Table::new(&["times", "subject", "operation", "resources", "reason", "last (UTC)"]);
+    let mut table = Table::new(&["times", "subject", "operation", "resources", "reason", &clock::heading("last")]);
     for row in rows {
         let resources = row.resources.join(", ");
         table.row([&row.count.to_string(), &row.subject, &row.operation, &resources, &row.reason, &moment(row.last)]);

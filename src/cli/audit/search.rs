@@ -30,7 +30,7 @@ pub(super) struct Search {
 impl Search {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
         let (found, more) = self.wanted.newest(&self.connection.client()?, self.limit)?;
-        if self.output.is_json() {
+        if self.output.is_for_programs() {
             for line in &found {
                 print(&format!("{}\n", visible_json(line.get())))?;
             }

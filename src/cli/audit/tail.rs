@@ -51,7 +51,7 @@ impl Tail {
     }
 
     fn show(&self, found: &[Box<RawValue>]) -> anyhow::Result<()> {
-        if self.output.is_json() {
+        if self.output.is_for_programs() {
             return print(&found.iter().map(|line| format!("{}\n", visible_json(line.get()))).collect::<String>());
         }
         print(&lines::plain(found))

@@ -3,6 +3,7 @@
 use crate::api::{AuditOrder, AuditPage, AuditQuery, DurationText, routes};
 use crate::cli::client::{Client, ClientError};
 use crate::cli::connection::dn;
+use crate::cli::moment::past as moment;
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use std::time::Duration;
@@ -56,7 +57,7 @@ pub(super) struct Wanted {
 /// Of which time.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub(super) struct Period {
-    /// From this moment on: 2026-03-31T08:00:00Z, or how long ago: 2h
+    /// From this moment on: a day, 'yesterday 09:00', a time like 2026-03-31T08:00:00Z, or how long ago, like 2h
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub(super) since: Option<DateTime<Utc>>,
 
@@ -106,33 +107,4 @@ impl Wanted {
 
 fn who(text: &str) -> Result<String, String> {
     if text == "anonymous" { Ok(text.to_owned()) } else { dn(text).map(|_| text.to_owned()) }
-}
-
-/// A moment, or how long ago it was.
-fn moment(text: &str) -> Result<DateTime<Utc>, String> {
-    if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-        return Ok(at.to_utc());
-    }
-    let ago = text.parse::<DurationText>().ok().and_then(|ago| chrono::TimeDelta::from_std(ago.0).ok());
-    let at = ago.and_then(|ago| Utc::now().checked_sub_signed(ago));
-    at.ok_or_else(|| "write a time like 2026-03-31T08:00:00Z, or how long ago, like 2h or 30d".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_are_absolute_or_ago() {
-        assert_eq!(
-            moment("2026-03-31T10:00:00+02:00").unwrap(),
-            "2026-03-31T08:00:00Z".parse::<DateTime<Utc>>().unwrap()
-        );
-        let before = Utc::now();
-        let ago = moment("2h").unwrap() + chrono::TimeDelta::hours(2);
-        assert!(before <= ago && ago <= Utc::now(), "{ago}");
-        for wrong in ["", "yesterday", "-1h", "2026-03-31"] {
-            assert!(moment(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -124,7 +124,7 @@ fn what_the_gate_refuses_is_said_plainly_and_ends_with_1() {
 
 #[test]
 fn waiting_ends_with_the_decision() {
-    for (decided, code) in [("approved", 0), ("denied", 1), ("cancelled", 1), ("lapsed", 1)] {
+    for (decided, code) in [("approved", 0), ("denied", 3), ("cancelled", 3), ("lapsed", 3)] {
         let gate = Canned::start([
             ("POST /v1/requests", 201, request("pending")),
             ("GET /v1/requests/req-1", 200, request("pending")),
@@ -166,7 +166,8 @@ fn lists_ask_for_what_they_show() {
     let both = json!([grant("grant-1", "active"), grant("grant-2", "scheduled"), grant("grant-3", "revoked")]);
     let gate = Canned::start([
         ("GET /v1/requests?state=pending", 200, json!([request("pending")])),
-        ("GET /v1/requests?mine=true", 200, json!([])),
+        ("GET /v1/requests?state=pending&mine=true", 200, json!([])),
+        ("GET /v1/requests?mine=true&archived=true", 200, json!([request("denied")])),
         ("GET /v1/requests?to_review=true", 200, json!([])),
         ("GET /v1/requests?archived=true", 200, json!([request("denied")])),
         ("GET /v1/grants?archived=true", 200, both.clone()),
@@ -176,6 +177,7 @@ fn lists_ask_for_what_they_show() {
     ]);
     assert!(ask(&gate, "requests").expect(0).stdout.contains("pending 0/2"));
     assert!(ask(&gate, "requests --all").expect(0).stdout.contains("denied"));
+    assert!(ask(&gate, "requests --mine --all").expect(0).stdout.contains("denied"));
     for empty in ["requests --mine", "requests --to-review"] {
         assert_eq!(ask(&gate, empty).expect(0).stdout, "There is no such request that you may see.\n");
     }
@@ -304,7 +306,7 @@ fn the_socket_is_that_of_the_configuration() {
 
 #[test]
 fn where_nobody_listens_it_says_what_to_do() {
-    let ran = run(&mut tidegate(["roles", "--control", "nowhere/control.sock"])).expect(1);
+    let ran = run(&mut tidegate(["roles", "--control", "nowhere/control.sock"])).expect(4);
     assert_eq!(
         ran.stderr,
         "tidegate: nothing listens on nowhere/control.sock: is `tidegate serve` running? \

@@ -53,7 +53,7 @@ fn who_waits_on_a_terminal_sees_one_line_that_changes() {
         ("GET /v1/requests/req-7f3k9q2m", 200, request()),
         ("GET /v1/requests/req-7f3k9q2m", 200, denied),
     ]);
-    let shown = on_a_terminal(&gate, 60, "show req-7f3k9q2m --wait").expect(1).stdout;
+    let shown = on_a_terminal(&gate, 60, "show req-7f3k9q2m --wait").expect(3).stdout;
     let line = shown.split("\u{1b}[K").nth(1).unwrap_or_default();
     assert!(line.starts_with("req-7f3k9q2m: 0 of 2 approvals, lapses ") && line.contains('…'), "{shown:?}");
     assert!(line.trim_end_matches('\r').chars().count() < 60, "{line:?}");

@@ -88,7 +88,7 @@ fn what_ends_a_request_and_who_may() {
 fn who_waits_is_told_the_decision() {
     let slapd = Slapd::start();
     let gate = Setup::default().start(&slapd);
-    for (word, code) in [("approve", 0), ("deny", 1)] {
+    for (word, code) in [("approve", 0), ("deny", 3)] {
         let mut command = tidegate(["request", "payroll-reader", "--reason", "x", "--wait"]);
         command.arg("--control").arg(&gate.control).args(["--as", &person("alice")]);
         let waiting = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();

@@ -172,12 +172,12 @@ fn who_does_not_reach_the_gate_is_told_where_it_is() {
     for (arguments, code, expected) in [
         (
             vec!["roles", "--control", &nowhere],
-            1,
+            4,
             format!("nothing listens on {nowhere}: is `tidegate serve` running? Name the socket with --control SOCKET or --config FILE"),
         ),
         (
             vec!["roles", "--control", "https://127.0.0.1:1"],
-            1,
+            4,
             "nothing listens on https://127.0.0.1:1: is `tidegate serve` running? Name the gate with --control https://HOST:PORT".to_owned(),
         ),
         (vec!["roles", "--control", &ldaps, "--ca", ca], 1, format!("{ldaps} does not speak {}", word("HTTP"))),

@@ -45,14 +45,23 @@ fn everything_works_over_tls_after_logging_in() {
     gate.cli("bob", &["approve", &id]).expect(0);
     assert!(alice(&["release", &id]).expect(0).stdout.contains("released"));
 
+    // The gate of the last login, and who signed its certificate, need not be named again.
+    let bare = |arguments: &[&str]| {
+        let mut command = command(&gate, home.path(), arguments);
+        run(command.env_remove("TIDEGATE_CONTROL").env_remove("TIDEGATE_CA"))
+    };
+    assert!(bare(&["me"]).expect(0).stdout.contains(&dn("alice")));
+
     // One that others could have read is not sent.
     std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o644)).unwrap();
     let exposed = alice(&["roles"]).expect(1);
     assert!(exposed.stderr.contains("can be read by others"), "{exposed:#?}");
     std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).unwrap();
     let kept = std::fs::read(&token).unwrap();
-    alice(&["logout"]).expect(0);
+    bare(&["logout"]).expect(0);
     assert!(!token.exists());
+    // No gate is the current one any more: the default socket is tried.
+    bare(&["me"]).expect(4);
     std::fs::write(&token, kept).unwrap();
     std::fs::set_permissions(&token, std::fs::Permissions::from_mode(0o600)).unwrap();
     let over = alice(&["roles"]).expect(1);
@@ -67,7 +76,7 @@ fn only_the_gate_itself_is_believed() {
     let mut impostor = command(&gate, home.path(), &["login", "--name", "alice"]);
     let refused = feed(impostor.env("TIDEGATE_CA", &other.ca), b"alice-secret\n").expect(1);
     assert!(refused.stderr.contains("nobody that you trust") && refused.stderr.contains("--ca"), "{refused:#?}");
-    for (url, code) in [("http://127.0.0.1", 2), ("https://127.0.0.1:1", 1), ("https://", 2)] {
+    for (url, code) in [("http://127.0.0.1", 2), ("https://127.0.0.1:1", 4), ("https://", 2)] {
         let ran = feed(&mut command(&gate, home.path(), &["login", url]), b"x\n").expect(code);
         assert!(ran.stderr.starts_with("tidegate: "), "{ran:#?}");
     }
