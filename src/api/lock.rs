@@ -11,6 +11,9 @@ pub struct LockBody {
     pub subject: String,
     /// Why; must say something.
     pub reason: String,
+    /// Lock the subject although the directory shows no entry of this name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
 }
 
 /// A lock as it is shown.
@@ -24,7 +27,8 @@ pub struct LockView {
     pub reason: String,
     /// Counts its transitions.
     pub revision: u64,
-    /// What else there is to say: that it is in force, and not in the store yet.
+    /// What else there is to say: that it is in force, and not in the store yet; or that the directory could not be
+    /// asked whether there is such a subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
     /// Each time it was set and lifted, oldest first.

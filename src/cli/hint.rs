@@ -49,6 +49,9 @@ pub(super) fn hint(word: &str, path: &str, gate: &Target) -> Option<String> {
         },
         "may-not-act-as" => "leave out --as to act as yourself; tidegate me says who that is".to_owned(),
         "locked" => "an administrator lifts it with tidegate unlock DN".to_owned(),
+        "unknown-subject" => "--force locks it all the same".to_owned(),
+        "not-a-subject" => "lock the people or accounts themselves, one by one".to_owned(),
+        "last-administrator" => "add another administrator to [control] administrators, and tidegate reload".to_owned(),
         "login-failed" => "say who you are with --name NAME; the password is that of the directory".to_owned(),
         "unknown-host" => {
             "call the gate by a name in its certificate, or put this one into hosts in [control]".to_owned()

@@ -76,6 +76,8 @@ pub struct Broker {
     outbox: Arc<Outbox>,
     /// Held from counting somebody's requests until one more is there.
     asking: Mutex<Rates>,
+    /// Held while the lock of an administrator is decided and kept.
+    locking: Mutex<()>,
     /// Who waits for what becomes of a request.
     waiters: Arc<Waiters>,
     changed: Arc<Notify>,
@@ -150,6 +152,7 @@ impl Broker {
             live,
             outbox,
             asking,
+            locking: Mutex::default(),
             waiters,
             changed,
             conflicts: AtomicU64::new(0),

@@ -3,10 +3,11 @@
 use super::control::{ControlHooks, Later};
 use super::directory::ANSWER_TIMEOUT;
 use super::ldap_client::LdapClient;
+use super::notifier::{Addresses as _, DirectoryAddresses};
 use super::reload::Reloader;
 use crate::api::{LintBody, LintView, ReadyView, ReloadView, SessionView};
 use crate::engine::ldap::Dn;
-use ldap3_proto::proto::LdapResultCode;
+use ldap3_proto::proto::{LdapResultCode, LdapSearchResultEntry};
 use zeroize::Zeroizing;
 
 impl ControlHooks for Reloader {
@@ -49,6 +50,23 @@ impl ControlHooks for Reloader {
     }
 
     /// Over a connection of its own, which ends with the answer.
+    fn object_classes(&self, name: Dn) -> Later<'_, Result<Option<Vec<String>>, String>> {
+        Box::pin(async move {
+            let mut client = self.own_account().client().await?;
+            let entry = client.read(name.text(), &["objectClass"]).await.map_err(|error| error.to_string())?;
+            let classes = |entry: LdapSearchResultEntry| {
+                let values = entry.attributes.into_iter().flat_map(|attribute| attribute.vals);
+                values.map(|value| String::from_utf8_lossy(&value).into_owned()).collect()
+            };
+            Ok(entry.map(classes))
+        })
+    }
+
+    fn members(&self, group: Dn) -> Later<'_, Result<Vec<Dn>, String>> {
+        Box::pin(async move { Ok(self.own_account().members(&group).await?.into_iter().collect()) })
+    }
+
+    /// Over a connection of its own, which ends with the answer.
     fn check_password(&self, subject: Dn, password: Zeroizing<String>) -> Later<'_, Result<Option<Dn>, String>> {
         Box::pin(async move {
             let directory = self.gate.directory.load_full();
@@ -67,5 +85,12 @@ impl ControlHooks for Reloader {
                 _ => Ok(None),
             }
         })
+    }
+}
+
+impl Reloader {
+    /// Reads the directory under the gate's own name.
+    fn own_account(&self) -> DirectoryAddresses {
+        DirectoryAddresses { gate: self.gate.clone(), config: self.config.clone() }
     }
 }

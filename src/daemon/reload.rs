@@ -36,7 +36,7 @@ type Authorities = BTreeMap<&'static str, (PathBuf, String)>;
 pub struct Reloader {
     pub(super) gate: Arc<Gate>,
     broker: Arc<Broker>,
-    config: Arc<ArcSwap<Config>>,
+    pub(super) config: Arc<ArcSwap<Config>>,
     /// What the process was started with: what cannot change while it runs is still so.
     started: Arc<Config>,
     source: Option<PathBuf>,

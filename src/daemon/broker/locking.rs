@@ -3,22 +3,35 @@
 use super::membership::names_of;
 use super::{Broker, BrokerError, Document};
 use crate::daemon::store::StoreError;
-use crate::engine::grant::history::Actor;
+use crate::engine::grant::history::{Actor, Identity};
 use crate::engine::ldap::Dn;
 use crate::engine::workflow::locks::{self, Lock};
-use crate::engine::workflow::{Context, WorkflowError};
+use crate::engine::workflow::{Context, Match, WorkflowError};
+use std::sync::PoisonError;
 
 impl Broker {
     /// Locks a subject: from the instant it is durable, its grants open nothing, and they end. If the store does not
-    /// take it, it is in force all the same.
+    /// take it, it is in force all the same. `others`: administrators who are known by name; only
+    /// needed where administrators lock themselves.
     ///
     /// # Errors
-    /// The actor does not administer, gives no reason, or it is locked already; it cannot be kept.
-    pub fn lock(&self, subject: &Dn, reason: &str, actor: &Actor) -> Result<Lock, BrokerError> {
+    /// The actor does not administer, gives no reason, or is the last who administers; or it is locked already; it
+    /// cannot be kept.
+    pub fn lock(&self, subject: &Dn, reason: &str, actor: &Actor, others: &[Dn]) -> Result<Lock, BrokerError> {
         let since = self.ask_now(names_of(actor));
-        let decide =
-            |before: Option<&Lock>, context: &Context<'_>| locks::lock(before, subject, reason, actor, context);
+        let decide = |before: Option<&Lock>, context: &Context<'_>| {
+            let lock = locks::lock(before, subject, reason, actor, context)?;
+            locks::check_leaves_administrator(subject, actor, others, context)?;
+            Ok(lock)
+        };
+        // Of two administrators who lock each other at the same time, the second is locked before their turn comes.
+        let named = Identity::of_dn(subject.clone());
+        let administers =
+            self.with_context(|context| context.matches(&context.authority.administrators, &named) != Match::No);
+        // Poisoned: nothing is kept in it.
+        let one_at_a_time = administers.then(|| self.locking.lock().unwrap_or_else(PoisonError::into_inner));
         let result = self.relock(subject, true, since, decide);
+        drop(one_at_a_time);
         self.settle();
         self.note("lock", subject.text(), actor, result)
     }

@@ -138,6 +138,7 @@ fn status_of_workflow(error: &WorkflowError) -> StatusCode {
         | WorkflowError::RuleGone(..)
         | WorkflowError::TooManyPending(_)
         | WorkflowError::LockedAlready(_)
+        | WorkflowError::LastAdministrator(_)
         | WorkflowError::ExtendedEnded(_)
         | WorkflowError::NotYet => StatusCode::CONFLICT,
         WorkflowError::MembershipUnknown(_) => StatusCode::SERVICE_UNAVAILABLE,

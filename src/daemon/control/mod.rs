@@ -76,6 +76,13 @@ pub trait ControlHooks: Send + Sync {
     /// Why not.
     fn ready(&self) -> Result<ReadyView, String>;
 
+    /// The object classes of an entry, as the gate's own account sees them; `None`: there is no such entry that it may
+    /// read. An error says why the directory could not be asked.
+    fn object_classes(&self, name: Dn) -> Later<'_, Result<Option<Vec<String>>, String>>;
+
+    /// The direct members of a group: `member` and `uniqueMember`. An error says why they are not known.
+    fn members(&self, group: Dn) -> Later<'_, Result<Vec<Dn>, String>>;
+
     /// Whom the directory takes this subject for, if it takes this password for it. Both are sent as they are: what
     /// must not be asked is the caller's to know. An error says why it could not be asked.
     fn check_password(&self, subject: Dn, password: Zeroizing<String>) -> Later<'_, Result<Option<Dn>, String>>;

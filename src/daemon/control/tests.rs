@@ -37,6 +37,13 @@ struct Hooks {
     directory_away: Mutex<bool>,
 }
 
+impl Hooks {
+    fn answer<T: Send + 'static>(&self, answer: T) -> Later<'_, Result<T, String>> {
+        let away = *self.directory_away.lock().unwrap();
+        Box::pin(async move { if away { Err("it is away".to_owned()) } else { Ok(answer) } })
+    }
+}
+
 impl ControlHooks for Hooks {
     fn sessions(&self) -> Later<'_, Vec<SessionView>> {
         Box::pin(async { self.sessions.clone() })
@@ -64,12 +71,26 @@ impl ControlHooks for Hooks {
         self.not_ready.lock().unwrap().clone().map_or(Ok(ready), Err)
     }
 
+    /// Everybody below `ou=people` is there but for `nobody`; `ou=groups` has groups.
+    fn object_classes(&self, name: Dn) -> Later<'_, Result<Option<Vec<String>>, String>> {
+        let class = match name.text() {
+            text if text.contains("nobody") => None,
+            text if text.contains("ou=groups") => Some("GroupOfNames"),
+            text if text.starts_with("ou=") => Some("organizationalUnit"),
+            _ => Some("inetOrgPerson"),
+        };
+        self.answer(class.map(|class| vec!["top".to_owned(), class.to_owned()]))
+    }
+
+    fn members(&self, _group: Dn) -> Later<'_, Result<Vec<Dn>, String>> {
+        self.answer(vec![uid("root"), uid("nobody"), uid("olaf")])
+    }
+
     /// Everybody's password is their name.
     fn check_password(&self, subject: Dn, password: Zeroizing<String>) -> Later<'_, Result<Option<Dn>, String>> {
         let right = uid(&password).is_surely(&subject).then(|| subject.clone());
         self.asked.lock().unwrap().push(subject);
-        let away = *self.directory_away.lock().unwrap();
-        Box::pin(async move { if away { Err("it is away".to_owned()) } else { Ok(right) } })
+        self.answer(right)
     }
 }
 

@@ -55,7 +55,8 @@ impl Addresses for DirectoryAddresses {
 }
 
 impl DirectoryAddresses {
-    async fn client(&self) -> Result<LdapClient<UpstreamStream>, String> {
+    /// A connection, bound as the gate's own account where there is one.
+    pub(in crate::daemon) async fn client(&self) -> Result<LdapClient<UpstreamStream>, String> {
         let directory = self.gate.directory.load_full();
         let (stream, _) = directory.connect().await.map_err(|error| error.to_string())?;
         let mut client = LdapClient::new(stream, ANSWER_TIMEOUT);

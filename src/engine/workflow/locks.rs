@@ -7,6 +7,7 @@ use super::authority::Context;
 use crate::engine::grant::history::{Actor, Entry, Happened, dn_text};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::dn::Naming;
+use crate::engine::policy::selector::Selector;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use std::collections::HashMap;
@@ -98,6 +99,33 @@ pub fn lock(
     history.push(entry);
     let (id, subject, reason) = (Lock::id_of(subject), subject.clone(), reason.to_owned());
     Ok(Lock { id, revision: next, subject, locked: true, reason, history })
+}
+
+/// Checks that somebody still administers once `subject` is locked. Whoever locks another administrator is one
+/// themselves; only those who lock themselves can be the last. `others`: administrators who are known by name, from
+/// `dn:` and `group:` selectors. Who holds a certificate or is in a subtree is not known, and is not counted.
+///
+/// # Errors
+/// Nobody would be left.
+pub fn check_leaves_administrator(
+    subject: &Dn,
+    actor: &Actor,
+    others: &[Dn],
+    context: &Context<'_>,
+) -> Result<(), WorkflowError> {
+    let naming = context.policy.naming();
+    let subject_resolved = subject.resolved(naming);
+    let stays = |name: &Dn| !context.is_locked(name) && !name.resolved(naming).may_be(&subject_resolved);
+    let actor_stays = actor.acts.dn.as_ref().is_none_or(stays);
+    let is_left = |selector: &Selector| match selector {
+        Selector::Local(user) => context.authority.subject_of(user).is_none_or(|name| stays(&name)),
+        Selector::Anyone => true,
+        Selector::Dn(_) | Selector::Group(_) | Selector::Subtree(_) | Selector::Certificate(_) => false,
+    };
+    if actor_stays || context.authority.administrators.iter().any(is_left) || others.iter().any(stays) {
+        return Ok(());
+    }
+    Err(WorkflowError::LastAdministrator(subject.text().to_owned()))
 }
 
 /// Lifts a lock.

@@ -131,6 +131,9 @@ pub enum WorkflowError {
     /// No lock.
     #[error("{0} is not locked")]
     NotLocked(String),
+    /// Nobody would be left to lift it.
+    #[error("{0} is the last administrator: nobody could unlock them, or do anything else that administrators do")]
+    LastAdministrator(String),
     /// Administrators' doing.
     #[error("only an administrator may do that")]
     NotAdministrator,
@@ -209,6 +212,7 @@ impl WorkflowError {
             WorkflowError::Locked(_) => "locked",
             WorkflowError::LockedAlready(_) => "locked-already",
             WorkflowError::NotLocked(_) => "not-locked",
+            WorkflowError::LastAdministrator(_) => "last-administrator",
             WorkflowError::NotAdministrator => "not-administrator",
             WorkflowError::NotAuditor => "not-auditor",
             WorkflowError::OwnSignOff => "own-grant",

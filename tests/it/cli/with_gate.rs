@@ -1,8 +1,8 @@
 //! The command line with a running gate behind it, over the real control socket.
 
-use crate::support::command::tidegate;
+use crate::support::command::{run, tidegate};
 use crate::support::eventually;
-use crate::support::gate::{Gate, Setup};
+use crate::support::gate::{Gate, Setup, user};
 use crate::support::slapd::{BASE, Slapd, person};
 use std::fs;
 use std::process::Stdio;
@@ -128,4 +128,46 @@ fn a_wrong_configuration_is_not_taken_over_and_each_error_is_told() {
     fs::write(&gate.configuration, text.replace("max_duration = \"4h\"", "max_duration = \"2h\"")).unwrap();
     gate.cli("root-admin", &["reload"]).expect(0);
     assert!(gate.cli("alice", &["roles"]).expect(0).stdout.contains("2h"));
+}
+
+/// Locks that would do nothing, or shut everybody out; and how to get in again when all administrators are locked.
+#[test]
+fn a_lock_is_of_somebody_and_can_always_be_lifted() {
+    let slapd = Slapd::start();
+    let root = person("root-admin");
+    let two = format!("administrators = [\"dn:{root}\", \"dn:{}\"]", person("carol"));
+    let gate = Setup::default().control_lines(&two).start(&slapd);
+    let lock = |who: &str, dn: &str, more: &[&str], code| {
+        gate.cli(who, &[&["lock", dn, "--reason", "lost"], more].concat()).expect(code)
+    };
+    let typed = lock("root-admin", &person("nobody"), &[], 1);
+    assert!(typed.stderr.contains("has no entry") && typed.stderr.contains("--force"), "{typed:#?}");
+    lock("root-admin", &person("nobody"), &["--force"], 0);
+    let group = lock("root-admin", &format!("cn=hr,ou=groups,{BASE}"), &["--force"], 1);
+    assert!(group.stderr.contains("is a group (groupOfNames)"), "{group:#?}");
+    let locked = lock("root-admin", &person("alice"), &[], 0);
+    assert!(
+        locked.stdout.contains("LDAP sessions stay open") && locked.stdout.contains("tidegate kill"),
+        "{locked:#?}"
+    );
+
+    // One of two may lock themselves; then the other is the last.
+    lock("root-admin", &root, &[], 0);
+    let last = lock("carol", &person("carol"), &["--force"], 1);
+    assert!(last.stderr.contains("is the last administrator"), "{last:#?}");
+
+    // A reload takes her away: nobody administers any more. Whoever owns the process still reloads.
+    let own = |arguments: &[&str]| run(tidegate(arguments).arg("--control").arg(&gate.control));
+    let configure = |administrators: &str| {
+        let text = fs::read_to_string(&gate.configuration).unwrap();
+        let lines = text.lines().map(|line| if line.starts_with("administrators = ") { administrators } else { line });
+        fs::write(&gate.configuration, lines.collect::<Vec<_>>().join("\n")).unwrap();
+        own(&["reload"]).expect(0);
+    };
+    configure(&format!("administrators = [\"dn:{root}\"]"));
+    assert!(gate.cli("root-admin", &["unlock", &root]).expect(1).stderr.contains("is locked by an administrator"));
+    configure(&format!("administrators = [\"dn:{root}\", \"local:{}\"]", user()));
+    own(&["unlock", &root]).expect(0);
+    configure(&format!("administrators = [\"dn:{root}\"]"));
+    gate.cli("root-admin", &["unlock", &person("alice")]).expect(0);
 }

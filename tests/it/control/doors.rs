@@ -201,7 +201,8 @@ fn a_lock_ends_every_login_of_its_subject_and_no_other() {
 
 #[test]
 fn an_administrator_who_is_locked_administers_nothing() {
-    let (_slapd, gate) = open_with("");
+    let two = format!("administrators = [\"dn:{}\", \"dn:{}\"]", dn("root-admin"), dn("carol"));
+    let (_slapd, gate) = open_with(&two);
     let administrator = person(&gate, "root-admin");
     gate.cli("root-admin", &["lock", &dn("root-admin"), "--reason", "laptop lost"]).expect(0);
     assert_eq!(administrator.get("/v1/me").status, 401);

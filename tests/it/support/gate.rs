@@ -252,7 +252,7 @@ act_as = ["local:{user}"]
 trust_act_as = true
 max_pending = 1000
 {rate}
-administrators = ["dn:{administrator}"]
+{administrators}
 auditors = ["group:cn=security,ou=groups,{BASE}"]
 {control_lines}
 
@@ -271,7 +271,10 @@ path = {audit:?}
             socket = folder.join("control.sock"),
             store = self.store.clone().unwrap_or_else(|| folder.join("store")),
             local = (self.names)("{user}"),
-            administrator = (self.names)("root-admin"),
+            administrators = match control_lines.contains("administrators = ") {
+                true => String::new(),
+                false => format!("administrators = [\"dn:{}\"]", (self.names)("root-admin")),
+            },
             user = user(),
         );
         let path = folder.join("tidegate.toml");

@@ -96,7 +96,7 @@ fn whoever_waits_is_told_how_it_ended() {
     };
     let locked = |house: &House, _: &str| {
         let spelled: Dn = "UID = Anna, OU=People,DC=X".parse().expect("a name");
-        _ = house.broker.lock(&spelled, "laptop lost", &person("root")).expect("locked");
+        _ = house.broker.lock(&spelled, "laptop lost", &person("root"), &[]).expect("locked");
     };
     type Ends<'a> = &'a dyn Fn(&House, &str);
     for (ends, told, next) in [

@@ -21,12 +21,15 @@ fn a_lock_closes_at_once_is_felt_and_outlasts_a_restart() {
     let mut generation = house.shared.watch();
     generation.mark_unchanged();
     let spelled: Dn = "UID = Anna, OU=People,DC=X".parse().expect("a name");
-    let lock = house.broker.lock(&spelled, "laptop lost", &person("root")).expect("locked");
+    let lock = house.broker.lock(&spelled, "laptop lost", &person("root"), &[]).expect("locked");
     assert!(house.open().is_empty() && generation.has_changed().expect("shared lives"));
     assert_eq!(house.state(&grant), GrantState::Revoked);
     assert_eq!(house.approve(&waiting, "lars").expect_err("locked").word(), "locked");
     assert_eq!(house.broker.ask(&wish(), &person("anna"), false).expect_err("locked").word(), "locked");
-    assert_eq!(house.broker.lock(&uid("anna"), "again", &person("root")).expect_err("is").word(), "locked-already");
+    assert_eq!(
+        house.broker.lock(&uid("anna"), "again", &person("root"), &[]).expect_err("is").word(),
+        "locked-already"
+    );
     for name in ["anna", "lars", "bert"] {
         assert_eq!(house.broker.unlock(&uid("anna"), &person(name)).expect_err("no").word(), "not-administrator");
         assert_eq!(house.broker.locks(&person(name)).expect_err("no").word(), "not-administrator");
@@ -50,7 +53,7 @@ fn a_lock_against_an_approval_leaves_nothing_open() {
         let request = house.ask();
         let (approved, locked) = races::both(
             || house.approve(&request, "lars"),
-            || house.broker.lock(&uid("anna"), "now", &person("root")).expect("locked"),
+            || house.broker.lock(&uid("anna"), "now", &person("root"), &[]).expect("locked"),
         );
         house.broker.settle();
         assert!(house.open().is_empty());
@@ -113,7 +116,7 @@ fn who_ends_a_grant_ends_what_was_to_follow_it() {
     // A lock ends one of several with all that follows, and a restart agrees.
     let first = house.granted();
     let second = extended(&house, &first);
-    house.broker.lock(&uid("anna"), "now", &person("root")).expect("locked");
+    house.broker.lock(&uid("anna"), "now", &person("root"), &[]).expect("locked");
     let again = House::on(store);
     assert_eq!((again.state(&first), again.state(&second)), (GrantState::Revoked, GrantState::Revoked));
     assert_eq!(again.broker.live_grants(), 0);

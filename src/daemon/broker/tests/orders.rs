@@ -129,7 +129,7 @@ fn rounds(ring: &Ring, rounds: usize) {
         // A release overtaken by a lock, and an approval too.
         let grant = house.open().remove(0);
         let late = ring.overtaken(
-            |b| drop(b.lock(&uid("anna"), "now", &person("root")).expect("locked")),
+            |b| drop(b.lock(&uid("anna"), "now", &person("root"), &[]).expect("locked")),
             |b| b.release(&grant, &anna),
         );
         assert_eq!((word(late), house.open().len()), ("already-ended", 0));
@@ -137,7 +137,7 @@ fn rounds(ring: &Ring, rounds: usize) {
         let request = house.ask();
         let seen = request.clone();
         let late = ring.overtaken(
-            |b| drop(b.lock(&uid("anna"), "now", &person("root")).expect("locked")),
+            |b| drop(b.lock(&uid("anna"), "now", &person("root"), &[]).expect("locked")),
             |b| approve(b, &seen, "lars"),
         );
         house.broker.settle();

@@ -138,7 +138,7 @@ impl Met {
             }
             Scene::Nothing => (None, None),
             Scene::Locked => {
-                house.broker.lock(&uid("anna"), "why", &person("root")).expect("locked");
+                house.broker.lock(&uid("anna"), "why", &person("root"), &[]).expect("locked");
                 (None, None)
             }
         };
@@ -157,7 +157,7 @@ impl Met {
             Act::Revoke => word(broker.revoke(grant(), "why", &person("lars"))),
             Act::SignOff => word(broker.sign_off(grant(), None, &person("rita"))),
             Act::BreakGlass => word(broker.ask(&emergency(), &person("anna"), false)),
-            Act::Lock => word(broker.lock(&uid("anna"), "why", &root)),
+            Act::Lock => word(broker.lock(&uid("anna"), "why", &root, &[])),
             Act::Unlock => word(broker.unlock(&uid("anna"), &root)),
             Act::Reload => {
                 broker.install(Arc::new(policy_of(resources(), vec![])), authority());

@@ -108,13 +108,13 @@ fn a_lock_that_the_store_does_not_take_holds() {
     let (house, store, _) = fresh();
     let (anna, root) = (uid("anna"), person("root"));
     // Over one that was lifted, which cannot be read then.
-    house.broker.lock(&anna, "first", &root).expect("locked");
+    house.broker.lock(&anna, "first", &root, &[]).expect("locked");
     house.broker.unlock(&anna, &root).expect("lifted");
     house.granted();
     store.fail("no space");
-    house.broker.lock(&anna, "stolen", &root).expect("kept");
+    house.broker.lock(&anna, "stolen", &root, &[]).expect("kept");
     assert!(is_locked(&house, "anna") && house.open().is_empty());
-    assert_eq!(house.broker.lock(&anna, "again", &root).expect_err("it is").word(), "locked-already");
+    assert_eq!(house.broker.lock(&anna, "again", &root, &[]).expect_err("it is").word(), "locked-already");
     assert_eq!(house.broker.unlock(&anna, &root).expect_err("not kept").word(), "store-failed");
     assert!(is_locked(&house, "anna"), "what cannot be lifted for good is not lifted");
     let again = logged(&store, &Arc::default());
@@ -138,7 +138,7 @@ fn what_not_even_the_reserved_room_took_is_in_force_and_found_in_the_log() {
     store.fail_ends(true);
     let error = house.broker.revoke(&grant.id, "stolen", &person("lars")).expect_err("not on disk");
     assert!(matches!(error, BrokerError::EndNotKept(_)), "{error}");
-    let error = house.broker.lock(&uid("anna"), "stolen", &person("root")).expect_err("not on disk");
+    let error = house.broker.lock(&uid("anna"), "stolen", &person("root"), &[]).expect_err("not on disk");
     assert!(matches!(error, BrokerError::EndNotKept(_)), "{error}");
     assert!(house.open().is_empty() && is_locked(&house, "anna"));
     // Another process finds it in the log; this one has it written once there is room.
@@ -155,12 +155,12 @@ fn what_not_even_the_reserved_room_took_is_in_force_and_found_in_the_log() {
 fn what_the_log_says_has_ended_does_not_come_back_with_an_older_store() {
     let (house, store, log) = fresh();
     let (revoked, released, kept, waiting) = (house.granted(), house.granted(), house.granted(), house.ask());
-    house.broker.lock(&uid("bert"), "first", &person("root")).expect("locked");
+    house.broker.lock(&uid("bert"), "first", &person("root"), &[]).expect("locked");
     let older = Arc::new(store.copy());
     house.broker.revoke(&revoked.id, "stolen", &person("lars")).expect("revoked");
     house.broker.release(&released.id, &person("anna")).expect("released");
     house.broker.cancel(&waiting.id, None, &person("anna")).expect("cancelled");
-    house.broker.lock(&uid("lena"), "stolen", &person("root")).expect("locked");
+    house.broker.lock(&uid("lena"), "stolen", &person("root"), &[]).expect("locked");
     house.broker.unlock(&uid("bert"), &person("root")).expect("lifted");
     let _lost = house.granted();
     let again = logged(&older, &log);
@@ -187,7 +187,7 @@ fn a_store_that_is_as_the_log_says_is_left_alone() {
     let (house, store, log) = fresh();
     let (_open, ended) = (house.granted(), house.granted());
     house.broker.release(&ended.id, &person("anna")).expect("released");
-    house.broker.lock(&uid("bert"), "why", &person("root")).expect("locked");
+    house.broker.lock(&uid("bert"), "why", &person("root"), &[]).expect("locked");
     house.broker.unlock(&uid("bert"), &person("root")).expect("lifted");
     let before = log.written();
     for _ in 0..2 {

@@ -58,7 +58,7 @@ fn what_happens_is_to_be_told_in_the_same_commit() {
     house.word(&one, "lars", Verdict::Deny).expect("denied");
     assert_eq!(house.kinds(), ["denied"]);
     house.delivered();
-    house.broker.lock(&uid("anna"), "why", &person("root")).expect("locked");
+    house.broker.lock(&uid("anna"), "why", &person("root"), &[]).expect("locked");
     assert_eq!(house.kinds(), ["locked", "revoked"], "and what the lock ended: {}", other.id);
     // What is not committed is not told.
     house.delivered();

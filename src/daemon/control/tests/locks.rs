@@ -29,6 +29,71 @@ async fn locks_are_set_listed_and_lifted_by_administrators() {
 }
 
 #[tokio::test]
+async fn a_lock_of_nobody_is_refused() {
+    let door = Door::open();
+    let lock = |subject: &str, force: bool| json!({ "subject": subject, "reason": "lost", "force": force });
+    for (subject, force, word) in [
+        ("uid=nobody,ou=people,dc=x", false, "unknown-subject"),
+        ("cn=hr,ou=groups,dc=x", false, "not-a-subject"),
+        ("cn=hr,ou=groups,dc=x", true, "not-a-subject"),
+        ("ou=people,dc=x", false, "not-a-subject"),
+    ] {
+        let (status, problem) = door.post("root", routes::LOCKS, &lock(subject, force)).await;
+        assert_eq!(
+            (status, problem["type"].as_str()),
+            (422, Some(&*format!("urn:tidegate:problem:{word}"))),
+            "{subject}"
+        );
+    }
+    assert_eq!(door.get("root", routes::LOCKS).await.1, json!([]));
+    // Whoever may lock nobody cannot find out either who is there.
+    let (status, problem) = door.post("lars", routes::LOCKS, &lock("uid=nobody,ou=people,dc=x", false)).await;
+    assert_eq!((status, problem["type"].as_str()), (403, Some("urn:tidegate:problem:not-administrator")));
+    let (status, locked) = door.post("root", routes::LOCKS, &lock("uid=nobody,ou=people,dc=x", true)).await;
+    assert_eq!((status, &locked["note"]), (201, &Value::Null), "{locked}");
+    // While the directory is down, people are kept out all the same.
+    *door.hooks.directory_away.lock().unwrap() = true;
+    let (status, locked) = door.post("root", routes::LOCKS, &lock("uid=bert,ou=people,dc=x", false)).await;
+    assert!(status == 201 && locked["note"].to_string().contains("could not be asked"), "{locked}");
+}
+
+#[tokio::test]
+async fn the_last_administrator_is_not_locked() {
+    let door = Door::open();
+    let administrators = |list: &[&str]| {
+        let authority =
+            Authority { administrators: selectors(list), ..Authority::clone(&door.house.shared.authority.load()) };
+        door.house.shared.authority.store(Arc::new(authority));
+    };
+    let own = json!({ "subject": "UID=Root,ou=people,dc=x", "reason": "oops", "force": true });
+    let root = "dn:uid=root,ou=people,dc=x";
+    for others in [&[root][..], &[root, "dn:uid=nobody,ou=people,dc=x"], &[root, "subtree:ou=admins,dc=x"]] {
+        administrators(others);
+        let (status, problem) = door.post("root", routes::LOCKS, &own).await;
+        assert_eq!(
+            (status, problem["type"].as_str()),
+            (409, Some("urn:tidegate:problem:last-administrator")),
+            "{others:?}"
+        );
+    }
+    // Two who lock each other at once: the one is locked before the other locks.
+    administrators(&[root, "dn:uid=olaf,ou=people,dc=x"]);
+    let olaf = json!({ "subject": "uid=olaf,ou=people,dc=x", "reason": "x" });
+    let (one, other) = tokio::join!(door.post("root", routes::LOCKS, &olaf), door.post("olaf", routes::LOCKS, &own));
+    let mut statuses = [one.0, other.0];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 403]);
+    // Another is known by the group's members, or at the socket.
+    for others in [&[root, "group:cn=admins,ou=groups,dc=x"], &[root, "local:operator"]] {
+        let door = Door::open();
+        let authority = Authority::clone(&door.house.shared.authority.load());
+        let authority = Authority { administrators: selectors(others), ..authority };
+        door.house.shared.authority.store(Arc::new(authority));
+        assert_eq!(door.post("root", routes::LOCKS, &own).await.0, 201, "{others:?}");
+    }
+}
+
+#[tokio::test]
 async fn extending_is_asked_for_and_reviewed() {
     let door = Door::open();
     let (_, grant) = door.granted().await;

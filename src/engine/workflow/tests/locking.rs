@@ -1,7 +1,8 @@
 //! Locks: who sets and lifts them, whom they are of, what they stop.
 
-use super::super::locks::{lock, unlock};
+use super::super::locks::{check_leaves_administrator, lock, unlock};
 use super::*;
+use crate::engine::ldap::Dn;
 use crate::engine::ldap::dn::Naming;
 
 fn locked(world: World, subject: &str) -> World {
@@ -86,4 +87,20 @@ fn nobody_has_more_requests_waiting_than_they_may() {
     let world = World::new();
     assert_eq!(check_pending(19, &world.context()), Ok(()));
     assert_eq!(check_pending(20, &world.context()), Err(WorkflowError::TooManyPending(20)));
+}
+
+#[test]
+fn only_who_locks_themselves_can_be_the_last_administrator() {
+    let world = World::new();
+    let root = person("root");
+    let check = |subject: &str, others: &[Dn]| {
+        check_leaves_administrator(&uid(subject), &root, others, &world.context()).map_err(|error| error.word())
+    };
+    assert_eq!(check("anna", &[]), Ok(()));
+    assert_eq!(check("root", &[]), Err("last-administrator"));
+    assert_eq!(check("ROOT", &[uid("root")]), Err("last-administrator"));
+    assert_eq!(check("root", &[uid("olaf")]), Ok(()));
+    let olaf_is_locked = locked(World::new(), "uid=olaf,ou=people,dc=x");
+    let left = check_leaves_administrator(&uid("root"), &root, &[uid("olaf")], &olaf_is_locked.context());
+    assert_eq!(left.map_err(|error| error.word()), Err("last-administrator"));
 }
