@@ -212,7 +212,9 @@ impl Memberships {
             // Whoever waits for the next job keeps the others waiting for their turn, not for its answer.
             let Some(Job { person, since, done }) = jobs.lock().await.recv().await else { return };
             let known = gate.shared.snapshot.load();
-            let known = known.groups.person(&person).filter(|known| known.at() >= since);
+            // Zero: the directory never answered. That is no answer, however early in the life of the process it is.
+            let answered = |known: &&Arc<PersonGroups>| known.at() >= since && known.at() > Duration::ZERO;
+            let known = known.groups.person(&person).filter(answered);
             let current = known.is_some_and(|known| {
                 self.read.load().as_ref().is_some_and(|read| known.is_settled(&read.plan.groups, known.at()))
             });

@@ -6,7 +6,7 @@ use crate::daemon::store::StoreError;
 use crate::engine::grant::history::Actor;
 use crate::engine::grant::lifecycle::{Effect, Event, Grant, GrantState};
 use crate::engine::ldap::Dn;
-use crate::engine::policy::groups::{GROUP_MAX_AGE, Groups, Membership};
+use crate::engine::policy::groups::{GROUP_FRESH, GROUP_MAX_AGE, Groups, Membership};
 use crate::engine::time::format_duration;
 use crate::engine::workflow::ending::{self, Outcome};
 use crate::engine::workflow::{Context, Request, WorkflowError};
@@ -73,7 +73,7 @@ impl Broker {
         let unknown = people.iter().filter(|name| !snapshot.groups.is_settled(name, now));
         let unknown: Vec<Dn> = unknown.map(|name| Dn::clone(name)).collect();
         if !unknown.is_empty() {
-            self.ask_about(&unknown, now.saturating_sub(GROUP_MAX_AGE));
+            self.ask_about(&unknown, now.saturating_sub(GROUP_FRESH));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::Driver;
 use crate::daemon::memberships::InUse;
-use crate::engine::policy::groups::GROUP_MAX_AGE;
+use crate::engine::policy::groups::GROUP_FRESH;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::Context;
@@ -32,7 +32,7 @@ impl Driver {
     pub(super) fn hear_of_groups(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(person) = self.session.awaited_person() else { return false };
         let asked = self.membership.asked.get_or_insert_with(|| {
-            let since = self.gate.clock.now().monotonic.saturating_sub(GROUP_MAX_AGE);
+            let since = self.gate.clock.now().monotonic.saturating_sub(GROUP_FRESH);
             let answer = self.gate.memberships.look_up(person, since);
             Asked { answer, end: Box::pin(tokio::time::sleep(LONGEST)) }
         });

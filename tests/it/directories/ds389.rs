@@ -1,7 +1,7 @@
 //! 389 Directory Server, and what is different about it.
 
 use super::attributes::every_type_is_known;
-use super::{Directory, scenario};
+use super::{Directory, groups_in_groups, scenario};
 use crate::support::ds389::{Ds389, MANAGER, MANAGER_PASSWORD};
 use crate::support::eventually;
 use crate::support::gate::Gate;
@@ -31,6 +31,7 @@ fn the_main_scenario() {
     scenario(&directory, &gate);
     assert_eq!(every_type_is_known(&mut (directory.connect)()), [""; 0]);
     entries_in_one_value(&directory, &gate);
+    groups_in_groups(&directory, &gate, "groupOfNames", &|tool, data| _ = server.ldap(tool, &[], data).expect(0));
     own_ways(&directory, &gate, &server);
 }
 

@@ -6,6 +6,7 @@ mod openldap;
 mod samba;
 mod views;
 
+use crate::support::eventually;
 use crate::support::gate::{Gate, Setup};
 use crate::support::ldap::{
     Client, Entry, SCOPE_BASE, Search, add_request, compare_request, control, delete_request, modify_request,
@@ -232,4 +233,27 @@ fn asked_for_granted_and_ended(directory: &Directory, gate: &Gate) {
     assert_eq!(alice.search(&record).answer.code, 50);
     assert_eq!(alice.ask(&raise, &[]).code, 50);
     assert_eq!(alice.search(&Search::new(BASE).filter("(description=salary*)")).entries, []);
+}
+
+/// Somebody in a group that is in the group counts as in it, for as long as both are so. `write` changes the directory by LDIF.
+fn groups_in_groups(directory: &Directory, gate: &Gate, class: &str, write: &dyn Fn(&str, &str)) {
+    let (inner, hr) = (format!("cn=inner,{}", directory.groups), format!("cn=hr,{}", directory.groups));
+    let carol = (directory.names)("carol");
+    let may = || {
+        let roles = gate.json("carol", &["roles"]);
+        roles
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|role| role["name"] == "payroll-editor" && role.get("unknown_groups").is_none())
+    };
+    assert!(!may());
+    write("ldapadd", &format!("dn: {inner}\nobjectClass: {class}\ncn: inner\nmember: {carol}\n"));
+    write("ldapmodify", &format!("dn: {hr}\nchangetype: modify\nadd: member\nmember: {inner}\n"));
+    eventually("carol may request it", || may().then_some(()));
+    let grant = gate.granted("carol", "payroll-editor", &[]);
+    write("ldapmodify", &format!("dn: {inner}\nchangetype: modify\ndelete: member\nmember: {carol}\n"));
+    eventually("her grant ends", || (gate.json("root-admin", &["show", &grant])["state"] == "revoked").then_some(()));
+    write("ldapmodify", &format!("dn: {hr}\nchangetype: modify\ndelete: member\nmember: {inner}\n"));
+    write("ldapmodify", &format!("dn: {inner}\nchangetype: delete\n"));
 }

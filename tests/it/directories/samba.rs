@@ -1,7 +1,7 @@
 //! Active Directory, as Samba's domain controller has it, and what is different about it.
 
 use super::attributes::every_type_is_known;
-use super::{Directory, scenario};
+use super::{Directory, groups_in_groups, scenario};
 use crate::support::ber::{integer, octets, sequence, tlv};
 use crate::support::gate::Gate;
 use crate::support::ldap::{Client, SCOPE_BASE, Search, control};
@@ -43,6 +43,7 @@ fn the_main_scenario() {
     other_names(&directory, &gate);
     other_bases_and_filters(&directory, &gate);
     ranges(&directory, &gate, &samba);
+    groups_in_groups(&directory, &gate, "group", &|tool, data| _ = samba.ldap(tool, &[], data).expect(0));
     references_and_trees(&directory, &gate);
 }
 
