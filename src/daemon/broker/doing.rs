@@ -7,6 +7,7 @@ use crate::engine::Now;
 use crate::engine::grant::history::Actor;
 use crate::engine::grant::index::ActiveGrants;
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::dn::Naming;
 use crate::engine::workflow::asking::{Wish, check_holder_unlocked};
 use crate::engine::workflow::{Request, RequestState};
 use chrono::{DateTime, Utc};
@@ -129,7 +130,7 @@ impl Waiters {
     }
 
     /// Documents that are durable now. Whoever waited for one of them is told, and forgotten.
-    pub(super) fn publish(&self, documents: &[Document], now: Now) {
+    pub(super) fn publish(&self, documents: &[Document], naming: &Naming, now: Now) {
         for document in documents {
             let told = match document {
                 Document::Request(request) if request.state != RequestState::Pending => {
@@ -138,7 +139,7 @@ impl Waiters {
                     let end = End::Decided(request.state);
                     list.into_iter().map(|waiter| (request.id.clone(), waiter, end)).collect()
                 }
-                Document::Lock(lock) if lock.locked => self.of(&lock.subject),
+                Document::Lock(lock) if lock.locked => self.of(&lock.subject, naming),
                 Document::Request(_) | Document::Grant(_) | Document::Lock(_) | Document::Notification(_) => Vec::new(),
             };
             told.into_iter().for_each(|(request, waiter, end)| (waiter.tell)(&request, end));
@@ -146,11 +147,12 @@ impl Waiters {
     }
 
     /// Takes those out who wait for this subject's requests.
-    fn of(&self, subject: &Dn) -> Vec<(String, Waiter, End)> {
+    fn of(&self, subject: &Dn, naming: &Naming) -> Vec<(String, Waiter, End)> {
+        let subject = subject.resolved(naming);
         let mut inner = self.lock();
         let mut taken = Vec::new();
         for (request, list) in &mut inner.waiting {
-            let theirs = list.extract_if(.., |one| one.subject == *subject);
+            let theirs = list.extract_if(.., |one| one.subject.resolved(naming).may_be(&subject));
             taken.extend(theirs.map(|waiter| (request.clone(), waiter, End::Locked)));
         }
         taken
@@ -180,10 +182,13 @@ impl Waiters {
         inner.quiet.insert(key, (until, request.id.clone(), request.state));
     }
 
-    pub(super) fn lately(&self, subject: &Dn, role: &str, now: Now) -> Option<(String, RequestState)> {
+    pub(super) fn lately(&self, subject: &Dn, role: &str, naming: &Naming, now: Now) -> Option<(String, RequestState)> {
+        let subject = subject.resolved(naming);
         let inner = self.lock();
-        let (until, request, state) = inner.quiet.get(&(subject.clone(), role.to_owned()))?;
-        (*until > now.monotonic).then(|| (request.clone(), *state))
+        let mut theirs = inner.quiet.iter().filter(|((name, of), (until, ..))| {
+            *until > now.monotonic && of == role && name.resolved(naming) == subject
+        });
+        theirs.next().map(|(_, (_, request, state))| (request.clone(), *state))
     }
 }
 
@@ -203,6 +208,7 @@ impl Broker {
         let mut rates = self.rates();
         let moment = self.moment();
         check_holder_unlocked(doing.subject, &moment.context())?;
+        let naming = moment.snapshot.policy.naming();
         let new = |grant: &&Arc<crate::engine::grant::index::ActiveGrant>| {
             *grant.role == *doing.role
                 && grant.is_active(moment.now)
@@ -211,10 +217,10 @@ impl Broker {
         if let Some(grant) = moment.snapshot.grants.get(doing.subject).find(new) {
             return Ok(Done::Granted { request: grant.request.to_string() });
         }
-        let id = match self.live.waiting_for(doing.subject, doing.role, moment.now.wall) {
+        let id = match self.live.waiting_for(doing.subject, doing.role, naming, moment.now.wall) {
             Some(id) => id,
             None => {
-                if let Some((request, state)) = self.waiters.lately(doing.subject, doing.role, moment.now) {
+                if let Some((request, state)) = self.waiters.lately(doing.subject, doing.role, naming, moment.now) {
                     return Ok(Done::Lately { request, state });
                 }
                 let (role, reason) = (doing.role.to_owned(), doing.reason.to_owned());

@@ -10,6 +10,7 @@ use crate::engine::grant::history::Identity;
 use crate::engine::grant::index::{ActiveGrant, ActiveGrants};
 use crate::engine::grant::lifecycle::{Grant, GrantState};
 use crate::engine::ldap::Dn;
+use crate::engine::ldap::dn::Naming;
 use crate::engine::policy::Policy;
 use crate::engine::policy::groups::{GROUP_MAX_AGE, Groups};
 use crate::engine::workflow::{Authority, Context, Lock, Match, Request, RequestState, ending};
@@ -343,10 +344,11 @@ impl Live {
     }
 
     /// A request that waits and would open the role for the subject once it is approved; the oldest.
-    pub(super) fn waiting_for(&self, subject: &Dn, role: &str, now: DateTime<Utc>) -> Option<String> {
+    pub(super) fn waiting_for(&self, subject: &Dn, role: &str, naming: &Naming, now: DateTime<Utc>) -> Option<String> {
+        let subject = subject.resolved(naming);
         let fits = |request: &&Request| {
             request.role == role
-                && request.subject.is_surely(subject)
+                && request.subject.resolved(naming).is_surely(&subject)
                 && request.extends.is_none()
                 && request.start.is_none_or(|start| start <= now)
                 && request.state_at(now) == RequestState::Pending
@@ -356,12 +358,10 @@ impl Live {
         oldest.map(|request| request.id.clone())
     }
 
-    /// How many of the requests that wait this person made.
-    pub(super) fn waiting_of(&self, who: &Identity, now: DateTime<Utc>) -> usize {
-        let same = |request: &&Request| match (&request.requested_by.dn, &who.dn) {
-            (Some(one), Some(other)) => one == other,
-            (Some(_), None) | (None, Some(_)) | (None, None) => false,
-        };
+    /// How many of the requests that wait this person made. Names that are one name to this directory are one person.
+    pub(super) fn waiting_of(&self, who: &Identity, naming: &Naming, now: DateTime<Utc>) -> usize {
+        let Some(who) = who.dn.as_ref().map(|name| name.resolved(naming)) else { return 0 };
+        let same = |request: &&Request| request.requested_by.dn.iter().any(|name| name.resolved(naming) == who);
         let waits = |request: &&Request| request.state_at(now) == RequestState::Pending;
         self.lock().pending.values().filter(same).filter(waits).count()
     }

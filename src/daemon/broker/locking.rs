@@ -7,7 +7,7 @@ use crate::engine::grant::history::{Actor, Identity};
 use crate::engine::ldap::Dn;
 use crate::engine::workflow::locks::{self, Lock};
 use crate::engine::workflow::{Context, Match, WorkflowError};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 impl Broker {
     /// Locks a subject: from the instant it is durable, its grants open nothing, and they end. If the store does not
@@ -68,7 +68,10 @@ impl Broker {
         decide: impl Fn(Option<&Lock>, &Context<'_>) -> Result<Lock, WorkflowError>,
     ) -> Result<Lock, BrokerError> {
         self.attempt(|| {
-            let before = match self.load(&Lock::id_of(subject)) {
+            let policy = Arc::clone(&self.shared.snapshot.load().policy);
+            // One that is in force may have been set under another of the subject's names.
+            let id = self.shared.locks.load().of_name(subject, policy.naming()).map(|lock| lock.id.clone());
+            let before = match self.load(&id.unwrap_or_else(|| Lock::id_of(subject))) {
                 Ok(Some(Document::Lock(lock))) => Some(lock),
                 Ok(Some(Document::Request(_) | Document::Grant(_) | Document::Notification(_)) | None) => None,
                 // None is in force, and one that was lifted is found when this one is written down.

@@ -117,7 +117,9 @@ impl Broker {
             check_rate(made, ago, &moment.context())?;
         }
         if request.state == RequestState::Pending {
-            check_pending(self.live.waiting_of(&request.requested_by, moment.now.wall), &moment.context())?;
+            let naming = moment.context().policy.naming();
+            let waiting = self.live.waiting_of(&request.requested_by, naming, moment.now.wall);
+            check_pending(waiting, &moment.context())?;
         }
         let document = Document::Request(request.clone());
         let length = |document: &Document| Ok::<_, StoreError>(document.to_record()?.body.to_string().len());

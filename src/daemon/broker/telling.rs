@@ -171,7 +171,7 @@ impl Broker {
             live.publish(&documents, &shared, clock.now());
             documents.iter().flat_map(events::of_document).for_each(|event| sink.event(event));
             documents.iter().for_each(|document| outbox.keep(document));
-            waiters.publish(&documents, clock.now());
+            waiters.publish(&documents, shared.snapshot.load().policy.naming(), clock.now());
             changed.notify_one();
         };
         self.check_taken_over()?;

@@ -5,6 +5,7 @@ mod doing;
 mod kept;
 mod membership;
 mod more;
+mod names;
 mod orders;
 mod pairs;
 mod races;

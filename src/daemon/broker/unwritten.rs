@@ -131,7 +131,7 @@ impl Broker {
             self.unwritten.insert(End { document: Some(Document::clone(document)), kept: kept.clone() });
         }
         self.live.publish(documents, &self.shared, self.clock.now());
-        self.waiters.publish(documents, self.clock.now());
+        self.waiters.publish(documents, self.shared.snapshot.load().policy.naming(), self.clock.now());
         for mut event in documents.iter().flat_map(events::of_document) {
             event["stored"] = false.into();
             self.events.event(event);

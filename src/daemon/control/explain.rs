@@ -40,7 +40,7 @@ pub(super) async fn explain(
     };
     let own = match &subject {
         Subject::Anonymous => true,
-        Subject::Dn(dn) => caller.actor.acts.is_surely(dn),
+        Subject::Dn(dn) => caller.actor.acts.is_surely(dn, control.shared.snapshot.load().policy.naming()),
     };
     if !own && !caller.owns_process && !sees_everything(&control, &caller) {
         let why = "only administrators and auditors see what others may do";

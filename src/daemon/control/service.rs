@@ -56,9 +56,10 @@ pub(super) async fn roles(State(control): State<Arc<Control>>, caller: Caller) -
 pub(super) async fn sessions(State(control): State<Arc<Control>>, caller: Caller) -> Answer {
     let mut views = control.hooks.sessions().await;
     if !sees_everything(&control, &caller) {
+        let policy = Arc::clone(&control.shared.snapshot.load().policy);
         views.retain(|view| {
             let subject = Dn::parse(view.subject.as_bytes());
-            subject.is_ok_and(|subject| !subject.is_root() && caller.actor.acts.is_surely(&subject))
+            subject.is_ok_and(|subject| !subject.is_root() && caller.actor.acts.is_surely(&subject, policy.naming()))
         });
     }
     json(StatusCode::OK, &views)

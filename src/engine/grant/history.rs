@@ -34,9 +34,9 @@ impl Identity {
         self.dn.as_ref().is_some_and(|own| own.resolved(naming).may_be(&dn.resolved(naming)))
     }
 
-    /// Whether this is that person to every directory.
-    pub fn is_surely(&self, dn: &Dn) -> bool {
-        self.dn.as_ref().is_some_and(|own| own.is_surely(dn))
+    /// Whether this is that person to every directory, names read as `naming` says.
+    pub fn is_surely(&self, dn: &Dn, naming: &Naming) -> bool {
+        self.dn.as_ref().is_some_and(|own| own.resolved(naming).is_surely(&dn.resolved(naming)))
     }
 }
 

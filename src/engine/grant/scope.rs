@@ -187,7 +187,8 @@ impl Scope {
         if entries.is_empty() { Err(ScopeError::Empty) } else { Ok(Scope(entries)) }
     }
 
-    /// The part of this that `narrowing` leaves.
+    /// The part of this that `narrowing` leaves. Its names are as they are written: how the directory reads them is found out
+    /// whenever they are compared.
     ///
     /// # Errors
     /// Something is asked for that this does not have, or nothing is left.
@@ -227,6 +228,8 @@ impl Scope {
             }
             entries.retain_mut(|entry| entry.keep_attributes(wanted, schema));
         }
+        // What is written down is read again without a schema, and must then be the same.
+        entries.iter_mut().for_each(|entry| entry.base = entry.base.as_written());
         if entries.is_empty() { Err(ScopeError::NothingLeft) } else { Ok(Scope(entries)) }
     }
 

@@ -5,6 +5,7 @@
 use super::groups::{Belongs, Groups};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::dn::Naming;
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -86,6 +87,32 @@ impl Selector {
         }
     }
 
+    /// The group whose members it names, if it is one of those.
+    pub fn group(&self) -> Option<&Dn> {
+        match self {
+            Selector::Group(group) => Some(group),
+            Selector::Dn(_)
+            | Selector::Subtree(_)
+            | Selector::Certificate(_)
+            | Selector::Local(_)
+            | Selector::Anyone => None,
+        }
+    }
+
+    /// The same, with its name as the directory reads it. Certificates are no names of entries.
+    pub fn resolved(&self, naming: &Naming) -> Cow<'_, Selector> {
+        let (make, name): (fn(Dn) -> Selector, &Dn) = match self {
+            Selector::Dn(name) => (Selector::Dn, name),
+            Selector::Subtree(name) => (Selector::Subtree, name),
+            Selector::Group(name) => (Selector::Group, name),
+            Selector::Certificate(_) | Selector::Local(_) | Selector::Anyone => return Cow::Borrowed(self),
+        };
+        match name.resolved(naming) {
+            Cow::Borrowed(_) => Cow::Borrowed(self),
+            Cow::Owned(name) => Cow::Owned(make(name)),
+        }
+    }
+
     /// Whether this names `person`. Nobody's name is on no list, `anyone` included. What the directory said of groups
     /// before `since` (monotonic clock) is not believed.
     pub fn matches(&self, person: &Person<'_>, groups: &Groups, since: Duration) -> bool {
@@ -106,12 +133,11 @@ impl Selector {
     }
 }
 
-/// Has the names in these be as the directory reads them. Certificates are no names of entries.
+/// Has the names in these be as the directory reads them.
 pub fn resolve(selectors: &mut [Selector], naming: &Naming) {
     for selector in selectors {
-        match selector {
-            Selector::Dn(name) | Selector::Subtree(name) | Selector::Group(name) => name.resolve(naming),
-            Selector::Certificate(_) | Selector::Local(_) | Selector::Anyone => {}
+        if let Cow::Owned(resolved) = selector.resolved(naming) {
+            *selector = resolved;
         }
     }
 }

@@ -81,7 +81,10 @@ pub fn ask(
     let duration = check_duration(role, wish.duration)?;
     check_start(role, wish.start, duration, context.now.wall)?;
     check_narrowing(&wish.narrowing)?;
-    let scope = Scope::of_role(role, context.policy)?.narrowed(&wish.narrowing, context.policy.schema())?;
+    let mut narrowing = wish.narrowing;
+    // As the directory reads it: any name of an attribute type will do.
+    narrowing.base.iter_mut().for_each(|base| base.resolve(context.policy.naming()));
+    let scope = Scope::of_role(role, context.policy)?.narrowed(&narrowing, context.policy.schema())?;
     let now = context.now.wall;
     let request = Request {
         id,
@@ -211,14 +214,15 @@ fn check_break_glass(role: &Role, wish: &Wish, actor: &Actor, context: &Context<
         Match::No => return Err(WorkflowError::NotBreakGlass(role.name.to_string())),
         Match::Unknown => return Err(WorkflowError::MembershipUnknown(role.name.to_string())),
     }
-    let own = wish.subject.as_ref().is_none_or(|subject| actor.acts.is_surely(subject));
+    let naming = context.policy.naming();
+    let own = wish.subject.as_ref().is_none_or(|subject| actor.acts.is_surely(subject, naming));
     if own && wish.start.is_none() { Ok(()) } else { Err(WorkflowError::BreakGlassForm) }
 }
 
 /// Whether `asker` may have `role` opened for `subject`, as configured now.
 pub(super) fn eligible(role: &Role, asker: &Identity, subject: &Dn, context: &Context<'_>) -> Match {
     match context.matches(&role.eligible, asker) {
-        Match::Yes if asker.is_surely(subject) => Match::Yes,
+        Match::Yes if asker.is_surely(subject, context.policy.naming()) => Match::Yes,
         Match::Yes => context.matches(&role.beneficiaries, &Identity::of_dn(subject.clone())),
         other @ (Match::No | Match::Unknown) => other,
     }

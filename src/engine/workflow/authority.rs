@@ -43,19 +43,8 @@ impl Authority {
 
     /// Every group that these depend on: what has to be kept fresh.
     pub fn groups(&self) -> BTreeSet<Dn> {
-        let group = |selector: &Selector| match selector {
-            Selector::Group(group) => Some(group.clone()),
-            Selector::Dn(_)
-            | Selector::Subtree(_)
-            | Selector::Certificate(_)
-            | Selector::Local(_)
-            | Selector::Anyone => None,
-        };
-        [&self.administrators, &self.auditors, &self.metrics, &self.act_as]
-            .into_iter()
-            .flatten()
-            .filter_map(group)
-            .collect()
+        let lists = [&self.administrators, &self.auditors, &self.metrics, &self.act_as];
+        lists.into_iter().flatten().filter_map(Selector::group).cloned().collect()
     }
 }
 
@@ -108,15 +97,7 @@ impl Context<'_> {
     /// The groups among `selectors` of which it is not known whether this person is in them.
     pub fn unknown_groups(&self, selectors: &[Selector], identity: &Identity) -> Vec<Dn> {
         let unknown = selectors.iter().filter(|selector| self.is_unknown(selector, identity));
-        let group = |selector: &Selector| match selector {
-            Selector::Group(group) => Some(group.clone()),
-            Selector::Dn(_)
-            | Selector::Subtree(_)
-            | Selector::Certificate(_)
-            | Selector::Local(_)
-            | Selector::Anyone => None,
-        };
-        unknown.filter_map(group).collect()
+        unknown.filter_map(Selector::group).cloned().collect()
     }
 
     /// Whether the actor (under the name acted as) administers.
@@ -180,7 +161,8 @@ impl Context<'_> {
 
     /// Whether the actor asked, or holds.
     pub fn is_party(&self, actor: &Actor, requested_by: &Identity, subject: &Dn) -> bool {
-        is_same(&actor.acts, requested_by) || actor.acts.is_surely(subject)
+        let naming = self.policy.naming();
+        is_same(&actor.acts, requested_by, naming) || actor.acts.is_surely(subject, naming)
     }
 
     fn matches_one(&self, selector: &Selector, identity: &Identity) -> bool {
@@ -189,28 +171,23 @@ impl Context<'_> {
             local_user: identity.local_user.as_deref(),
             certificate: identity.certificate.as_deref(),
         };
-        // Selectors of roles are as the directory reads names, those of the control port as they were configured.
-        let resolved = person.subject.map(|dn| dn.resolved(self.policy.naming()));
-        let is_another = matches!(resolved, Some(Cow::Owned(_)));
+        // Selectors of roles are as the directory reads names. Those of the control port are as they were configured.
+        let naming = self.policy.naming();
+        let resolved = person.subject.map(|dn| dn.resolved(naming));
+        let own = selector.resolved(naming);
+        let is_another = matches!(resolved, Some(Cow::Owned(_))) || matches!(own, Cow::Owned(_));
         let resolved = Person { subject: resolved.as_deref(), ..person };
         selector.matches(&person, self.groups, self.since)
-            || is_another && selector.matches(&resolved, self.groups, self.since)
+            || is_another && own.matches(&resolved, self.groups, self.since)
     }
 
     /// Whether it is not known whether a selector names somebody.
     fn is_unknown(&self, selector: &Selector, identity: &Identity) -> bool {
-        match selector {
-            Selector::Group(group) => identity
-                .dn
-                .as_ref()
-                .filter(|name| !name.is_root())
-                .is_some_and(|name| self.groups.belongs(group, name, self.since) == Belongs::Unknown),
-            Selector::Dn(_)
-            | Selector::Subtree(_)
-            | Selector::Certificate(_)
-            | Selector::Local(_)
-            | Selector::Anyone => false,
-        }
+        let name = identity.dn.as_ref().filter(|name| !name.is_root());
+        selector
+            .group()
+            .zip(name)
+            .is_some_and(|(group, name)| self.groups.belongs(group, name, self.since) == Belongs::Unknown)
     }
 }
 
@@ -221,8 +198,8 @@ pub fn subject_by(pattern: &str, placeholder: &str, value: &str) -> Option<Dn> {
 }
 
 /// Whether the two are surely one person.
-pub(super) fn is_same(one: &Identity, other: &Identity) -> bool {
-    other.dn.as_ref().is_some_and(|dn| one.is_surely(dn))
+pub(super) fn is_same(one: &Identity, other: &Identity, naming: &Naming) -> bool {
+    other.dn.as_ref().is_some_and(|dn| one.is_surely(dn, naming))
 }
 
 /// Whether the two may be one person: what keeps people from deciding about themselves asks this.

@@ -7,6 +7,7 @@ use super::extending::check_extended;
 use crate::engine::grant::basis::Basis;
 use crate::engine::grant::history::Actor;
 use crate::engine::grant::lifecycle::{Effect, Event, Grant, GrantState, LifecycleError};
+use crate::engine::ldap::dn::Naming;
 use crate::engine::policy::role::Role;
 
 /// What is to become of a grant whose start has come.
@@ -23,7 +24,7 @@ pub enum Outcome {
 /// # Errors
 /// Somebody else's, or over already.
 pub fn release(grant: &Grant, actor: &Actor, context: &Context<'_>) -> Result<(Grant, Effect), WorkflowError> {
-    if !is_holder(grant, actor) {
+    if !is_holder(grant, actor, context.policy.naming()) {
         return Err(WorkflowError::NotHolder);
     }
     Ok(grant.step(Event::Release(actor), context.now.wall)?)
@@ -43,7 +44,7 @@ pub fn revoke(
     let lists = [approvers, &context.authority.administrators];
     let found = lists.map(|selectors| context.matches(selectors, &actor.acts));
     if !found.contains(&Match::Yes) {
-        return Err(if is_holder(grant, actor) {
+        return Err(if is_holder(grant, actor, context.policy.naming()) {
             WorkflowError::OwnGrant
         } else if found.contains(&Match::Unknown) {
             WorkflowError::MembershipUnknown(grant.role.clone())
@@ -149,8 +150,8 @@ fn no_longer_eligible(grant: &Grant) -> WorkflowError {
 }
 
 /// Whether the actor holds it, or asked for it.
-pub(super) fn is_holder(grant: &Grant, actor: &Actor) -> bool {
-    actor.acts.is_surely(&grant.subject) || is_same(&actor.acts, &grant.requested_by)
+pub(super) fn is_holder(grant: &Grant, actor: &Actor, naming: &Naming) -> bool {
+    actor.acts.is_surely(&grant.subject, naming) || is_same(&actor.acts, &grant.requested_by, naming)
 }
 
 /// An auditor has seen what was done with a break-glass grant.

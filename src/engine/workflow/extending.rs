@@ -28,7 +28,7 @@ pub fn extend(
     context: &Context<'_>,
 ) -> Result<Request, WorkflowError> {
     let now = context.now.wall;
-    if !is_holder(grant, actor) {
+    if !is_holder(grant, actor, context.policy.naming()) {
         return Err(WorkflowError::NotHolder);
     }
     context.check_unlocked(actor)?;

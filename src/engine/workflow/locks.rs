@@ -54,6 +54,12 @@ impl Locks {
         self.0.get(&*subject).or_else(|| self.0.values().find(may_be))
     }
 
+    /// The lock of exactly this subject, however it is written, names read as `naming` says.
+    pub fn of_name(&self, subject: &Dn, naming: &Naming) -> Option<&Lock> {
+        let subject = subject.resolved(naming);
+        self.0.values().find(|lock| lock.subject.resolved(naming) == subject)
+    }
+
     /// These, and what became of one.
     #[must_use]
     pub fn with(&self, lock: &Lock) -> Locks {

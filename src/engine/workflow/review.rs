@@ -104,7 +104,7 @@ pub fn step(request: &Request, event: &Event<'_>, context: &Context<'_>) -> Resu
             Err(WorkflowError::Decided(RequestState::Lapsed))
         }
         (RequestState::Pending, Event::Cancel { actor, reason }) => {
-            if !is_same(&actor.acts, &request.requested_by) {
+            if !is_same(&actor.acts, &request.requested_by, context.policy.naming()) {
                 return Err(WorkflowError::NotAsker);
             }
             if let Some(reason) = reason {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::daemon::broker::doing::{QUIET, Waiters};
 use crate::engine::grant::fixture::at;
+use crate::engine::ldap::dn::Naming;
 use std::sync::mpsc::{Receiver, channel};
 
 /// What came of asking, and what is told later.
@@ -142,15 +143,15 @@ fn a_no_is_kept_in_mind_for_a_while_and_no_longer() {
     let quiet = |passed_before: i64, passed_since: i64| {
         let waiters = Waiters::default();
         waiters.remember(&denied, at(-passed_before).wall, at(0));
-        waiters.lately(&uid("anna"), "editor", at(passed_since)).is_some()
+        waiters.lately(&uid("anna"), "editor", &Naming::default(), at(passed_since)).is_some()
     };
     let whole = QUIET.as_secs() as i64;
     assert!(quiet(0, 0) && quiet(0, whole - 1) && quiet(whole - 1, 0));
     assert!(!quiet(0, whole) && !quiet(whole, 0) && !quiet(whole / 2, whole / 2));
     let waiters = Waiters::default();
     waiters.remember(&denied, at(0).wall, at(0));
-    assert!(waiters.lately(&uid("bert"), "editor", at(0)).is_none());
-    assert!(waiters.lately(&uid("anna"), "vault", at(0)).is_none());
+    assert!(waiters.lately(&uid("bert"), "editor", &Naming::default(), at(0)).is_none());
+    assert!(waiters.lately(&uid("anna"), "vault", &Naming::default(), at(0)).is_none());
 }
 
 #[test]

@@ -41,8 +41,11 @@ impl Asking {
 }
 
 impl Lookup for Asking {
-    fn ask(&self, people: &[Dn], _: Duration, _: Duration) {
-        Asking::ask(self, people);
+    fn ask(&self, people: &[Dn], since: Duration, _: Duration) {
+        let snapshot = self.shared.snapshot.load_full();
+        let is_old = |person: &&Dn| snapshot.groups.person(person).is_none_or(|known| known.at() < since);
+        let people: Vec<Dn> = people.iter().filter(is_old).cloned().collect();
+        Asking::ask(self, &people);
     }
 }
 
@@ -127,6 +130,22 @@ fn nothing_is_approved_while_it_cannot_be_known() {
     assert_eq!(error.word(), "membership-unknown", "{error}");
     truth.is(ALL);
     house.approve(&request, "lars").expect("it is known again");
+}
+
+#[test]
+fn an_answer_of_ten_seconds_is_not_enough() {
+    let (house, truth) = house();
+    house.broker.know(&[&uid("lars"), &uid("bert")]);
+    truth.is(&[("cn=hr,dc=x", "bert")]);
+    let said = |name: &str| {
+        let groups = Arc::clone(&house.shared.snapshot.load().groups);
+        ["cn=hr,dc=x", "cn=leads,dc=x"].map(|group| groups.belongs(&group.parse().unwrap(), &uid(name), Duration::ZERO))
+    };
+    for (seconds, bert, lars) in [(9, Belongs::NotMember, Belongs::Member), (1, Belongs::Member, Belongs::NotMember)] {
+        house.clock.pass(Duration::from_secs(seconds));
+        house.broker.know(&[&uid("lars"), &uid("bert")]);
+        assert_eq!((said("bert")[0], said("lars")[1]), (bert, lars), "{seconds}");
+    }
 }
 
 #[test]

@@ -88,6 +88,12 @@ impl Dn {
         }
     }
 
+    /// The same name, read by the standard alone: what [`Dn::resolved`] made of it is undone.
+    #[must_use]
+    pub fn as_written(&self) -> Dn {
+        Dn::parse(self.text.as_bytes()).unwrap_or_else(|DnError| self.clone())
+    }
+
     /// Whether its two forms are one: to no directory does it look like another name.
     pub fn is_plain(&self) -> bool {
         self.odd.is_none()

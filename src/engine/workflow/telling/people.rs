@@ -116,15 +116,7 @@ impl Notice {
         };
         // With stages, these are the approvers of all of them.
         let lists = role.into_iter().map(|role| &role.approvers).chain(office.iter().copied()).flatten();
-        let group = |selector: &Selector| match selector {
-            Selector::Group(group) => Some(group.clone()),
-            Selector::Dn(_)
-            | Selector::Subtree(_)
-            | Selector::Certificate(_)
-            | Selector::Local(_)
-            | Selector::Anyone => None,
-        };
-        lists.filter_map(group).collect()
+        lists.filter_map(Selector::group).cloned().collect()
     }
 
     /// Whether this person is still one of those who are told.

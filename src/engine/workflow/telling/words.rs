@@ -154,7 +154,7 @@ impl Page {
         if let Some(really) = &request.really {
             self.item("Really by", &really.to_string());
         }
-        if !request.requested_by.is_surely(&request.subject) {
+        if request.requested_by.dn.as_ref().is_none_or(|own| !own.is_surely(&request.subject)) {
             self.item("For", request.subject.text());
         }
         if let Some(extends) = &request.extends {
