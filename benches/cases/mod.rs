@@ -217,6 +217,7 @@ pub(crate) fn write_record(out: &mut Vec<u8>, now: Now, subject: &Subject, reque
         ending: None,
         withheld: 0,
         cut: 0,
+        would: None,
         bytes: 412,
         duration: Duration::from_micros(317),
     };

@@ -49,6 +49,9 @@ pub struct AuditQuery {
     /// Only this decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<String>,
+    /// Only what the client was answered with this result code.
+    #[serde(default, alias = "code", skip_serializing_if = "Option::is_none")]
+    pub result: Option<u32>,
     /// Only this event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
@@ -83,6 +86,20 @@ pub struct AuditPage {
     pub next: Option<u64>,
     /// Whether there is more to be looked at now. A page may be empty although there is: one call reads for so long only.
     pub more: bool,
+}
+
+/// One of the answer of `GET /v1/audit/configurations`; with its text, the answer of `GET /v1/audit/configurations/{id}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ConfigurationView {
+    /// The first sixteen hexadecimal digits of its SHA-256, as in `started` and `reloaded`.
+    pub digest: String,
+    /// When it was first in force.
+    pub since: DateTime<Utc>,
+    /// Whether it is in force now.
+    pub in_force: bool,
+    /// The file as it was; absent in the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
 }
 
 /// Query of `GET /v1/audit/verify`.

@@ -195,6 +195,13 @@ fn counted(stage: usize) -> u32 {
     u32::try_from(stage).unwrap_or(u32::MAX).saturating_add(1)
 }
 
+impl ScopeView {
+    /// A scope, one view for each of its entries.
+    pub fn of(whole: &Scope) -> Vec<ScopeView> {
+        scope(whole)
+    }
+}
+
 pub(super) fn scope(scope: &Scope) -> Vec<ScopeView> {
     let view = |entry: &crate::engine::grant::scope::ScopeEntry| ScopeView {
         resource: entry.resource.clone(),

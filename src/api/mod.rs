@@ -17,6 +17,7 @@ pub mod problem;
 pub mod ready;
 pub mod reload;
 pub mod report;
+pub mod reporter;
 pub mod request;
 pub mod role;
 pub mod routes;
@@ -25,7 +26,7 @@ pub mod session;
 pub mod webhook;
 mod words;
 
-pub use audit::{AuditOrder, AuditPage, AuditQuery, FindingView, VerifyQuery, VerifyView};
+pub use audit::{AuditOrder, AuditPage, AuditQuery, ConfigurationView, FindingView, VerifyQuery, VerifyView};
 pub use duration::DurationText;
 pub use explain::{AsksView, ExplainBody, ExplainDecision, ExplainView, HeldBy};
 pub use grant::{ExtendBody, GrantQuery, GrantView, RevokeBody, SignOffBody};
@@ -36,7 +37,10 @@ pub use object::Object;
 pub use problem::Problem;
 pub use ready::{LeftOutView, ReadyView};
 pub use reload::{DifferenceView, EndView, LintBody, LintView, ReloadBody, ReloadView};
-pub use report::{GrantRow, RefusedRow, ReportQuery, ReportView, StandingRow};
+pub use report::{
+    CouldRow, DidRow, GrantRow, MonitoredRow, PolicyRow, RefusedRow, ReportQuery, ReportView, SpanView, StandingRow,
+};
+pub use reporter::{Configurations, REPORTS, Reporter};
 pub use request::{
     CancelBody, Decision, HistoryView, NarrowBody, RequestBody, RequestQuery, RequestView, ReviewBody, ReviewView,
 };

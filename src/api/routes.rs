@@ -66,6 +66,10 @@ pub const RELOAD: &str = "/v1/reload";
 pub const AUDIT: &str = "/v1/audit";
 /// `GET`: whether the log is as it was written.
 pub const AUDIT_VERIFY: &str = "/v1/audit/verify";
+/// `GET`: the configurations that were in force and are kept.
+pub const AUDIT_CONFIGURATIONS: &str = "/v1/audit/configurations";
+/// `GET`: the text of one, by its digest.
+pub const AUDIT_CONFIGURATION: &str = "/v1/audit/configurations/{id}";
 /// `POST`: what looks wrong in a configuration, and what it would open and close.
 pub const LINT: &str = "/v1/policy/lint";
 /// `GET`: a report over it.
@@ -137,6 +141,11 @@ pub fn kill(id: &str) -> String {
 /// [`AUDIT_REPORT`] of one name.
 pub fn report(name: &str) -> String {
     with_id(AUDIT_REPORT, name)
+}
+
+/// [`AUDIT_CONFIGURATION`] of one digest.
+pub fn configuration(digest: &str) -> String {
+    with_id(AUDIT_CONFIGURATION, digest)
 }
 
 /// A path with conditions behind it: the fields of `query` that are set.

@@ -71,6 +71,12 @@ impl Config {
         digest
     }
 
+    /// The file as it was read.
+    pub fn text(&self) -> &str {
+        let Places { text, .. } = &self.places;
+        text
+    }
+
     /// The files with certificates that decide who is believed, by the key that names each.
     pub fn authorities(&self) -> Vec<(&'static str, &Path)> {
         let Tls { client_ca, client_crl, .. } = &self.tls;

@@ -35,6 +35,7 @@ use raw::Section;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Everything that was configured. All paths are absolute or relative to the process's folder;
 /// those in the file are relative to the file's folder and were resolved against it.
@@ -66,7 +67,9 @@ pub struct Config {
 #[derive(Debug, Clone, Default)]
 struct Places {
     file: PathBuf,
-    /// Of the file's text.
+    /// The file as it was read.
+    text: Arc<str>,
+    /// Of that text.
     digest: String,
     lines: BTreeMap<String, usize>,
     /// What was noticed while reading: valid, but it looks wrong.
@@ -150,6 +153,7 @@ impl Config {
             runtime: runtime?,
             places: Places {
                 file: file.to_owned(),
+                text: text.into(),
                 digest: digest(text.as_bytes()),
                 lines: root.lines(),
                 warnings: root.warnings(),
@@ -161,6 +165,22 @@ impl Config {
 /// The first sixteen hexadecimal digits of the SHA-256 of a file's content.
 pub fn digest(content: &[u8]) -> String {
     Sha256::digest(content).iter().take(8).map(|octet| format!("{octet:02x}")).collect()
+}
+
+/// The policy of a configuration that was in force once, whatever has become of the files that it names.
+///
+/// # Errors
+/// What is wrong with its policy, for this version.
+pub fn policy_of(text: &str) -> Result<Policy, String> {
+    let problems = Problems::new(Path::new("configuration"), text);
+    let (document, syntax) = toml::de::DeTable::parse_recoverable(text);
+    syntax.iter().for_each(|error| problems.syntax(error));
+    let around = policy::Around { client_ca: true, account: true };
+    let policy = policy::policy(&Section::root(&document, Path::new(""), &problems), around);
+    match policy.filter(|_| problems.is_empty()) {
+        Some(policy) => Ok(policy),
+        None => Err(problems.into_errors().iter().next().map(ToString::to_string).unwrap_or_default()),
+    }
 }
 
 /// The control socket that a configuration names, whatever else is right or wrong in it: those who

@@ -6,8 +6,10 @@ use super::ldap_client::LdapClient;
 use super::notifier::{Addresses as _, DirectoryAddresses};
 use super::reload::Reloader;
 use crate::api::{LintBody, LintView, ReadyView, ReloadView, SessionView};
+use crate::engine::grant::history::Actor;
 use crate::engine::ldap::Dn;
 use ldap3_proto::proto::{LdapResultCode, LdapSearchResultEntry};
+use serde_json::json;
 use zeroize::Zeroizing;
 
 impl ControlHooks for Reloader {
@@ -20,8 +22,9 @@ impl ControlHooks for Reloader {
         number.is_some_and(|number| self.gate.registry.end(number, reason))
     }
 
-    fn reload(&self, dry_run: bool) -> Later<'_, Result<ReloadView, Vec<String>>> {
-        let reload = move || if dry_run { self.dry_run() } else { self.reload() };
+    fn reload(&self, by: Option<&Actor>) -> Later<'_, Result<ReloadView, Vec<String>>> {
+        let by = by.map(|by| json!({ "by": by.by(), "acting_as": by.acting_as(), "connection_from": by.from }));
+        let reload = move || by.map_or_else(|| self.dry_run(), |by| self.reload(by));
         Box::pin(async move { tokio::task::block_in_place(reload) })
     }
 
@@ -31,6 +34,10 @@ impl ControlHooks for Reloader {
 
     fn metrics(&self) -> String {
         self.exposition()
+    }
+
+    fn configuration(&self) -> String {
+        self.digest()
     }
 
     fn ready(&self) -> Result<ReadyView, String> {

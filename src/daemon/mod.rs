@@ -6,6 +6,7 @@ pub mod audit_log;
 pub mod broker;
 pub mod certificate;
 pub mod clock;
+pub mod configurations;
 mod confirmed;
 pub mod control;
 pub mod demo;

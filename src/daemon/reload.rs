@@ -3,6 +3,7 @@
 
 use super::assemble;
 use super::broker::{Broker, Counts, Ending, EventSink};
+use super::configurations::Configurations;
 use super::control::{LoginSettings, Logins, PortTls};
 use super::gate::Gate;
 use super::metrics::Exposition;
@@ -10,6 +11,7 @@ use super::notifier::{self, Notifier};
 use super::upstream::Health;
 use crate::api::{DifferenceView, EndView, LintBody, LintView, ReloadView};
 use crate::config::{self, Config, ConfigErrors, lint};
+use crate::engine::policy::Mode;
 use crate::engine::policy::difference::{Difference, Direction};
 use arc_swap::ArcSwap;
 use serde_json::{Value, json};
@@ -30,7 +32,7 @@ pub(super) struct Doors {
 }
 
 /// Files that say who is believed: by the key that names each, which file, and what was in it.
-type Authorities = BTreeMap<&'static str, (PathBuf, String)>;
+pub(super) type Authorities = BTreeMap<&'static str, (PathBuf, String)>;
 
 /// Reloads.
 pub struct Reloader {
@@ -40,6 +42,7 @@ pub struct Reloader {
     /// What the process was started with: what cannot change while it runs is still so.
     started: Arc<Config>,
     source: Option<PathBuf>,
+    configurations: Configurations,
     reloaded: watch::Sender<u64>,
     doors: Doors,
     /// One reload at a time.
@@ -56,22 +59,28 @@ impl Reloader {
         doors: Doors,
     ) -> Reloader {
         let started = config.load_full();
+        let configurations = Configurations::beside(&started.store.path);
         let authorities = Mutex::new(authorities(&started));
         gate.metrics.certificates(assemble::expiries(&started));
-        Reloader { gate, broker, config, started, source, reloaded, doors, authorities }
+        Reloader { gate, broker, config, started, source, configurations, reloaded, doors, authorities }
     }
 
-    /// Reads the file again, on a thread of a runtime that may block (files, the store, other sessions).
+    /// Reads the file again, on a thread of a runtime that may block (files, the store, other sessions). `by`: who has
+    /// it reloaded, as fields of the record.
     ///
     /// # Errors
     /// Everything that is wrong with the new configuration, a line each; the old one stays in force.
-    pub fn reload(&self) -> Result<ReloadView, Vec<String>> {
+    pub fn reload(&self, by: Value) -> Result<ReloadView, Vec<String>> {
         let mut one_at_a_time = self.lock();
         let result = self.take_over(&mut one_at_a_time);
-        self.record(match &result {
-            Ok(view) => of_reload(view),
+        let mut event = match &result {
+            Ok(view) => of_reload(view, self.mode()),
             Err(errors) => json!({ "event": "reload failed", "errors": bounded(errors) }),
-        });
+        };
+        if let (Some(event), Value::Object(by)) = (event.as_object_mut(), by) {
+            event.extend(by);
+        }
+        self.record(event);
         self.gate.metrics.reloaded(result.is_ok(), self.gate.clock.now().wall.timestamp());
         result
     }
@@ -79,7 +88,7 @@ impl Reloader {
     /// A signal asked for it: there is nobody to answer, so the process's own log says what was done.
     pub fn on_signal(&self, signal: &str) {
         self.record(json!({ "event": "reload", "signal": signal }));
-        match self.reload() {
+        match self.reload(json!({ "signal": signal })) {
             Ok(ReloadView { difference, .. }) => {
                 let DifferenceView { before, after, opens, changes, closes, ends, sessions_cut, needs_restart } =
                     difference;
@@ -208,6 +217,37 @@ impl Reloader {
         self.config.load().digest().to_owned()
     }
 
+    /// Whether the policy in force is enforced or only monitored.
+    fn mode(&self) -> &'static str {
+        mode_of(&self.config.load())
+    }
+
+    /// What became of the configuration with this start, compared with what was in force when the gate ran last: fields of
+    /// the event `started`. From here on this configuration is the one in force.
+    pub(super) fn started(&self) -> Value {
+        let config = self.config.load();
+        let authorities = self.lock();
+        let file = self.source.as_deref().unwrap_or(Path::new(""));
+        let change = self.configurations.compare(&config, file, &authorities);
+        self.keep(&config, &authorities);
+        let lines = |direction| bounded(&change.lines(direction));
+        json!({
+            "configuration": config.digest(),
+            "configuration_before": change.before,
+            "mode": mode_of(&config),
+            "opens": lines(Direction::Opens),
+            "changes": lines(Direction::Changes),
+            "closes": lines(Direction::Closes),
+        })
+    }
+
+    /// A disk that takes nothing must not keep a configuration from closing something.
+    fn keep(&self, config: &Config, authorities: &Authorities) {
+        if let Err(error) = self.configurations.keep(config, authorities) {
+            tracing::error!(%error, configuration = config.digest(), "the text of the configuration cannot be kept");
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Authorities> {
         // Replaced as a whole.
         self.authorities.lock().unwrap_or_else(PoisonError::into_inner)
@@ -247,6 +287,7 @@ impl Reloader {
         let ended = self.broker.install(Arc::new(config.policy.clone()), assemble::authority(&config.control));
         difference.ends = ended.into_iter().map(end_view).collect();
         *before = authorities(&config);
+        self.keep(&config, before);
         self.gate.metrics.certificates(assemble::expiries(&config));
         self.config.store(Arc::new(config));
         self.reloaded.send_modify(|count| *count += 1);
@@ -338,11 +379,19 @@ fn end_view(ending: Ending) -> EndView {
     EndView { subject: grant.subject.text().to_owned(), role: grant.role, grant: grant.id, reason: why }
 }
 
-fn of_reload(view: &ReloadView) -> Value {
+fn mode_of(config: &Config) -> &'static str {
+    match config.policy.mode {
+        Mode::Enforce => "enforce",
+        Mode::Monitor => "monitor",
+    }
+}
+
+fn of_reload(view: &ReloadView, mode: &str) -> Value {
     let DifferenceView { before, after, opens, changes, closes, ends, sessions_cut, needs_restart } = &view.difference;
     let ends: Vec<String> = ends.iter().map(|end| end.grant.clone()).collect();
     json!({
         "event": "reloaded",
+        "mode": mode,
         "configuration_before": before,
         "configuration": after,
         "reloaded": view.reloaded,

@@ -6,6 +6,7 @@ use super::audit_log::{self, AuditLog, AuditLogError};
 use super::broker::{Broker, EventSink};
 use super::clock::Clock;
 use super::clock::kept::{self, Kept};
+use super::configurations::Configurations;
 use super::control::{Control, ControlError, ControlPort, ControlSocket, Follows, LoginSettings, Logins};
 use super::directory;
 use super::gate::Gate;
@@ -221,6 +222,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         logins,
         audit: gate.audit.reader(),
         follows: Follows::default(),
+        configurations: Configurations::beside(&config.load().store.path),
         stopping: stop.clone(),
     });
     let control_port = port.as_ref().map(|(port, _)| port.address());
@@ -234,16 +236,22 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
             tracing::error!(%error, "the control socket has failed");
         }
     });
+    let compared = reloader.clone();
+    let compared = tokio::task::spawn_blocking(move || compared.started()).await;
     let mut accepting = JoinSet::new();
     let (ldaps, ldap) = (
         accept(&mut accepting, ldaps, Kind::Ldaps, &gate, &workers),
         accept(&mut accepting, ldap, Kind::Ldap, &gate, &workers),
     );
-    let (control, configuration) = (path, reloader.digest());
-    gate.audit.event(json!({
-        "event": "started", "ldaps": ldaps, "ldap": ldap, "control": control_port, "configuration": configuration,
+    let control = path;
+    let mut event = json!({
+        "event": "started", "ldaps": ldaps, "ldap": ldap, "control": control_port,
         "max_connections": gate.limits.max_connections, "open_files": shares.limit,
-    }));
+    });
+    if let (Some(event), Ok(serde_json::Value::Object(fields))) = (event.as_object_mut(), compared) {
+        event.extend(fields);
+    }
+    gate.audit.event(event);
     Ok(Running { gate, reloader, ldaps, ldap, control, control_port, accepting, workers, background, stop, clock_file })
 }
 

@@ -33,7 +33,7 @@ fn cells(line: &RawValue) -> Option<[String; 5]> {
     let line = Line::parse(line.get().as_bytes()).ok()?;
     let time = clock::in_column(line.time);
     Some(match &line.event {
-        Some(event) => [time, actor(&line), deed(event, &line), line.reason.clone().unwrap_or_default(), ids(&line)],
+        Some(event) => [time, actor(&line), deed(event, &line), consequence(&line), ids(&line)],
         None => [time, text(&line.subject), operation(&line), outcome(&line), ids(&line)],
     })
 }
@@ -43,6 +43,9 @@ fn text(value: &Option<String>) -> String {
 }
 
 fn actor(line: &Line) -> String {
+    if let (None, Some(signal)) = (&line.by, &line.signal) {
+        return format!("signal {signal}");
+    }
     match (&line.by, &line.acting_as) {
         (Some(by), Some(acts)) => format!("{acts} (really {by})"),
         (Some(by), None) => by.clone(),
@@ -56,6 +59,22 @@ fn deed(event: &str, line: &Line) -> String {
     let parts = [&line.attempt, &line.what, &line.about, &line.role, &subject, &line.session, &broke];
     let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).filter(|part| !part.is_empty()).collect();
     [&[event][..], &parts].concat().join(" ")
+}
+
+/// Why it was done, and what it has changed.
+fn consequence(line: &Line) -> String {
+    let mut parts: Vec<String> = line.reason.iter().cloned().collect();
+    let mode = line.mode.iter().map(|mode| format!("mode {mode}"));
+    parts.extend(mode.chain(line.configuration.iter().map(|digest| format!("configuration {digest}"))));
+    let lines = |name: &'static str, lines: &[String]| -> Vec<String> {
+        lines.iter().map(|line| format!("{name} {line}")).collect()
+    };
+    parts.extend(lines("OPENS", line.opens.as_deref().unwrap_or_default()));
+    parts.extend(lines("changes", &line.changed()));
+    parts.extend(lines("closes", line.closes.as_deref().unwrap_or_default()));
+    parts.extend(lines("error", line.errors.as_deref().unwrap_or_default()));
+    parts.extend(line.ticket.iter().map(|ticket| format!("ticket {ticket}")));
+    parts.join("; ")
 }
 
 fn operation(line: &Line) -> String {

@@ -1,8 +1,11 @@
 //! `tidegate audit`: the log, for those who may read it. One file a command.
 
+mod configuration;
+mod files;
 mod lines;
 mod report;
 mod search;
+mod shown;
 mod tail;
 mod verify;
 mod wanted;
@@ -24,6 +27,7 @@ enum Command {
     Search(search::Search),
     Verify(verify::Verify),
     Report(report::Report),
+    Configuration(configuration::Configuration),
 }
 
 impl Audit {
@@ -33,6 +37,7 @@ impl Audit {
             Command::Search(command) => command.run(),
             Command::Verify(command) => command.run(),
             Command::Report(command) => command.run(),
+            Command::Configuration(command) => command.run(),
         }
     }
 }

@@ -1,21 +1,25 @@
 //! `tidegate audit report`.
 
-use super::wanted::Period;
-use crate::api::{GrantRow, RefusedRow, ReportQuery, ReportView, StandingRow, routes};
+use super::files;
+use super::shown;
+use super::wanted::{self, Period};
+use crate::api::{ReportQuery, ReportView, routes};
 use crate::cli::Outcome;
-use crate::cli::clock;
 use crate::cli::connection::Connection;
+use crate::cli::moment::past as moment;
 use crate::cli::output::{Output, note};
-use crate::cli::table::Table;
 use chrono::{DateTime, Utc};
 use clap::ValueEnum;
+use std::path::PathBuf;
 
-/// Report what the log comes to: standing access that is left, grants, refusals, what enforcing would refuse
+/// Report what the log comes to: access, grants, refusals, changes of the policy, what enforcing would take away
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  tidegate audit report standing --since 90d
-  tidegate audit report grants --since 2026-03-01T00:00:00Z --until 2026-04-01T00:00:00Z
-  tidegate audit report monitored --since 7d --output json")]
+  tidegate audit report grants --since 2026-03-01 --until 2026-04-01
+  tidegate audit report access --resource payroll --at '2026-03-31 12:00'
+  tidegate audit report break-glass --since 90d
+  tidegate audit report monitored --since 7d --output json
+  tidegate audit report grants --files /archive/audit --role payroll-reader")]
 pub(super) struct Report {
     /// Which
     #[arg(value_enum)]
@@ -23,6 +27,30 @@ pub(super) struct Report {
 
     #[command(flatten)]
     period: Period,
+
+    /// What was so at this moment
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with_all = ["since", "until"])]
+    at: Option<DateTime<Utc>>,
+
+    /// Only what is about this resource
+    #[arg(long, required_if_eq("report", "access"))]
+    resource: Option<String>,
+
+    /// Only what this one (a DN, or `anonymous`) did, or holds
+    #[arg(long, value_name = "DN", value_parser = wanted::who)]
+    subject: Option<String>,
+
+    /// Only of this role
+    #[arg(long)]
+    role: Option<String>,
+
+    /// Read the files in this folder, without a gate: a copy, or an archive
+    #[arg(long, value_name = "FOLDER")]
+    files: Option<PathBuf>,
+
+    /// With --files: the folder of configurations that were in force (beside the gate's store)
+    #[arg(long, value_name = "FOLDER", requires = "files")]
+    configurations: Option<PathBuf>,
 
     #[command(flatten)]
     connection: Connection,
@@ -32,38 +60,73 @@ pub(super) struct Report {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Kind {
-    /// Standing access that is left: whose, and how often it was used
-    Standing,
-    /// Who had which role when, approved by whom, and how it ended
+    /// Who could use a resource, who did, and by what
+    Access,
+    /// Who held which role when, approved by whom, and how it ended
     Grants,
-    /// What was refused, the most often first
+    /// Access that nobody approved, and who signed it off, when and with which words
+    BreakGlass,
+    /// Grants that were not used
+    Unused,
+    /// Standing access: whose, and how often it was used
+    Standing,
+    /// What was refused: by the gate, the directory, at a login, in the workflow
     Refused,
-    /// What enforcing would have refused or redacted
+    /// What enforcing would refuse or take out of answers, for each subject and application
     Monitored,
+    /// Changes of the configuration: what they opened and closed, and who made them
+    Policy,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Access => "access",
+            Kind::Grants => "grants",
+            Kind::BreakGlass => "break-glass",
+            Kind::Unused => "unused",
+            Kind::Standing => "standing",
+            Kind::Refused => "refused",
+            Kind::Monitored => "monitored",
+            Kind::Policy => "policy",
+        }
+    }
 }
 
 impl Report {
     pub(super) fn run(self) -> anyhow::Result<Outcome> {
-        let word = match self.report {
-            Kind::Standing => "standing",
-            Kind::Grants => "grants",
-            Kind::Refused => "refused",
-            Kind::Monitored => "monitored",
+        let Period { since, until } = self.period;
+        let Report { at, resource, subject, role, .. } = self;
+        let query = ReportQuery { since, until, at, resource, subject, role };
+        let word = self.report.word();
+        let (json, view) = match &self.files {
+            Some(folder) => {
+                let view = files::report(folder, self.configurations, word, &query)?;
+                (serde_json::to_string(&view)?, view)
+            }
+            None => {
+                let path = routes::with_query(&routes::report(word), &query);
+                let answer = self.connection.client()?.get::<ReportView>(&path)?;
+                (answer.json, answer.value)
+            }
         };
-        let query = ReportQuery { since: self.period.since, until: self.period.until };
-        let path = routes::with_query(&routes::report(word), &query);
-        let answer = self.connection.client()?.get::<ReportView>(&path)?;
-        let view = &answer.value;
-        self.output.answer(&answer.json, |width| match self.report {
-            Kind::Standing => standing(&view.standing, width),
-            Kind::Grants => grants(&view.grants, width),
-            Kind::Refused => refused(&view.refused, width),
-            Kind::Monitored => refused(&view.monitored, width),
+        self.output.answer(&json, |width| match self.report {
+            Kind::Access => shown::access(&view, width),
+            Kind::Grants | Kind::Unused => shown::grants(&view.grants, width),
+            Kind::BreakGlass => shown::break_glass(&view.grants, width),
+            Kind::Standing => shown::standing(&view.standing, width),
+            Kind::Refused => shown::refused(&view.refused, width),
+            Kind::Monitored => shown::monitored(&view.monitored, width),
+            Kind::Policy => shown::policy(&view.policy, width),
         })?;
+        for one in &view.notes {
+            note(&format!("note: {one}\n"));
+        }
         if !view.complete {
-            note(
-                "The log is too long to be read in one call: this is what was read. Ask for less with --since and --until.\n",
-            );
+            let part = view.read.as_ref().map_or_else(String::new, shown::span);
+            note(&format!(
+                "NOT COMPLETE: the log is too long to be read in one call. This report is of {part} only.\n"
+            ));
         }
         if view.left_out > 0 {
             note(&format!(
@@ -71,69 +134,7 @@ impl Report {
                 view.left_out
             ));
         }
-        Ok(Outcome::Done)
+        // A part is never taken for the whole.
+        Ok(if view.complete { Outcome::Done } else { Outcome::Refused })
     }
-}
-
-const NOTHING: &str = "There is nothing to report.\n";
-
-fn moment(at: Option<DateTime<Utc>>) -> String {
-    at.map(clock::in_column).unwrap_or_default()
-}
-
-fn standing(rows: &[StandingRow], width: Option<usize>) -> String {
-    if rows.is_empty() {
-        return NOTHING.to_owned();
-    }
-    let mut table = Table::new(&["resource", "operations", "who", "reason", "uses", &clock::heading("last used")]);
-    for row in rows {
-        let who = if row.configured {
-            row.who.join(", ")
-        } else {
-            format!("no longer configured; {}", row.used_by.join(", "))
-        };
-        let last = if row.uses == 0 { "not used".to_owned() } else { moment(row.last_used) };
-        table.row([&row.resource, &row.operations.join(", "), &who, &row.reason, &row.uses.to_string(), &last]);
-    }
-    table.render(width)
-}
-
-fn grants(rows: &[GrantRow], width: Option<usize>) -> String {
-    if rows.is_empty() {
-        return NOTHING.to_owned();
-    }
-    let mut table = Table::new(&[
-        "grant",
-        "role",
-        "subject",
-        &clock::heading("from"),
-        &clock::heading("until"),
-        "end",
-        "approved by",
-        "uses",
-    ]);
-    for row in rows {
-        let by = match (row.break_glass, row.automatic, &row.signed_off_by) {
-            (true, _, Some(auditor)) => format!("BREAK-GLASS, signed off by {auditor}"),
-            (true, _, None) => "BREAK-GLASS, unsigned".to_owned(),
-            (false, Some(rule), _) => format!("rule {rule}"),
-            (false, None, _) => row.approved_by.join(", "),
-        };
-        let until = moment(row.ended.or(row.until));
-        let end = row.end.as_deref().unwrap_or_default();
-        table.row([&*row.grant, &row.role, &row.subject, &moment(row.from), &until, end, &by, &row.uses.to_string()]);
-    }
-    table.render(width)
-}
-
-fn refused(rows: &[RefusedRow], width: Option<usize>) -> String {
-    if rows.is_empty() {
-        return NOTHING.to_owned();
-    }
-    let mut table = Table::new(&["times", "subject", "operation", "resources", "reason", &clock::heading("last")]);
-    for row in rows {
-        let resources = row.resources.join(", ");
-        table.row([&row.count.to_string(), &row.subject, &row.operation, &resources, &row.reason, &moment(row.last)]);
-    }
-    table.render(width)
 }

@@ -1,11 +1,12 @@
 //! `tidegate audit verify`: asks the gate, or reads files of the log without it.
 
+use super::files;
 use crate::api::{VerifyQuery, VerifyView, routes};
 use crate::cli::Outcome;
 use crate::cli::connection::Connection;
 use crate::cli::output::Output;
 use crate::cli::table::{Details, Table};
-use crate::engine::audit::chain::{Head, Verifier, first_seq};
+use crate::engine::audit::chain::{Head, Verifier};
 use anyhow::Context as _;
 use std::fs::File;
 use std::io::BufReader;
@@ -57,28 +58,32 @@ impl Verify {
 }
 
 fn of_files(folder: &Path, head: Option<Head>) -> anyhow::Result<VerifyView> {
-    let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut files = Vec::new();
-    for entry in entries {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        files.extend(first_seq(&name).map(|first| (first, name, entry.path())));
-    }
-    files.sort();
+    let files = files::list(folder)?;
     let mut verifier = Verifier::new(None, head);
     let count = files.len();
-    for (position, (_, name, path)) in files.iter().enumerate() {
+    for (position, (name, path)) in files.iter().enumerate() {
         let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
         let read = verifier.file(name, BufReader::new(file), (position + 1 == count, false), &mut || true);
         read.with_context(|| format!("cannot read {}", path.display()))?;
     }
-    anyhow::ensure!(count > 0, "there are no files of a log (audit-….jsonl) in {}", folder.display());
-    Ok(VerifyView::new(&verifier.finish(), true))
+    let mut view = VerifyView::new(&verifier.finish(), true);
+    if head.is_none() {
+        view.notes.push(WITHOUT_HEAD.to_owned());
+    }
+    Ok(view)
 }
+
+/// What files alone do not tell.
+const WITHOUT_HEAD: &str = "files alone do not show whether lines were cut off their end, or all of them written anew: \
+                            compare with a head that was noted elsewhere (--head)";
 
 fn shown(view: &VerifyView, width: Option<usize>) -> String {
     let mut details = Details::default();
+    let ends_unknown = view.notes.iter().any(|note| note == WITHOUT_HEAD);
     let state = match (view.sound, view.complete, view.found) {
+        (true, _, _) if ends_unknown => {
+            "sound as far as these files go: every line in them is as it was written".to_owned()
+        }
         (true, _, _) => "sound: every line is as it was written".to_owned(),
         (false, _, 1) => "NOT SOUND: 1 thing is wrong".to_owned(),
         (false, false, 0) => "not known: the log is too long to be read in one call; use --files".to_owned(),

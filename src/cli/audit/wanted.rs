@@ -4,6 +4,7 @@ use crate::api::{AuditOrder, AuditPage, AuditQuery, DurationText, routes};
 use crate::cli::client::{Client, ClientError};
 use crate::cli::connection::dn;
 use crate::cli::moment::past as moment;
+use crate::engine::audit::query::{DECISIONS, EVENTS, Filter, OPERATIONS, Who};
 use chrono::{DateTime, Utc};
 use serde_json::value::RawValue;
 use std::time::Duration;
@@ -42,6 +43,10 @@ pub(super) struct Wanted {
     #[arg(long)]
     decision: Option<String>,
 
+    /// Only what was answered with this result code: 49 is a wrong password
+    #[arg(long, value_name = "N")]
+    result: Option<u32>,
+
     /// Only this event: approved, revoked, reloaded, audit.read, …
     #[arg(long)]
     event: Option<String>,
@@ -68,12 +73,33 @@ pub(super) struct Period {
 
 impl Wanted {
     fn query(&self) -> AuditQuery {
-        let Wanted { subject, grant, request, role, resource, operation, decision, event, session, period } =
+        let Wanted { subject, grant, request, role, resource, operation, decision, result, event, session, period } =
             self.clone();
         let Period { since, until } = period;
         let base =
             AuditQuery { subject, grant, request, role, resource, operation, decision, event, ..AuditQuery::default() };
-        AuditQuery { session, since, until, ..base }
+        AuditQuery { result, session, since, until, ..base }
+    }
+
+    /// The same conditions for lines that are read here.
+    pub(super) fn filter(&self) -> anyhow::Result<Filter> {
+        let Wanted { subject, grant, request, role, resource, operation, decision, result, event, session, period } =
+            self.clone();
+        for (key, value, known) in
+            [("operation", &operation, OPERATIONS), ("decision", &decision, DECISIONS), ("event", &event, EVENTS)]
+        {
+            if let Some(value) = value.as_deref().filter(|value| !known.contains(value)) {
+                anyhow::bail!("{key}: {value:?} cannot match: there are {}", known.join(", "));
+            }
+        }
+        let subject = match subject.as_deref() {
+            Some("anonymous") => Some(Who::Anonymous),
+            Some(name) => Some(Who::Dn(dn(name).map_err(anyhow::Error::msg)?)),
+            None => None,
+        };
+        let Period { since, until } = period;
+        let base = Filter { subject, grant, request, role, resource, since, until, ..Filter::default() };
+        Ok(Filter { operation, decision, code: result, event, session, ..base })
     }
 
     /// The newest lines, so many at most, the oldest of them first; and whether there are more before them.
@@ -105,6 +131,6 @@ impl Wanted {
     }
 }
 
-fn who(text: &str) -> Result<String, String> {
+pub(super) fn who(text: &str) -> Result<String, String> {
     if text == "anonymous" { Ok(text.to_owned()) } else { dn(text).map(|_| text.to_owned()) }
 }

@@ -6,6 +6,7 @@ use super::read::LogReader;
 use super::{LastLine, file, files};
 use crate::engine::audit::chain::seq_of;
 use crate::engine::audit::query::{Filter, Line};
+use crate::engine::audit::reading::Reading;
 use crate::engine::audit::transition::Transition;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{HashMap, HashSet};
@@ -20,7 +21,7 @@ const PAGE_OCTETS: usize = 4 << 20;
 
 /// A file that was last written so long before the time that is asked for is not read. So much might the clock have
 /// been set back.
-const SLACK: TimeDelta = TimeDelta::days(1);
+const SLACK: TimeDelta = TimeDelta::minutes(10);
 
 /// Where a page begins, and which way it goes on from there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -228,34 +229,25 @@ impl LogReader {
         Ok(())
     }
 
-    /// Shows all lines that `filter` takes, oldest first, until `deadline`: whether that was enough. Begun lines are shown
-    /// last, and only of operations that have not ended.
+    /// Reads all lines, oldest first, until `deadline`: whether that was enough. Files that were last written before
+    /// `since` are not opened.
     ///
     /// # Errors
     /// A file cannot be read.
-    pub fn all(&self, filter: &mut Filter, deadline: Instant, visit: &mut dyn FnMut(&Line)) -> std::io::Result<bool> {
+    pub fn all(
+        &self,
+        reading: &mut Reading,
+        since: Option<DateTime<Utc>>,
+        deadline: Instant,
+        visit: &mut dyn FnMut(&Line),
+    ) -> std::io::Result<bool> {
         self.settle();
         let mut looked_at = 0_u64;
-        let mut open: HashMap<String, Line> = HashMap::new();
         for (_, path) in file::list(&self.directory)? {
-            let Some(opened) = opened(&path, filter.since)? else { continue };
+            let Some(opened) = opened(&path, since)? else { continue };
             let flow = files::forwards(opened, 0, &mut |line| {
                 looked_at += 1;
-                if let Ok(line) = Line::parse(line) {
-                    if line.is_start() {
-                        // Nothing outlasts the process.
-                        open.drain().for_each(|(_, line)| visit(&line));
-                    }
-                    if let Some(id) = line.ended() {
-                        open.remove(id);
-                    }
-                    match line.begun().map(str::to_owned) {
-                        Some(id) if filter.takes(&line) => drop(open.insert(id, line)),
-                        Some(_) => {}
-                        None if filter.takes(&line) => visit(&line),
-                        None => {}
-                    }
-                }
+                reading.line(line, visit);
                 let late = looked_at.is_multiple_of(1024) && Instant::now() > deadline;
                 if late { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             });
@@ -263,7 +255,6 @@ impl LogReader {
                 return Ok(false);
             }
         }
-        open.into_values().for_each(|line| visit(&line));
         Ok(true)
     }
 

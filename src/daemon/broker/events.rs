@@ -1,9 +1,11 @@
 //! What the broker tells the log: one object for each thing that happened and each that was refused.
 
+use crate::api::{DurationText, ScopeView};
 use crate::daemon::store::record::Document;
 use crate::engine::audit::transition::Transition;
-use crate::engine::grant::history::{Actor, Entry};
+use crate::engine::grant::history::{Actor, Entry, Identity};
 use crate::engine::workflow::telling::Notification;
+use crate::engine::workflow::{Request, Verdict};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
@@ -38,7 +40,8 @@ pub struct LastLine {
     pub time: DateTime<Utc>,
 }
 
-/// The events of a document's last transition.
+/// The events of a document's last transition. Each says all that a reader needs to know of the request or grant: lines
+/// before it may be in files that are archived.
 pub(super) fn of_document(document: &Document) -> Vec<Value> {
     let (history, mut common) = match document {
         Document::Request(request) => (
@@ -51,8 +54,16 @@ pub(super) fn of_document(document: &Document) -> Vec<Value> {
                 "state": request.state,
                 "break_glass": request.basis.is_break_glass(),
                 "automatic": request.basis.rule(),
+                "rule": request.basis.rule(),
                 "extends": request.extends,
                 "by_doing": request.by_doing,
+                "scope": ScopeView::of(&request.scope),
+                "request_reason": request.reason,
+                "ticket": request.ticket,
+                "duration": DurationText(request.duration),
+                "start": request.start,
+                "approvals": request.approvals,
+                "approvers": names(approvals(request)),
             }),
         ),
         Document::Grant(grant) => (
@@ -67,7 +78,13 @@ pub(super) fn of_document(document: &Document) -> Vec<Value> {
                 "until": grant.until,
                 "break_glass": grant.basis.is_break_glass(),
                 "automatic": grant.basis.rule(),
+                "rule": grant.basis.rule(),
                 "extends": grant.extends,
+                "scope": ScopeView::of(&grant.scope),
+                "request_reason": grant.reason,
+                "ticket": grant.ticket,
+                "duration": (grant.until - grant.from).to_std().ok().map(DurationText),
+                "approvers": names(grant.approved_by.iter()),
             }),
         ),
         Document::Lock(lock) => (&lock.history, json!({ "lock": lock.id, "subject": lock.subject.text() })),
@@ -80,6 +97,15 @@ pub(super) fn of_document(document: &Document) -> Vec<Value> {
         common.clone()
     })
     .collect()
+}
+
+/// Who has approved so far.
+fn approvals(request: &Request) -> impl Iterator<Item = &Identity> {
+    request.reviews.iter().filter(|review| review.verdict == Verdict::Approve).map(|review| &review.who)
+}
+
+fn names<'a>(people: impl Iterator<Item = &'a Identity>) -> Vec<String> {
+    people.map(ToString::to_string).collect()
 }
 
 fn describe(entry: &Entry, event: &mut Value) {

@@ -4,6 +4,7 @@ use super::Control;
 use super::answer::{Answer, Failure, Page, json};
 use super::following::Following;
 use super::identity::Caller;
+use super::known;
 use super::requests::name;
 use super::service::sees_everything;
 use crate::api::{AuditOrder, AuditPage, AuditQuery, VerifyQuery, VerifyView};
@@ -33,6 +34,11 @@ pub(super) async fn search(
 ) -> Answer {
     let Query(query) = query?;
     let filter = filter_of(&query)?;
+    if let (Some(since), Some(until)) = (query.since, query.until)
+        && since >= until
+    {
+        return Err(Failure::bad_request("nothing is at or after since and before until"));
+    }
     let limit = Page::new(query.limit, None)?.limit;
     let mut part = part_of(&query)?;
     let until = Instant::now() + query.wait.map_or(Duration::ZERO, |wait| wait.0);
@@ -41,6 +47,8 @@ pub(super) async fn search(
         may_read(&control, &caller, "search")?;
     } else {
         admit(&control, &caller, "search", &query)?;
+        known::resource(&control, query.resource.as_deref()).await?;
+        known::role(&control, query.role.as_deref()).await?;
     }
     let mut settled = false;
     let page = loop {
@@ -83,6 +91,9 @@ fn filter_of(query: &AuditQuery) -> Result<Filter, Failure> {
         }
         Some(_) | None => Ok(value.clone()),
     };
+    known::event(query.event.as_deref())?;
+    known::id("grant", "grant-", query.grant.as_deref())?;
+    known::id("request", "req-", query.request.as_deref())?;
     let subject = match query.subject.as_deref() {
         None => None,
         Some("anonymous") => Some(Who::Anonymous),
@@ -98,6 +109,7 @@ fn filter_of(query: &AuditQuery) -> Result<Filter, Failure> {
         until: query.until,
         operation: one_of("operation", &query.operation, OPERATIONS)?,
         decision: one_of("decision", &query.decision, DECISIONS)?,
+        code: query.result,
         event: query.event.clone(),
         session: query.session.clone(),
         ..Filter::default()

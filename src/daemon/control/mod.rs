@@ -3,11 +3,13 @@
 
 mod answer;
 mod audit;
+mod configurations;
 mod explain;
 mod following;
 mod grants;
 mod guard;
 mod identity;
+mod known;
 mod locks;
 mod login;
 mod notifications;
@@ -30,8 +32,10 @@ pub use server::{ControlError, ControlSocket};
 use super::audit_log::LogReader;
 use super::broker::Broker;
 use super::clock::Clock;
+use super::configurations::Configurations;
 use super::state::Shared;
 use crate::api::{LintBody, LintView, ReadyView, ReloadView, SessionView, routes};
+use crate::engine::grant::history::Actor;
 use crate::engine::ldap::Dn;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -61,14 +65,17 @@ pub trait ControlHooks: Send + Sync {
     fn kill(&self, id: &str, reason: &str) -> bool;
 
     /// Takes over a changed configuration and changed certificates, or says everything that is
-    /// wrong with them and changes nothing. `dry_run`: only says what would happen.
-    fn reload(&self, dry_run: bool) -> Later<'_, Result<ReloadView, Vec<String>>>;
+    /// wrong with them and changes nothing. `by`: who has it reloaded; `None`: only says what would happen.
+    fn reload(&self, by: Option<&Actor>) -> Later<'_, Result<ReloadView, Vec<String>>>;
 
     /// What is wrong with a configuration, and what it would do. An error says why that cannot be said.
     fn lint(&self, body: LintBody) -> Later<'_, Result<LintView, String>>;
 
     /// What is counted, in the text format of Prometheus.
     fn metrics(&self) -> String;
+
+    /// The digest of the configuration in force.
+    fn configuration(&self) -> String;
 
     /// Whether traffic is served, and of which trees; if not, why.
     ///
@@ -104,6 +111,8 @@ pub struct Control {
     pub audit: LogReader,
     /// Who is following it.
     pub follows: Follows,
+    /// Configurations that were in force.
+    pub configurations: Configurations,
     /// Nobody waits any more once this is so.
     pub stopping: CancellationToken,
 }
@@ -141,6 +150,8 @@ pub fn router(control: Arc<Control>) -> Router {
         .route(routes::AUDIT, get(audit::search))
         .route(routes::AUDIT_REPORT, get(report::report))
         .route(routes::AUDIT_VERIFY, get(audit::verify))
+        .route(routes::AUDIT_CONFIGURATIONS, get(configurations::list))
+        .route(routes::AUDIT_CONFIGURATION, get(configurations::show))
         .route(routes::LINT, post(service::lint))
         .route(routes::OPENAPI, get(openapi::serve))
         .route(routes::METRICS, get(service::metrics))

@@ -3,10 +3,11 @@
 
 use super::answer::{Answer, json};
 use crate::api::{
-    AuditPage, CancelBody, CodeBody, DoneView, ExplainBody, ExplainView, ExtendBody, GrantView, KillBody, KillView,
-    LintBody, LintView, LockBody, LockView, LoginBody, MeView, NothingBody, NotificationView, Problem, ReadyView,
-    ReloadBody, ReloadView, ReportView, RequestBody, RequestView, ResetBody, ReviewBody, RevokeBody, RoleView,
-    SessionView, SignOffBody, TokenView, TotpView, VerifyView, notification_state, problem, request_state, routes,
+    AuditPage, CancelBody, CodeBody, ConfigurationView, DoneView, ExplainBody, ExplainView, ExtendBody, GrantView,
+    KillBody, KillView, LintBody, LintView, LockBody, LockView, LoginBody, MeView, NothingBody, NotificationView,
+    Problem, REPORTS, ReadyView, ReloadBody, ReloadView, ReportView, RequestBody, RequestView, ResetBody, ReviewBody,
+    RevokeBody, RoleView, SessionView, SignOffBody, TokenView, TotpView, VerifyView, notification_state, problem,
+    request_state, routes,
 };
 use crate::engine::audit::query::{DECISIONS, OPERATIONS};
 use axum::http::StatusCode;
@@ -195,6 +196,11 @@ fn audit(b: &mut Builder) {
     }
     let limit = object!({ "type": "integer", "minimum": 1, "maximum": 1000 });
     call = call.query("limit", "So many at most; 500 unless said", limit);
+    call = call.query(
+        "result",
+        "Only what was answered with this result code",
+        object!({ "type": "integer", "minimum": 0 }),
+    );
     for (name, description) in [
         ("before", "With the newest first: those before this number"),
         ("after", "With the oldest first: those after it"),
@@ -202,12 +208,27 @@ fn audit(b: &mut Builder) {
         call = call.query(name, description, object!({ "type": "integer", "minimum": 0 }));
     }
     b.known(call, &[]);
-    let call =
-        b.get::<ReportView>(routes::AUDIT_REPORT, "What the log comes to: standing, grants, refused or monitored");
-    b.known(
-        call.query("since", "From this moment on", moment()).query("until", "Before this moment", moment()),
-        &[404],
-    );
+    let summary = format!("What the log comes to: {}", REPORTS.join(", "));
+    let mut call = b.get::<ReportView>(routes::AUDIT_REPORT, &summary);
+    for (name, description) in [
+        ("since", "What happened, or lasted, from this moment on"),
+        ("until", "What happened, or lasted, before this moment"),
+        ("at", "What was so at this moment"),
+    ] {
+        call = call.query(name, description, moment());
+    }
+    for (name, description) in [
+        ("resource", "Only what is about this resource; the report access needs it"),
+        ("subject", "Only what this one did, or holds"),
+        ("role", "Only of this role"),
+    ] {
+        call = call.query(name, description, object!({ "type": "string" }));
+    }
+    b.known(call, &[404]);
+    let call = b.list::<ConfigurationView>(routes::AUDIT_CONFIGURATIONS, "Configurations that were in force");
+    b.known(call, &[]);
+    let call = b.get::<ConfigurationView>(routes::AUDIT_CONFIGURATION, "The text of one, by its digest");
+    b.known(call, &[404]);
     let call = b.get::<VerifyView>(routes::AUDIT_VERIFY, "Whether the log is complete and unaltered");
     let head = object!({ "type": "string" });
     let call = call.query("head", "A head (SEQ:CHAIN) that was noted elsewhere, to compare with", head);

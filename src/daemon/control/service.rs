@@ -99,7 +99,7 @@ pub(super) async fn reload(
     if !dry_run {
         control.broker.record_call("reload", &caller.actor);
     }
-    match control.hooks.reload(dry_run).await {
+    match control.hooks.reload(Some(&caller.actor).filter(|_| !dry_run)).await {
         Ok(view) => json(StatusCode::OK, &view),
         Err(errors) => {
             let detail = match dry_run {

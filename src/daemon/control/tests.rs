@@ -53,13 +53,17 @@ impl ControlHooks for Hooks {
         self.sessions.iter().any(|session| session.id == id)
     }
 
-    fn reload(&self, _dry_run: bool) -> Later<'_, Result<ReloadView, Vec<String>>> {
+    fn reload(&self, _by: Option<&Actor>) -> Later<'_, Result<ReloadView, Vec<String>>> {
         Box::pin(async { self.reloads.lock().unwrap().pop().unwrap() })
     }
 
     fn lint(&self, body: LintBody) -> Later<'_, Result<LintView, String>> {
         let difference = body.against_running.then(DifferenceView::default);
         Box::pin(async { Ok(LintView { warnings: vec![body.configuration], difference, ..LintView::default() }) })
+    }
+
+    fn configuration(&self) -> String {
+        "0123456789abcdef".to_owned()
     }
 
     fn metrics(&self) -> String {
@@ -153,6 +157,7 @@ impl Door {
             logins: Arc::clone(&logins),
             audit: audit.reader(),
             follows: Follows::default(),
+            configurations: Configurations::beside(Path::new("/nonexistent/store")),
             stopping: CancellationToken::new(),
         });
         let path = directory.path().join("run").join("control.sock");
@@ -174,6 +179,7 @@ impl Door {
             logins: Arc::clone(&self.logins),
             audit: self.audit.reader(),
             follows: Follows::default(),
+            configurations: Configurations::beside(Path::new("/nonexistent/store")),
             stopping: CancellationToken::new(),
         }))
     }

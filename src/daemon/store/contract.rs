@@ -64,6 +64,8 @@ fn grant(id: &str, revision: u64, from: i64, state: GrantState) -> Record {
             subject: &uid("anna"),
             requested_by: &Identity::of_dn(uid("olga")),
             really: None,
+            reason: "why",
+            ticket: None,
             scope: &Scope(Vec::new()),
             start: Some(at(from).wall),
             duration: HOUR,

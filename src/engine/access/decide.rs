@@ -25,18 +25,47 @@ use reach::Reach;
 use std::sync::Arc;
 
 pub use dependence::{Dependence, standing_holds};
+use permit::Monitored;
 pub use permit::Permit;
 
 /// Decides upon one operation.
 pub fn decide(snapshot: &Snapshot, asked: &Asked<'_>) -> Decision {
     let resolved = Resolved::of(snapshot, asked);
-    match permit(snapshot, &resolved.asked(asked)) {
-        Ok(permit) => Decision::Permitted(permit),
+    let asked = &resolved.asked(asked);
+    match permit(snapshot, asked, snapshot.policy.mode) {
+        Ok(mut permit) => {
+            if snapshot.policy.mode == Mode::Monitor {
+                compare_with_enforced(&mut permit, snapshot, asked);
+            }
+            Decision::Permitted(permit)
+        }
         Err(refusal) => Decision::Refused(refusal),
     }
 }
 
-fn permit(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Permit, Refusal> {
+/// While monitoring: notes in the permit what the same policy would refuse or redact if it were enforced. The same
+/// decision is made twice, so that the two cannot differ in what they look at.
+fn compare_with_enforced(monitoring: &mut Permit, snapshot: &Snapshot, asked: &Asked<'_>) {
+    match permit(snapshot, asked, Mode::Enforce) {
+        // This is about the log and not about the policy.
+        Err(refusal) if refusal.reason == NOT_RECORDED => {}
+        Err(refusal) => {
+            // One that is not about resources leaves it at what would be redacted.
+            let before = monitoring.monitored.take().map(|before| before.refusal.missing).unwrap_or_default();
+            let missing = if refusal.missing.is_empty() { before } else { refusal.missing };
+            monitoring.monitored = Some(Monitored::new(Refusal { asks: None, missing, ..refusal }));
+        }
+        Ok(enforced) => {
+            if let Some(monitored) = &mut monitoring.monitored
+                && !enforced.redaction.is_empty()
+            {
+                monitored.would_redact = Some(enforced.redaction);
+            }
+        }
+    }
+}
+
+fn permit(snapshot: &Snapshot, asked: &Asked<'_>, mode: Mode) -> Result<Permit, Refusal> {
     understood::check(asked.request, &snapshot.policy)?;
     let acting = acting::acting(snapshot, asked)?;
     let asked = &match &acting {
@@ -49,6 +78,7 @@ fn permit(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Permit, Refusal> {
     let holder = Holder::of(snapshot, asked);
     let mut deciding = Deciding {
         snapshot,
+        mode,
         asked,
         holder: &holder,
         requirement: requirement.as_ref(),
@@ -84,6 +114,8 @@ fn permit(snapshot: &Snapshot, asked: &Asked<'_>) -> Result<Permit, Refusal> {
 /// A decision on its way.
 struct Deciding<'a> {
     snapshot: &'a Snapshot,
+    /// The policy's, or `Enforce` where it is only asked what enforcing would do.
+    mode: Mode,
     asked: &'a Asked<'a>,
     holder: &'a Holder<'a>,
     requirement: Option<&'a Requirement<'a>>,
@@ -123,7 +155,7 @@ impl<'a> Deciding<'a> {
     fn conclude(mut self) -> Result<Permit, Refusal> {
         let kind = self.requirement.map_or(OperationKind::Search, |requirement| requirement.kind);
         let not_held = |needs: &[Need<'_>], reason| not_held(self.snapshot, self.holder, kind, needs, reason);
-        match self.snapshot.policy.mode {
+        match self.mode {
             Mode::Enforce if !self.missing.is_empty() => {
                 let asks = asking::asks(self.snapshot, self.asked, self.holder, kind, &self.missing);
                 return Err(Refusal { asks, ..not_held(&self.missing, "not held") });
@@ -148,15 +180,13 @@ impl<'a> Deciding<'a> {
                     return Err(unrecorded());
                 }
             }
-            Mode::Monitor if !self.missing.is_empty() => {
-                self.permit.monitored = Some(Box::new(not_held(&self.missing, "not held")));
-            }
             Mode::Monitor if !self.hidden.is_empty() => {
-                self.permit.monitored = Some(Box::new(not_held(&self.hidden, "redacted")));
+                self.permit.monitored = Some(Monitored::new(not_held(&self.hidden, "redacted")));
             }
-            Mode::Monitor => self.permit.monitored = self.check_written(self.asked.request).map(Box::new),
+            // What would be refused is asked of the decision that enforces.
+            Mode::Monitor => {}
         }
-        if !self.permit.rests_on.is_empty() && self.snapshot.policy.mode == Mode::Enforce {
+        if !self.permit.rests_on.is_empty() && self.mode == Mode::Enforce {
             self.permit.policy = Some(Arc::clone(&self.snapshot.policy));
         }
         Ok(self.permit)
@@ -213,11 +243,13 @@ fn push(resources: &mut Vec<ResourceIndex>, resource: ResourceIndex) {
     }
 }
 
+const NOT_RECORDED: &str = "not recorded";
+
 fn unrecorded() -> Refusal {
     Refusal {
         code: ResultCode::UNAVAILABLE,
         message: "operations cannot be recorded: what needs a grant or standing access is refused".to_owned(),
-        reason: "not recorded",
+        reason: NOT_RECORDED,
         missing: Vec::new(),
         asks: None,
     }

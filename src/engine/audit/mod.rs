@@ -8,6 +8,7 @@ mod json;
 mod ldap_text;
 pub mod lines;
 pub mod query;
+pub mod reading;
 pub mod record;
 pub mod repeats;
 pub mod report;

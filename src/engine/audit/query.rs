@@ -3,6 +3,7 @@
 use crate::engine::ldap::Dn;
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::HashMap;
 
 /// The operations that a line may be about.
@@ -11,6 +12,59 @@ pub const OPERATIONS: &[&str] =
 
 /// What may have been decided.
 pub const DECISIONS: &[&str] = &["permitted", "refused", "monitored", "ended"];
+
+/// Every event that the log may hold.
+pub const EVENTS: &[&str] = &[
+    "activated",
+    "answers withheld",
+    "approved",
+    "audit.acknowledged",
+    "audit.broken",
+    "audit.emptied",
+    "audit.headless",
+    "audit.lost",
+    "audit.moved",
+    "audit.read",
+    "audit.repaired",
+    "audit.reopened",
+    "audit.repeated",
+    "audit.resumed",
+    "bound reached",
+    "cancelled",
+    "denied",
+    "escalated",
+    "expired",
+    "granted",
+    "group known",
+    "group unknown",
+    "killed",
+    "lapsed",
+    "locked",
+    "logged in",
+    "logged out",
+    "notification dead",
+    "notification dropped",
+    "notification retried",
+    "refused",
+    "released",
+    "reload",
+    "reload failed",
+    "reloaded",
+    "requested",
+    "revoked",
+    "second factor enrolled",
+    "second factor reset",
+    "second factor shown",
+    "signed-off",
+    "started",
+    "stopped",
+    "store.ahead_of_log",
+    "store.behind_log",
+    "store.failed",
+    "store.recovered",
+    "unlocked",
+    "warned",
+];
 
 /// One line of the log, as far as others go by it: the record of an operation, or an event (then [`Line::event`]
 /// says which, and what applies to operations only is absent).
@@ -54,6 +108,22 @@ pub struct Line {
     pub repeated: Option<u64>,
     pub first: Option<DateTime<Utc>>,
     pub last: Option<DateTime<Utc>>,
+    /// Of a search, how far it goes; of an event, what is opened: a list.
+    pub scope: Option<Value>,
+    pub request_reason: Option<String>,
+    pub ticket: Option<String>,
+    pub duration: Option<String>,
+    pub approvers: Option<Vec<String>>,
+    pub would_redact: Option<Vec<String>>,
+    pub undecided: Option<u64>,
+    pub mode: Option<String>,
+    pub configuration: Option<String>,
+    pub configuration_before: Option<String>,
+    pub opens: Option<Vec<String>>,
+    pub changes: Option<Value>,
+    pub closes: Option<Vec<String>>,
+    pub errors: Option<Vec<String>>,
+    pub signal: Option<String>,
 }
 
 /// Which line of an operation that has two.
@@ -93,6 +163,23 @@ impl Line {
     /// Whether the operation rested on this grant, or the event is about it.
     pub fn is_about_grant(&self, id: &str) -> bool {
         names(self.grant.as_deref(), id) || self.about.as_deref() == Some(id)
+    }
+
+    /// Whether it touched this resource.
+    pub fn touches(&self, resource: &str) -> bool {
+        self.resources.iter().flatten().any(|name| name == resource)
+    }
+
+    /// Whether it is an event about something that opens this resource, at least in part.
+    pub fn opens_resource(&self, resource: &str) -> bool {
+        let entries = self.scope.iter().filter_map(Value::as_array).flatten();
+        entries.filter_map(|entry| entry.get("resource")?.as_str()).any(|name| name == resource)
+    }
+
+    /// What an event says has changed: of an operation, `changes` is something else.
+    pub fn changed(&self) -> Vec<String> {
+        let lines = self.changes.iter().filter(|_| self.event.is_some()).filter_map(Value::as_array).flatten();
+        lines.filter_map(|line| line.as_str().map(str::to_owned)).collect()
     }
 
     /// The names of those who did it or to whom it was done.
@@ -139,6 +226,8 @@ pub struct Filter {
     pub operation: Option<String>,
     /// What was decided.
     pub decision: Option<String>,
+    /// The result code that the client got.
+    pub code: Option<u32>,
     /// Which event.
     pub event: Option<String>,
     /// In which session.
@@ -161,13 +250,16 @@ impl Filter {
         let one_of = |wanted: &Option<String>, found: &Option<String>| {
             wanted.as_ref().is_none_or(|one| names(found.as_deref(), one))
         };
-        let resource = |name: &String| line.resources.as_ref().is_some_and(|resources| resources.contains(name));
+        let resource = |name: &String| line.touches(name) || line.opens_resource(name);
+        // A line that stands for several is of all the time that these took.
+        let (first, last) = (line.first.unwrap_or(line.time), line.last.unwrap_or(line.time));
         same(&self.operation, &line.operation)
             && same(&self.decision, &line.decision)
             && same(&self.event, &line.event)
             && same(&self.session, &line.session)
-            && self.since.is_none_or(|since| since <= line.time)
-            && self.until.is_none_or(|until| line.time < until)
+            && self.since.is_none_or(|since| since <= last)
+            && self.until.is_none_or(|until| first < until)
+            && self.code.is_none_or(|code| line.result == Some(code))
             && one_of(&self.request, &line.request)
             && one_of(&self.role, &line.role)
             && self.grant.as_ref().is_none_or(|id| line.is_about_grant(id))

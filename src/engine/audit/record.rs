@@ -1,11 +1,11 @@
 //! One operation, or one step of the workflow, as a JSON line. Written by hand: this is the hot path.
-//!
 //! A record is written in two parts, so that nothing of the request need be kept until it ends:
 //! [`begin`] when it is decided, [`finish`] when it is answered. The log's writer puts `{"seq":N,` in
 //! front and `,"chain":…` at the end. Names and order of the fields are a contract:
 //! `seq time session connection_from tls subject authentication certificate message_id operation target scope filter
 //! attributes controls changes decision reason resources role grant request standing break_glass upstream result ending entries withheld
 //! cut bytes duration_us`, and behind `message_id`, where there is a begun line, `phase operation_id`; what does not apply is `null`.
+//! A search that is only monitored ends with `would_redact undecided`.
 
 mod amend;
 mod begun;
@@ -101,14 +101,27 @@ pub struct Outcome<'a> {
     pub ending: Option<Ending>,
     /// Search entries passed to the client.
     pub entries: u64,
-    /// Search entries and references kept from it.
+    /// Search entries and references kept from it; while monitoring, those that enforcing would keep from it.
     pub withheld: u64,
-    /// Attributes taken out of the entries that were passed.
+    /// Attributes taken out of the entries that were passed; while monitoring, those that enforcing would.
     pub cut: u64,
+    /// What enforcing would take out of the answer, where that was found out.
+    pub would: Option<Would<'a>>,
     /// Octets passed to the client.
     pub bytes: u64,
     /// From the decision to the answer.
     pub duration: Duration,
+}
+
+/// What enforcing would take out of an answer that was passed on: its numbers are in [`Outcome::withheld`] and
+/// [`Outcome::cut`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Would<'a> {
+    /// The names of the attributes, as the directory wrote them; no more than are told apart.
+    pub attributes: &'a [String],
+    /// Entries of which it cannot be told whether they would be found: the filter would be asked without what it
+    /// asserts on protected attributes, and what it asserts besides is not in the answer.
+    pub undecided: u64,
 }
 
 /// Writes the first part: `"time":…` up to and including `"request":…`.
@@ -199,6 +212,17 @@ pub fn finish(out: &mut Vec<u8>, outcome: &Outcome<'_>) {
     json::number(out, outcome.bytes);
     out.extend_from_slice(b",\"duration_us\":");
     json::number(out, u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX));
+    if let Some(would) = outcome.would {
+        out.extend_from_slice(b",\"would_redact\":[");
+        for (position, name) in would.attributes.iter().enumerate() {
+            if position > 0 {
+                out.push(b',');
+            }
+            json::string(out, name.as_bytes(), ITEM_LIMIT);
+        }
+        out.extend_from_slice(b"],\"undecided\":");
+        json::number(out, would.undecided);
+    }
     out.extend_from_slice(b"}\n");
 }
 

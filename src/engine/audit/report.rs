@@ -1,5 +1,9 @@
 //! What many lines of the log come to: counted as they pass by, in bounded memory. What finds no room any more is
-//! counted too ([`Counts::left_out`]): a report that is cut says so.
+//! counted too: a report that is not of all lines says so.
+
+pub mod access;
+pub mod grants;
+pub mod monitored;
 
 use super::query::Line;
 use chrono::{DateTime, Utc};
@@ -9,6 +13,24 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 const ROWS: usize = 10_000;
 /// So many names one of them lists.
 const NAMES: usize = 20;
+
+/// A period that is asked about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Period {
+    /// From this moment on; `None`: from the beginning.
+    pub since: Option<DateTime<Utc>>,
+    /// Before this moment; `None`: until now.
+    pub until: Option<DateTime<Utc>>,
+}
+
+impl Period {
+    /// Whether what lasted from then until then (`None`: it lasts) reaches into the period. One moment is in it from its
+    /// beginning on, and before its end.
+    pub fn overlaps(&self, from: DateTime<Utc>, to: Option<DateTime<Utc>>) -> bool {
+        let not_over = |since| to.is_none_or(|to| to > since || to == from && to >= since);
+        self.since.is_none_or(not_over) && self.until.is_none_or(|until| from < until)
+    }
+}
 
 /// How often, and when first and last.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -23,7 +45,7 @@ pub struct Tally {
 
 impl Tally {
     /// A line may stand for several operations that are alike.
-    fn add(&mut self, line: &Line) {
+    pub(super) fn add(&mut self, line: &Line) {
         let (first, last) = (line.first.unwrap_or(line.time), line.last.unwrap_or(line.time));
         self.count += line.repeated.unwrap_or(1);
         self.first = Some(self.first.map_or(first, |known| known.min(first)));
@@ -31,9 +53,50 @@ impl Tally {
     }
 }
 
-/// What was refused, or would have been.
+/// The address of a client, without its port.
+fn address(connection_from: Option<&str>) -> String {
+    let whole = connection_from.unwrap_or_default();
+    whole.rsplit_once(':').map_or(whole, |(address, _)| address).to_owned()
+}
+
+/// Who has refused something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refuser {
+    /// The gate refused an operation.
+    Gate,
+    /// The directory did: a wrong password, or rights that it does not give.
+    Directory,
+    /// A login at the control port failed.
+    Login,
+    /// A step of the workflow, or another call of the control API, was not allowed.
+    Workflow,
+}
+
+impl Refuser {
+    /// What reports call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Refuser::Gate => "gate",
+            Refuser::Directory => "directory",
+            Refuser::Login => "login",
+            Refuser::Workflow => "workflow",
+        }
+    }
+}
+
+/// Result codes by which a directory denies something (RFC 4511 4.1.9), and what they mean.
+const DENIALS: [(u32, &str); 4] = [
+    (8, "stronger authentication required (8)"),
+    (48, "inappropriate authentication (48)"),
+    (49, "invalid credentials (49)"),
+    (50, "insufficient access rights (50)"),
+];
+
+/// What was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Refused {
+    /// By whom.
+    pub by: Refuser,
     /// Of whom.
     pub subject: String,
     /// Which operation.
@@ -44,7 +107,7 @@ pub struct Refused {
     pub reason: String,
 }
 
-/// Counts what has one decision.
+/// Counts what was refused.
 #[derive(Debug, Default)]
 pub struct Refusals {
     rows: HashMap<Refused, Tally>,
@@ -54,12 +117,7 @@ pub struct Refusals {
 impl Refusals {
     /// Another line.
     pub fn see(&mut self, line: &Line) {
-        let row = Refused {
-            subject: line.subject.clone().unwrap_or_default(),
-            operation: line.operation.clone().unwrap_or_default(),
-            resources: line.resources.clone().unwrap_or_default(),
-            reason: line.reason.clone().unwrap_or_default(),
-        };
+        let Some(row) = Refused::of(line) else { return };
         let full = self.rows.len() >= ROWS;
         match self.rows.get_mut(&row) {
             Some(tally) => tally.add(line),
@@ -77,6 +135,46 @@ impl Refusals {
                 .then_with(|| (&a.subject, &a.operation, &a.resources).cmp(&(&b.subject, &b.operation, &b.resources)))
         });
         (rows, self.left_out)
+    }
+}
+
+impl Refused {
+    /// `None`: the line says that something was done.
+    fn of(line: &Line) -> Option<Refused> {
+        // Whoever binds is nobody yet, and is to become whom the bind names.
+        let subject = || match line.operation.as_deref() {
+            Some("bind") => line.target.clone().or_else(|| line.subject.clone()),
+            Some(_) | None => line.subject.clone(),
+        };
+        let operation = |by, reason: String| Refused {
+            by,
+            subject: subject().unwrap_or_default(),
+            operation: line.operation.clone().unwrap_or_default(),
+            resources: line.resources.clone().unwrap_or_default(),
+            reason,
+        };
+        match (line.event.as_deref(), line.decision.as_deref()) {
+            (Some("refused"), _) => {
+                let attempt = line.attempt.clone().unwrap_or_default();
+                let login = attempt == "log in";
+                let who = line.acting_as.clone().or_else(|| line.by.clone());
+                // Who logs in is nobody yet.
+                let who = if login { line.about.clone().filter(|about| !about.is_empty()).or(who) } else { who };
+                Some(Refused {
+                    by: if login { Refuser::Login } else { Refuser::Workflow },
+                    subject: who.unwrap_or_default(),
+                    operation: attempt,
+                    resources: Vec::new(),
+                    reason: line.reason.clone().unwrap_or_default(),
+                })
+            }
+            (Some(_), _) => None,
+            (None, Some("refused")) => Some(operation(Refuser::Gate, line.reason.clone().unwrap_or_default())),
+            (None, _) => {
+                let (_, why) = DENIALS.iter().find(|(code, _)| Some(*code) == line.result)?;
+                Some(operation(Refuser::Directory, (*why).to_owned()))
+            }
+        }
     }
 }
 
@@ -120,131 +218,15 @@ impl Standings {
     }
 }
 
-/// What became of a request, as far as the lines tell.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the fields are those of the events")]
-pub struct Granted {
-    pub request: String,
-    pub grant: String,
-    pub role: String,
-    pub subject: String,
-    pub asked_by: Option<String>,
-    pub reason: Option<String>,
-    /// Who approved it, in order.
-    pub approved_by: Vec<String>,
-    /// The rule that approved it.
-    pub automatic: Option<u32>,
-    pub break_glass: bool,
-    pub signed_off_by: Option<String>,
-    pub from: Option<DateTime<Utc>>,
-    pub until: Option<DateTime<Utc>>,
-    /// `expired`, `released` or `revoked`; `None`: it has not ended.
-    pub end: Option<String>,
-    pub ended: Option<DateTime<Utc>>,
-    pub ended_by: Option<String>,
-    /// Operations that rested on it.
-    pub uses: Tally,
-}
-
-/// Gathers what is said of each grant.
-#[derive(Debug, Default)]
-pub struct Grants {
-    rows: HashMap<String, Granted>,
-    left_out: u64,
-}
-
-impl Grants {
-    /// Another line.
-    pub fn see(&mut self, line: &Line) {
-        let Some(requests) = line.request.as_deref() else { return };
-        match line.event.as_deref() {
-            None => self.used(line, requests),
-            Some(event) => {
-                if let Some(row) = self.row(requests) {
-                    happened(row, event, line);
-                }
-            }
-        }
-    }
-
-    fn row(&mut self, request: &str) -> Option<&mut Granted> {
-        if self.rows.len() >= ROWS && !self.rows.contains_key(request) {
-            self.left_out += 1;
-            return None;
-        }
-        let row = self.rows.entry(request.to_owned()).or_default();
-        row.request = request.to_owned();
-        Some(row)
-    }
-
-    /// An operation may rest on several, in the same order in each field.
-    fn used(&mut self, line: &Line, requests: &str) {
-        let part = |all: &Option<String>, position: usize| {
-            all.as_deref().and_then(|all| all.split(',').nth(position)).unwrap_or_default().to_owned()
-        };
-        for (position, request) in requests.split(',').enumerate() {
-            let Some(row) = self.row(request) else { continue };
-            row.uses.add(line);
-            if row.grant.is_empty() {
-                row.grant = part(&line.grant, position);
-                row.role = part(&line.role, position);
-            }
-            if row.subject.is_empty() {
-                row.subject = line.subject.clone().unwrap_or_default();
-            }
-        }
-    }
-
-    /// Those that became a grant, the oldest first; and how many lines found no room.
-    pub fn finish(self) -> (Vec<Granted>, u64) {
-        let mut rows: Vec<Granted> = self.rows.into_values().filter(|row| !row.grant.is_empty()).collect();
-        rows.sort_by(|a, b| (a.from, &a.grant).cmp(&(b.from, &b.grant)));
-        (rows, self.left_out)
-    }
-}
-
-fn happened(row: &mut Granted, event: &str, line: &Line) {
-    let set = |to: &mut String, from: &Option<String>| {
-        if let Some(from) = from {
-            from.clone_into(to);
-        }
-    };
-    set(&mut row.grant, &line.grant);
-    set(&mut row.role, &line.role);
-    set(&mut row.subject, &line.subject);
-    row.from = line.from.or(row.from);
-    row.until = line.until.or(row.until);
-    row.break_glass |= line.break_glass == Some(true);
-    row.automatic = line.automatic.or(row.automatic);
-    let who = line.acting_as.clone().or_else(|| line.by.clone());
-    match event {
-        "requested" => {
-            row.asked_by = who;
-            row.reason.clone_from(&line.reason);
-        }
-        "approved" => {
-            row.approved_by.extend(who.filter(|who| !row.approved_by.contains(who) && row.approved_by.len() < NAMES))
-        }
-        "released" | "revoked" | "expired" => {
-            row.end = Some(event.to_owned());
-            row.ended = Some(line.time);
-            row.ended_by = who;
-        }
-        "signed-off" => row.signed_off_by = who,
-        // What else happens to a request changes nothing of this.
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn line(fields: &str) -> Line {
+    pub(super) fn line(fields: &str) -> Line {
         Line::parse(format!("{{\"seq\":1,\"time\":\"2026-11-20T17:48:{fields}}}").as_bytes()).unwrap()
     }
 
-    fn at(text: &str) -> Option<DateTime<Utc>> {
+    pub(super) fn at(text: &str) -> Option<DateTime<Utc>> {
         Some(format!("2026-11-20T17:48:{text}Z").parse().unwrap())
     }
 
@@ -280,40 +262,57 @@ mod tests {
     fn what_finds_no_room_is_counted() {
         let mut report = Refusals::default();
         for number in 0..ROWS + 7 {
-            report.see(&line(&format!(r#"01Z","subject":"{number}""#)));
+            report.see(&line(&format!(r#"01Z","decision":"refused","subject":"{number}""#)));
         }
-        report.see(&line(r#"02Z","subject":"0""#));
+        report.see(&line(r#"02Z","decision":"refused","subject":"0""#));
         let (rows, left_out) = report.finish();
         assert_eq!((rows.len(), left_out, rows[0].1.count), (ROWS, 7, 2));
     }
 
     #[test]
-    fn a_grant_is_told_from_request_to_sign_off() {
-        let mut report = Grants::default();
+    fn refusals_of_the_workflow_and_of_the_directory_count_as_well() {
+        let mut report = Refusals::default();
         for fields in [
-            r#"01Z","event":"requested","request":"req-1","grant":null,"role":"reader","subject":"a","by":"a","reason":"HR-1","break_glass":false"#,
-            r#"02Z","event":"approved","request":"req-1","grant":null,"role":"reader","subject":"a","by":"b""#,
-            r#"03Z","event":"approved","request":"req-1","grant":"grant-1","role":"reader","subject":"a","by":"local:x","acting_as":"c""#,
-            r#"03Z","event":"activated","request":"req-1","grant":"grant-1","by":"tidegate","from":"2026-11-20T17:48:03Z","until":"2026-11-20T18:48:03Z""#,
-            r#"04Z","operation":"search","subject":"a","request":"req-1,req-2","grant":"grant-1,grant-2","role":"reader,editor""#,
-            r#"05Z","operation":"search","subject":"a","request":"req-1","grant":"grant-1","role":"reader""#,
-            r#"06Z","operation":"search","subject":"a","request":null,"grant":null,"role":null"#,
-            r#"07Z","event":"revoked","request":"req-1","grant":"grant-1","by":"root","reason":"enough""#,
-            r#"08Z","event":"requested","request":"req-3","grant":null,"role":"reader","subject":"z","by":"z""#,
-            r#"08Z","event":"requested","request":"req-4","grant":"grant-4","role":"reader","subject":"z","by":"z","break_glass":true"#,
-            r#"09Z","event":"signed-off","request":"req-4","grant":"grant-4","by":"auditor""#,
+            r#"01Z","event":"refused","attempt":"approve","about":"req-1","by":"bob","reason":"own-request""#,
+            r#"01Z","event":"refused","attempt":"log in","about":"uid=carl","by":"nobody","reason":"login-failed""#,
+            r#"02Z","session":"s","operation":"bind","subject":"anonymous","target":"uid=bob","decision":"permitted","result":49"#,
+            r#"02Z","session":"s","operation":"bind","subject":"anonymous","target":"uid=bob","decision":"permitted","result":49"#,
+            r#"03Z","session":"s","operation":"modify","subject":"uid=bob","target":"dc=x","decision":"permitted","result":50"#,
+            r#"04Z","session":"s","operation":"search","subject":"uid=bob","decision":"permitted","result":0"#,
+            r#"04Z","session":"s","operation":"search","subject":"uid=bob","decision":"monitored","result":0"#,
+            r#"04Z","event":"approved","by":"bob""#,
         ] {
             report.see(&line(fields));
         }
-        let (rows, left_out) = report.finish();
-        let ids: Vec<&str> = rows.iter().map(|row| &*row.grant).collect();
-        assert_eq!((ids, left_out), (vec!["grant-2", "grant-4", "grant-1"], 0), "{rows:#?}");
-        let one = &rows[2];
-        assert_eq!((one.approved_by.join(" "), one.uses.count, one.uses.last), ("b c".to_owned(), 2, at("05")));
-        assert_eq!((one.end.as_deref(), one.ended_by.as_deref(), one.ended), (Some("revoked"), Some("root"), at("07")));
-        assert_eq!((one.reason.as_deref(), one.from, one.break_glass), (Some("HR-1"), at("03"), false));
-        assert_eq!((rows[0].role.as_str(), rows[0].uses.count), ("editor", 1));
-        assert_eq!((rows[1].break_glass, rows[1].signed_off_by.as_deref()), (true, Some("auditor")));
+        let (rows, _) = report.finish();
+        let told: Vec<_> =
+            rows.iter().map(|(row, t)| (row.by.word(), &*row.subject, &*row.operation, t.count)).collect();
+        assert_eq!(
+            told,
+            [
+                ("directory", "uid=bob", "bind", 2),
+                ("workflow", "bob", "approve", 1),
+                ("directory", "uid=bob", "modify", 1),
+                ("login", "uid=carl", "log in", 1),
+            ]
+        );
+        assert_eq!(rows[0].0.reason, "invalid credentials (49)");
+    }
+
+    #[test]
+    fn a_period_holds_its_first_moment_and_not_its_last() {
+        let period = Period { since: at("10"), until: at("20") };
+        for (from, to, within) in [
+            ("05", "10", false),
+            ("05", "11", true),
+            ("10", "10", true),
+            ("19", "30", true),
+            ("20", "30", false),
+            ("20", "20", false),
+        ] {
+            assert_eq!(period.overlaps(at(from).unwrap(), at(to)), within, "{from} {to}");
+        }
+        assert!(period.overlaps(at("01").unwrap(), None));
     }
 
     #[test]

@@ -55,6 +55,12 @@ pub struct Grant {
     /// Who really asked, when that is somebody else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub really: Option<Identity>,
+    /// Why it was requested, as the requester wrote it. Empty for grants of earlier versions.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// The ticket that its request names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket: Option<String>,
     /// What it opens.
     pub scope: Scope,
     /// On what its request was approved.
@@ -181,6 +187,10 @@ pub struct Approved<'a> {
     pub requested_by: &'a Identity,
     /// Who really asked, when that is somebody else.
     pub really: Option<&'a Identity>,
+    /// Why it was requested.
+    pub reason: &'a str,
+    /// The ticket that the request names.
+    pub ticket: Option<&'a str>,
     /// What it opens.
     pub scope: &'a Scope,
     /// When it is to begin, if not at once.
@@ -218,6 +228,8 @@ impl Grant {
             subject: approved.subject.clone(),
             requested_by: approved.requested_by.clone(),
             really: approved.really.cloned(),
+            reason: approved.reason.to_owned(),
+            ticket: approved.ticket.map(str::to_owned),
             scope: approved.scope.clone(),
             basis: approved.basis,
             approved_by: approved.approved_by,

@@ -172,6 +172,21 @@ impl Redaction {
         Plan { stages, is_exposed }
     }
 
+    /// What a search of this filter would be asked as, a filter for each stage; empty: as it is. `None`: nothing could
+    /// match in that stage.
+    pub fn would_ask<'a>(&self, policy: &Policy, filter: &Filter<'a>) -> Vec<Option<Filter<'a>>> {
+        let rewritten = self.ways.rewrite(filter, policy.schema());
+        rewritten.iter().map(|(_, rewritten)| rewritten.to_ask(filter).cloned()).collect()
+    }
+
+    /// What would be shown of an entry, by the name that the directory sent, and in which of the stages of
+    /// [`Redaction::would_ask`] it would have to be found; `None`: nothing would be shown.
+    pub fn would_show(&self, policy: &Policy, name: &[u8]) -> Option<(View, usize)> {
+        let view = self.view_of(policy, name)?;
+        let stage = self.ways.stage_of(&view, policy.schema())?;
+        Some((view, stage))
+    }
+
     /// What becomes of an entry that a stage brought, by the name that the directory sent: one that is no
     /// name could be any. `policy` is the one that was decided by.
     pub fn look<'r>(&self, policy: &'r Policy, stage: usize, name: &[u8]) -> Look<'r> {

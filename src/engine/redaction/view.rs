@@ -59,7 +59,7 @@ pub struct View {
 
 impl View {
     /// Whether all of it is shown.
-    pub(super) fn is_whole(&self) -> bool {
+    pub fn is_whole(&self) -> bool {
         self.hidden.is_empty() && self.only.is_none() && !self.children
     }
 

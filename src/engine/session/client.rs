@@ -8,6 +8,7 @@ use super::recorded::must_be_recorded;
 use super::revoked::has_side_effects;
 use super::search::asks_for_pages;
 use super::towards::Word;
+use super::would::Would;
 use super::{Acting, Bound, Effects, Identity, Session};
 use crate::engine::access::{self, Asked, Decision, Permit, Refusal, Snapshot};
 use crate::engine::audit::record::Verdict;
@@ -223,6 +224,7 @@ impl Session {
         let (record, number) = self.begin_recorded(sent, &permit, snapshot, now, fx);
         let must_be_recorded = must_be_recorded(&permit, snapshot);
         let again = permit.replicates().then(|| Box::new(lasting::again(sent, &permit, snapshot)));
+        let would = Would::of(&permit, request, snapshot);
         let purpose = match request {
             Request::Bind(bind) => {
                 self.binding = true;
@@ -242,6 +244,7 @@ impl Session {
             response_tag: tag::response_to(request.tag()).unwrap_or(tag::EXTENDED_RESPONSE),
             purpose,
             permit,
+            would,
             has_side_effects: has_side_effects(request),
             abandoned: false,
             ending: None,

@@ -67,6 +67,9 @@ fn judge(operation: &mut Operation, stage: usize, body: &[u8]) -> Judged {
 pub(super) fn entry_found(operation: &mut Operation, envelope: &Envelope<'_>, fx: &mut Effects) -> Counted {
     let Purpose::Search { redacts: Some(_) } = &operation.purpose else {
         operation.entries += 1;
+        if let Some(would) = &mut operation.would {
+            would.see(envelope.body);
+        }
         pass(operation, envelope, fx);
         return Counted::Within;
     };
@@ -144,6 +147,9 @@ fn show(operation: &mut Operation, judged: &Judged, envelope: &Envelope<'_>, fx:
         }
     };
     operation.entries += 1;
+    if let Some(would) = &mut operation.would {
+        would.see(envelope.body);
+    }
     if let Some(page) = operation.page_mut() {
         page.give();
     }

@@ -28,6 +28,7 @@ mod towards;
 mod trial;
 mod unwritten;
 mod upstream;
+mod would;
 
 pub use asking::{Answer, Asking};
 pub use client::Flow;
@@ -310,14 +311,17 @@ impl Session {
             result,
             ending: operation.ending,
             entries: operation.entries,
-            withheld: operation.withheld,
-            cut: operation.cut,
+            // References that are dropped whatever the mode are no loss by enforcing.
+            withheld: operation.would.as_ref().map_or(operation.withheld, |would| would.withheld),
+            cut: operation.would.as_ref().map_or(operation.cut, |would| would.cut),
+            would: operation.would.as_ref().map(|would| would.told()),
             bytes: operation.bytes,
             duration: now.monotonic.saturating_sub(operation.started),
         };
         let mut line = std::mem::take(&mut operation.record);
-        let done = line.finish(&outcome, true);
-        self.hand_over(line, done, fx);
+        // Counted is what was left out, not what would be.
+        let counted = record::Done { withheld: operation.withheld, cut: operation.cut, ..line.finish(&outcome, true) };
+        self.hand_over(line, counted, fx);
     }
 
     /// The line of an operation that was answered here.

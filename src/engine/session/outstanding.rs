@@ -4,6 +4,7 @@ use super::identify::Identifying;
 use super::pages::Page;
 use super::parts::Parts;
 use super::sasl::Conversation;
+use super::would::Would;
 use crate::engine::access::root_dse::Offered;
 use crate::engine::access::{DirectoryFacts, Permit, Snapshot};
 use crate::engine::audit::record::{self, Ending};
@@ -68,6 +69,8 @@ pub(super) struct Operation {
     pub(super) response_tag: u8,
     pub(super) purpose: Purpose,
     pub(super) permit: Permit,
+    /// What enforcing would take out of the answer, where that is only counted.
+    pub(super) would: Option<Box<Would>>,
     /// Whether the directory may have changed something for it, or done something else that lasts.
     pub(super) has_side_effects: bool,
     /// The client has abandoned it; it is kept until the directory answers, because it may still be done.

@@ -158,6 +158,8 @@ pub(super) fn approved<'a>(
         subject: &request.subject,
         requested_by: &request.requested_by,
         really: request.really.as_ref(),
+        reason: &request.reason,
+        ticket: request.ticket.as_deref(),
         scope: &request.scope,
         start: request.start,
         duration,

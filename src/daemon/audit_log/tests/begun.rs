@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::daemon::audit_log::pages::Part;
-use crate::engine::audit::query::Filter;
+use crate::engine::audit::query::{Filter, Line};
+use crate::engine::audit::reading::Reading;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Wake, Waker};
 
@@ -222,10 +223,9 @@ fn an_operation_is_shown_once() {
         }
     }
     let mut counted = 0;
-    assert!(
-        reader
-            .all(&mut Filter::default(), deadline(), &mut |line| counted += usize::from(line.event.is_none()))
-            .unwrap()
-    );
+    let mut count = |line: &Line| counted += usize::from(line.event.is_none());
+    let mut reading = Reading::new(Filter::default(), false);
+    assert!(reader.all(&mut reading, None, deadline(), &mut count).unwrap());
+    reading.finish(&mut count);
     assert_eq!(counted, expected.len());
 }

@@ -1,6 +1,8 @@
 //! Locks, extensions, emergencies, limits and pages: what opens when, and what a restart finds.
 
 use super::*;
+use crate::engine::grant::scope::Narrowing;
+use crate::engine::policy::OperationKind;
 use crate::engine::policy::groups::Groups;
 
 fn lars() -> Actor {
@@ -251,4 +253,33 @@ fn lists_come_in_pages_without_gaps_and_without_doubles() {
             )
             .is_err()
     );
+}
+
+/// What an auditor needs of a request and of its grant is in each of their lines: those before may be archived.
+#[test]
+fn each_step_is_recorded_with_the_whole_scope_the_ticket_and_who_approved() {
+    let (house, _) = House::new();
+    let base = "cn=a,ou=payroll,dc=x".parse().ok();
+    let narrowing = Narrowing { base, operations: Some(vec![OperationKind::Modify]), ..Narrowing::default() };
+    let ticket = Some("HR-1204".to_owned());
+    let duration = Some(Duration::from_secs(1_800));
+    let request = house.ask_for(&Wish { narrowing, ticket, duration, ..wish() });
+    let approved = house.approve(&request, "lars").expect("approved");
+    house.broker.release(&approved.grant.expect("a grant"), &person("anna")).expect("released");
+    let events = house.sink.take();
+    let words: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!(words, ["requested", "approved", "granted", "activated", "released"]);
+    for event in &events {
+        let scope = &event["scope"];
+        assert_eq!(
+            (&scope[0]["base"], &scope[0]["operations"]),
+            (&"cn=a,ou=payroll,dc=x".into(), &["modify"][..].into())
+        );
+        assert_eq!(scope[0]["resource"], "payroll", "{event}");
+        assert_eq!((&event["ticket"], &event["request_reason"]), (&"HR-1204".into(), &"payslips".into()), "{event}");
+        assert_eq!(event["duration"], "30m", "{event}");
+        let by = if event["event"] == "requested" { vec![] } else { vec![uid("lars").to_string()] };
+        assert_eq!(event["approvers"], serde_json::json!(by), "{event}");
+        assert!(event.get("rule").is_some_and(Value::is_null), "{event}");
+    }
 }

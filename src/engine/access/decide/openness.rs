@@ -18,7 +18,7 @@ use crate::engine::redaction::{Asserted, asserted, counts_children, follows, ide
 impl Openness for Deciding<'_> {
     fn reach_is_open(&mut self) -> bool {
         let Some(requirement) = self.requirement else { return true };
-        if self.snapshot.policy.mode == Mode::Monitor {
+        if self.mode == Mode::Monitor {
             return true;
         }
         match &requirement.touches {
@@ -74,8 +74,7 @@ impl Openness for Deciding<'_> {
         let wanted = Wanted::list(attributes, policy.schema());
         let meets =
             |at: &ResourceIndex| policy.types(*at).is_none_or(|types| wanted.may_return(types, policy.schema()));
-        policy.mode == Mode::Monitor
-            || everywhere(policy).filter(meets).all(|resource| self.is_open_everywhere(resource))
+        self.mode == Mode::Monitor || everywhere(policy).filter(meets).all(|resource| self.is_open_everywhere(resource))
     }
 
     fn redact_dereferenced(&mut self) {
@@ -92,11 +91,11 @@ impl Openness for Deciding<'_> {
                 None => hides |= hidden,
             }
         }
-        if hides && policy.mode == Mode::Enforce {
+        if hides && self.mode == Mode::Enforce {
             self.permit.redaction.hide();
             self.permit.redaction.hide_counts();
         }
-        if cuts && policy.mode == Mode::Enforce {
+        if cuts && self.mode == Mode::Enforce {
             self.permit.redaction.cut();
         }
         self.permit.redaction.keep_to_trees(&self.snapshot.directory);
@@ -115,7 +114,7 @@ impl Openness for Deciding<'_> {
         let policy = &*self.snapshot.policy;
         // Of attributes those that are asked for, or asserted: they were found.
         let attributes = self.permit.resources.clone().into_iter().filter(|at| policy.types(*at).is_some());
-        policy.mode == Mode::Monitor
+        self.mode == Mode::Monitor
             || policy
                 .reached(base, *scope, Some(OperationKind::Search))
                 .chain(attributes)
@@ -124,13 +123,13 @@ impl Openness for Deciding<'_> {
 
     fn all_may_be_replicated(&mut self) -> bool {
         let policy = &*self.snapshot.policy;
-        policy.mode == Mode::Monitor || everywhere(policy).all(|at| self.may_replicate(at, Spot::Everywhere))
+        self.mode == Mode::Monitor || everywhere(policy).all(|at| self.may_replicate(at, Spot::Everywhere))
     }
 
     fn target_is_held(&mut self) -> bool {
         let Some(requirement) = self.requirement else { return false };
         let policy = &*self.snapshot.policy;
-        policy.mode == Mode::Monitor
+        self.mode == Mode::Monitor
             || requirement.targets().all(|target| {
                 OperationKind::ALL.into_iter().filter(|kind| *kind != OperationKind::Bind).all(|kind| {
                     policy.touched(target, kind).chain(policy.attributes_touched(target, kind)).all(|resource| {
@@ -155,7 +154,7 @@ impl Deciding<'_> {
     /// Whether nothing is hidden anywhere, neither entry nor attribute.
     pub(super) fn is_all_open(&mut self) -> bool {
         let policy = &*self.snapshot.policy;
-        policy.mode == Mode::Monitor || everywhere(policy).all(|resource| self.is_open_everywhere(resource))
+        self.mode == Mode::Monitor || everywhere(policy).all(|resource| self.is_open_everywhere(resource))
     }
 
     /// Whether a filter may follow names from entry to entry: no entry is hidden anywhere, and of attributes only
@@ -175,7 +174,7 @@ impl Deciding<'_> {
         let is_apart = |types: &TypeSet| {
             !types.may_hold_names(schema) && !from.iter().any(|attribute| types.may_meet(*attribute, schema))
         };
-        policy.mode == Mode::Monitor
+        self.mode == Mode::Monitor
             || everywhere(policy)
                 .all(|resource| policy.types(resource).is_some_and(is_apart) || self.is_open_everywhere(resource))
     }
@@ -184,7 +183,7 @@ impl Deciding<'_> {
     fn attributes_are_open(&mut self, meets: &dyn Fn(&TypeSet) -> bool) -> bool {
         let Some(requirement) = self.requirement else { return true };
         let policy = &*self.snapshot.policy;
-        if policy.mode == Mode::Monitor {
+        if self.mode == Mode::Monitor {
             return true;
         }
         let kind = Some(OperationKind::Search);

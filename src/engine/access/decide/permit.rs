@@ -39,10 +39,24 @@ pub struct Permit {
     pub(super) policy: Option<Arc<Policy>>,
     pub(super) resources: Vec<ResourceIndex>,
     pub(super) redaction: Redaction,
-    pub(super) monitored: Option<Box<Refusal>>,
+    pub(super) monitored: Option<Box<Monitored>>,
     pub(super) forwarded: Vec<Forwarded>,
     pub(super) replicates: bool,
     pub(super) acts_for: Option<Subject>,
+}
+
+/// What enforcing would do.
+#[derive(Debug)]
+pub(super) struct Monitored {
+    pub(super) refusal: Refusal,
+    /// What it would take out of the answer, where it would not refuse.
+    pub(super) would_redact: Option<Redaction>,
+}
+
+impl Monitored {
+    pub(super) fn new(refusal: Refusal) -> Box<Monitored> {
+        Box::new(Monitored { refusal, would_redact: None })
+    }
 }
 
 impl Permit {
@@ -133,7 +147,13 @@ impl Permit {
 
     /// What would have been refused, or redacted, were it not for monitoring.
     pub fn monitored(&self) -> Option<&Refusal> {
-        self.monitored.as_deref()
+        self.monitored.as_ref().map(|monitored| &monitored.refusal)
+    }
+
+    /// What enforcing would take out of the answer, while the mode is `monitor` and the operation would be permitted.
+    /// [`Permit::redaction`] is what is taken out of it now.
+    pub fn would_redact(&self) -> Option<&Redaction> {
+        self.monitored.as_ref()?.would_redact.as_ref()
     }
 
     /// The controls to forward, of those that were decided upon, as they were read.

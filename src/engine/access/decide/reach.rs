@@ -89,7 +89,7 @@ impl<'a> Deciding<'a> {
 
     /// Only what is said of it needs to know what is hidden; it may be much.
     fn monitor(&mut self, resource: ResourceIndex, reach: Reach<'a>) {
-        if self.snapshot.policy.mode == Mode::Monitor {
+        if self.mode == Mode::Monitor {
             self.hidden.push(Need { resource, spot: reach.spot(), attributes: None, leaving: false });
         }
     }

@@ -261,7 +261,7 @@ impl Line {
     /// [`super::finish`]; what is counted. `asked`: the directory answered, or was to.
     pub fn finish(&mut self, outcome: &Outcome<'_>, asked: bool) -> Done {
         super::finish(&mut self.text, outcome);
-        let Outcome { upstream: _, result, ending: _, entries, withheld, cut, bytes, duration } = *outcome;
+        let Outcome { upstream: _, result, ending: _, entries, withheld, cut, would: _, bytes, duration } = *outcome;
         let (kind, decided) = (self.kind, self.decided);
         Done { kind, decided, result, duration: asked.then_some(duration), entries, withheld, cut, bytes }
     }

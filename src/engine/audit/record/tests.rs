@@ -111,6 +111,7 @@ fn a_search_in_full() {
         entries: 2,
         withheld: 1,
         cut: 2,
+        would: None,
         bytes: 345,
         duration: Duration::from_micros(1234),
     };

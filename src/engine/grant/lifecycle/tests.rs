@@ -14,6 +14,8 @@ fn grant(state: GrantState) -> Grant {
             subject: &uid("anna"),
             requested_by: &person("anna").acts,
             really: None,
+            reason: "why",
+            ticket: None,
             scope: &Scope::of_role(&editor(), &policy()).unwrap(),
             start: Some(at(100).wall),
             duration: 2 * HOUR,

@@ -7,6 +7,7 @@ mod ending;
 mod flow;
 mod held;
 mod membership;
+mod monitored;
 mod paging;
 mod recorded;
 mod revoked;
