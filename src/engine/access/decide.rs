@@ -142,7 +142,7 @@ impl<'a> Deciding<'a> {
         requirement.needs(policy, |need| {
             push(&mut self.permit.resources, need.resource);
             match self.holder.hold(need, kind) {
-                Some(held) => held.into_iter().for_each(|held| rest_on(&mut self.permit, policy, held)),
+                Some(held) => held.into_iter().for_each(|held| rest_on(&mut self.permit, policy, held, kind)),
                 None => self.missing.push(need),
             }
         });
@@ -222,7 +222,8 @@ fn searching(operations: OperationSet) -> bool {
     operations.contains(OperationKind::Search)
 }
 
-fn rest_on(permit: &mut Permit, policy: &Policy, held: Held<'_>) {
+/// `kind`: the operation that it is needed for.
+fn rest_on(permit: &mut Permit, policy: &Policy, held: Held<'_>, kind: OperationKind) {
     match held {
         Held::Grant(grant, _) => {
             if !permit.rests_on.iter().any(|other| Arc::ptr_eq(other, grant)) {
@@ -231,7 +232,8 @@ fn rest_on(permit: &mut Permit, policy: &Policy, held: Held<'_>) {
         }
         Held::Standing(standing) => {
             if let Some(resource) = policy.resource(standing.resource) {
-                permit.stand_on(&(Arc::clone(&resource.name), Arc::clone(&standing.reason)));
+                let name = (Arc::clone(&resource.name), Arc::clone(&standing.reason));
+                permit.stand_on(&name, std::iter::once(kind).collect());
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::engine::access::{self, Asked, Decision, Permit, Snapshot};
 use crate::engine::ldap::control::Control;
 use crate::engine::ldap::message::{self, Envelope, UpstreamMessageId};
 use crate::engine::ldap::request::Request;
+use crate::engine::policy::StandingName;
 use crate::engine::time::Now;
 use std::sync::Arc;
 
@@ -20,15 +21,59 @@ pub(super) fn again(sent: Message<'_>, permit: &Permit, snapshot: &Snapshot) -> 
     Again { frame, snapshot: snapshot.clone() }
 }
 
-/// Whether an operation may go on. `identity` is the session's.
-pub(super) fn still_holds(operation: &mut Operation, identity: &Identity, snapshot: &Snapshot, now: Now) -> bool {
+/// What becomes of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It ends.
+    Ends,
+    /// It continues.
+    Continues,
+    /// It continues, by other access than before.
+    ContinuesOtherwise,
+}
+
+/// Whether an operation may continue. `identity` is the session's.
+pub(super) fn look_again(operation: &mut Operation, identity: &Identity, snapshot: &Snapshot, now: Now) -> Fate {
+    // Only what lasts is decided again.
+    let before = operation.again.is_some().then(|| Access::of(&operation.permit));
+    if !still_holds(operation, identity, snapshot, now) {
+        return Fate::Ends;
+    }
+    match before {
+        Some(before) if !before.is_of(&operation.permit) => Fate::ContinuesOtherwise,
+        Some(_) | None => Fate::Continues,
+    }
+}
+
+/// The grants and the standing access that a permit depends on, in no order.
+struct Access {
+    grants: Vec<Arc<str>>,
+    standing: Vec<StandingName>,
+}
+
+impl Access {
+    fn of(permit: &Permit) -> Access {
+        let grants = permit.rests_on().iter().map(|grant| Arc::clone(&grant.id)).collect();
+        Access { grants, standing: permit.standing().to_vec() }
+    }
+
+    fn is_of(&self, permit: &Permit) -> bool {
+        let grants = permit.rests_on();
+        self.grants.len() == grants.len()
+            && grants.iter().all(|grant| self.grants.contains(&grant.id))
+            && self.standing.len() == permit.standing().len()
+            && permit.standing().iter().all(|name| self.standing.contains(name))
+    }
+}
+
+fn still_holds(operation: &mut Operation, identity: &Identity, snapshot: &Snapshot, now: Now) -> bool {
     let certificate = identity.certificate.as_ref();
     let acts =
         operation.permit.acts_for().is_none() || access::may_still_act(snapshot, &identity.subject, certificate, now);
     let holder = operation.permit.acts_for().unwrap_or(&identity.subject);
     // Who binds is not who the session is; their standing access is looked at when the directory has answered.
     let stands = !operation.is_relayed()
-        || access::standing_holds(operation.permit.standing(), holder, certificate, snapshot, now);
+        || access::standing_holds(operation.permit.standings(), holder, certificate, snapshot, now);
     let holds = acts && stands && operation.permit.renew(snapshot, now);
     let Some(again) = &mut operation.again else { return holds };
     if holds && is_as_it_was(&again.snapshot, snapshot) {

@@ -233,11 +233,12 @@ impl Outstanding {
         self.operations.push_back(operation);
     }
 
-    /// Puts one back that was taken too early, so that it is answered with the others.
+    /// Puts one back that was taken, at its place among the others.
     pub(super) fn push_again(&mut self, mut operation: Operation) {
         operation.weigh();
         self.count(&operation, usize::saturating_add);
-        self.operations.push_front(operation);
+        let at = self.operations.partition_point(|other| other.upstream_id < operation.upstream_id);
+        self.operations.insert(at, operation);
     }
 
     /// How many octets operations take, log lines and kept requests included.

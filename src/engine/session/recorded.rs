@@ -8,6 +8,7 @@ use super::{Effects, Session};
 use crate::engine::access::{Permit, Refusal, Snapshot};
 use crate::engine::audit::record::{self, Ending, Verdict, Weight};
 use crate::engine::ldap::ResultCode;
+use crate::engine::ldap::message::{Envelope, UpstreamMessageId};
 use crate::engine::ldap::request::Request;
 use crate::engine::policy::Mode;
 use crate::engine::time::Now;
@@ -73,19 +74,54 @@ impl Session {
             return (self.begin(sent, permit, snapshot, now), None);
         }
         self.recording.last += 1;
-        self.recording.current = Some(self.recording.last);
+        let number = self.recording.last;
+        let line = self.hand_over_begun(sent, permit, number, (snapshot, now), fx);
+        fx.hold_upstream |= each || must_be_recorded(permit, snapshot);
+        (line, Some(number))
+    }
+
+    /// A begun line of the operation of this number, and the record that it begins.
+    fn hand_over_begun(
+        &mut self,
+        sent: Message<'_>,
+        permit: &Permit,
+        number: u64,
+        (snapshot, now): (&Snapshot, Now),
+        fx: &mut Effects,
+    ) -> record::Line {
+        self.recording.current = Some(number);
         let mut line = self.begin(sent, permit, snapshot, now);
-        let number = self.recording.current.take();
+        self.recording.current = None;
         let mut weight = Weight::Plain;
-        if uses_access {
+        if permit.uses_access() {
             self.recording.used_access = true;
             line.set_access();
             weight = Weight::Access;
         }
         record::begun(&mut fx.records, &line);
         fx.record_ends.push((fx.records.len(), weight));
-        fx.hold_upstream |= each || must_be_recorded(permit, snapshot);
-        (line, number)
+        line
+    }
+
+    /// A search that lasts continues by other access than before: one more begun line says by which, and nothing that is
+    /// found from here on is shown before that line is in the log. The ended line is as this one.
+    pub(super) fn record_again(&mut self, id: UpstreamMessageId, snapshot: &Snapshot, now: Now, fx: &mut Effects) {
+        let Some(mut operation) = self.outstanding.take(id) else { return };
+        if let Some(again) = operation.again.take() {
+            let envelope = Envelope::parse_request(&again.frame);
+            let parts =
+                envelope.as_ref().ok().and_then(|sent| Some((Request::decode(sent).ok()?, sent.controls().ok()?)));
+            if let Some((request, controls)) = parts.filter(|_| operation.permit.uses_access()) {
+                let number = operation.number.unwrap_or(self.recording.last + 1);
+                self.recording.last = self.recording.last.max(number);
+                let sent = Message { id: operation.client_id, request: &request, controls: &controls };
+                operation.record = self.hand_over_begun(sent, &operation.permit, number, (snapshot, now), fx);
+                operation.number = Some(number);
+                fx.hold_client |= must_be_recorded(&operation.permit, snapshot);
+            }
+            operation.again = Some(again);
+        }
+        self.outstanding.push_again(operation);
     }
 
     /// The directory has said who a bind is of, and that depends on access: the client hears of it when it is recorded.

@@ -69,14 +69,18 @@ impl Session {
         self.withhold_unwritten(snapshot, now, fx);
         if self.outstanding.depends() {
             let identity = &self.identity;
-            let ended = self.outstanding.iter_mut().filter_map(|operation| {
-                let ended = operation.depends() && !lasting::still_holds(operation, identity, snapshot, now);
-                ended.then_some(operation.upstream_id)
-            });
-            let ended: Vec<_> = ended.collect();
+            let (mut ended, mut changed) = (Vec::new(), Vec::new());
+            for operation in self.outstanding.iter_mut().filter(|operation| operation.depends()) {
+                match lasting::look_again(operation, identity, snapshot, now) {
+                    lasting::Fate::Ends => ended.push(operation.upstream_id),
+                    lasting::Fate::Continues => {}
+                    lasting::Fate::ContinuesOtherwise => changed.push(operation.upstream_id),
+                }
+            }
             if !ended.is_empty() {
                 self.end_operations(ended, now, fx);
             }
+            changed.into_iter().for_each(|id| self.record_again(id, snapshot, now, fx));
         }
         if !self.closed {
             self.look_at_held(snapshot, now, fx);

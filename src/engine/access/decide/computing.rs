@@ -107,7 +107,7 @@ impl<'a> Deciding<'a> {
             let Some(protected) = policy.resource(resource) else { continue };
             let spans = |held: &Held<'_>| held.spans(Spot::Entry(dn), &protected.base);
             match longest(self.holder.openings(resource, searching).filter(spans)) {
-                Some(held) => rest_on(&mut self.permit, policy, held),
+                Some(held) => rest_on(&mut self.permit, policy, held, OperationKind::Search),
                 None => closed.push(Need { resource, spot: Spot::Entry(dn), attributes: None, leaving: false }),
             }
         }

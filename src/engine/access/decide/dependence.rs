@@ -2,13 +2,13 @@
 //! the right to act for others. Knows whether all of it is still there, not what happens when it is not.
 
 use super::super::{Permit, Snapshot, may_still_act};
-use super::permit::{earliest, renew};
+use super::permit::{Standings, earliest, renew};
 use crate::engine::Now;
 use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::Dn;
 use crate::engine::policy::groups::GROUP_MAX_AGE;
 use crate::engine::policy::selector::Person;
-use crate::engine::policy::{Mode, Policy, StandingName, Subject};
+use crate::engine::policy::{Mode, OperationSet, Policy, Subject};
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub struct Dependence {
     pub(super) grants: Vec<Arc<ActiveGrant>>,
     /// The policy of the decision; `None` where no grant was needed.
     pub(super) policy: Option<Arc<Policy>>,
-    pub(super) standing: Vec<StandingName>,
+    pub(super) standing: Option<Standings>,
     /// For whom the operation was done, where that is not `subject`.
     pub(super) acts_for: Option<Subject>,
     /// Who the session was.
@@ -41,7 +41,7 @@ impl Dependence {
 
     /// Those whose groups may decide whether all of it is still there.
     pub fn people(&self) -> impl Iterator<Item = &Subject> {
-        let more = self.acts_for.is_some() || !self.standing.is_empty();
+        let more = self.acts_for.is_some() || self.standing.is_some();
         [Some(&self.subject), self.acts_for.as_ref()].into_iter().flatten().filter(move |_| more)
     }
 
@@ -54,7 +54,7 @@ impl Dependence {
         same_policy
             && self.grants.len() == permit.rests_on.len()
             && self.grants.iter().zip(&permit.rests_on).all(|(one, other)| Arc::ptr_eq(one, other))
-            && self.standing == permit.standing()
+            && self.standing.as_ref() == permit.standings()
             && same(self.acts_for.as_ref(), permit.acts_for())
             && same(Some(&self.subject), Some(subject))
             && self.certificate.as_ref().map(Dn::text) == certificate.map(Dn::text)
@@ -72,31 +72,33 @@ impl Dependence {
         let acts = self.acts_for.is_none() || may_still_act(snapshot, &self.subject, certificate, now);
         let holder = self.acts_for.as_ref().unwrap_or(&self.subject);
         acts && renew(&mut self.grants, self.policy.as_ref(), snapshot, now)
-            && standing_holds(&self.standing, holder, certificate, snapshot, now)
+            && standing_holds(self.standing.as_ref(), holder, certificate, snapshot, now)
     }
 }
 
-/// Whether `subject` still has this standing access: after a reload it is known again by its resource and its reason.
+/// Whether `subject` still has this standing access: after a reload it is known again by its resource and its reason, and
+/// must still open the operations that it was needed for, or all that the resource protects.
 pub fn standing_holds(
-    standing: &[StandingName],
+    standing: Option<&Standings>,
     subject: &Subject,
     certificate: Option<&Dn>,
     snapshot: &Snapshot,
     now: Now,
 ) -> bool {
-    if standing.is_empty() || snapshot.policy.mode == Mode::Monitor {
-        return true;
-    }
+    let Some(standing) = standing.filter(|_| snapshot.policy.mode != Mode::Monitor) else { return true };
     let Subject::Dn(name) = subject else { return false };
     let policy = &*snapshot.policy;
     let name = name.resolved(policy.naming());
     let person = Person { subject: Some(&name), certificate, local_user: None };
     let since = now.monotonic.saturating_sub(GROUP_MAX_AGE);
-    standing.iter().all(|(resource, reason)| {
+    standing.iter().all(|((resource, reason), kinds)| {
         let mut named = policy.indexed().filter(|(_, known)| known.name == *resource);
-        named.any(|(at, _)| {
+        named.any(|(at, protected)| {
+            let opens = |held: OperationSet| held.contains_all(kinds) || held.contains_all(protected.operations);
             policy.standing_for(at).any(|held| {
-                held.reason == *reason && held.who.iter().any(|who| who.matches(&person, &snapshot.groups, since))
+                held.reason == *reason
+                    && opens(held.operations)
+                    && held.who.iter().any(|who| who.matches(&person, &snapshot.groups, since))
             })
         })
     })

@@ -230,7 +230,7 @@ impl Deciding<'_> {
 
     pub(super) fn is_held(&mut self, need: Need<'_>, kind: OperationKind) -> bool {
         let Some(held) = self.holder.hold(need, kind) else { return false };
-        held.into_iter().for_each(|held| rest_on(&mut self.permit, &self.snapshot.policy, held));
+        held.into_iter().for_each(|held| rest_on(&mut self.permit, &self.snapshot.policy, held, kind));
         true
     }
 
@@ -245,6 +245,6 @@ impl Deciding<'_> {
         let whole = |held: &Held<'_>| held.opens_all(policy.types(resource), policy.schema());
         let enough = |held: &Held<'_>| replicating(held) && whole(held) && held.spans(spot, &protected.base);
         let held = longest(self.holder.openings(resource, searching).filter(enough));
-        held.inspect(|held| rest_on(&mut self.permit, policy, *held)).is_some()
+        held.inspect(|held| rest_on(&mut self.permit, policy, *held, OperationKind::Search)).is_some()
     }
 }

@@ -9,15 +9,36 @@ use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::control::Control;
 use crate::engine::policy::resource::ResourceIndex;
-use crate::engine::policy::{Policy, StandingName, Subject};
+use crate::engine::policy::{OperationSet, Policy, StandingName, Subject};
 use crate::engine::redaction::Redaction;
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The standing access that a permit rests on.
-#[derive(Debug, Default)]
-struct Standings(Vec<StandingName>);
+/// The standing access that a permit depends on, and for which operations.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Standings {
+    names: Vec<StandingName>,
+    /// As many as there are names.
+    kinds: Vec<OperationSet>,
+}
+
+impl Standings {
+    /// Each, with the operations that it was needed for.
+    pub fn iter(&self) -> impl Iterator<Item = (&StandingName, OperationSet)> {
+        self.names.iter().zip(self.kinds.iter().copied())
+    }
+
+    fn add(&mut self, name: &StandingName, kinds: OperationSet) {
+        match self.names.iter().position(|known| known == name).and_then(|at| self.kinds.get_mut(at)) {
+            Some(known) => *known = known.iter().chain(kinds.iter()).collect(),
+            None => {
+                self.names.push(name.clone());
+                self.kinds.push(kinds);
+            }
+        }
+    }
+}
 
 /// The proof that one operation may be forwarded. [`super::decide`] makes it, and nothing else can:
 ///
@@ -78,7 +99,7 @@ impl Permit {
     /// It is one to act for somebody else: it rests on the right to be that one, too.
     pub(super) fn act_as(&mut self, subject: Subject, bound: Permit) {
         self.acts_for = Some(subject);
-        bound.standing().iter().for_each(|name| self.stand_on(name));
+        bound.standings().into_iter().flat_map(Standings::iter).for_each(|(name, kinds)| self.stand_on(name, kinds));
         self.policy = self.policy.take().or(bound.policy);
         for grant in bound.rests_on {
             if !self.rests_on.iter().any(|other| Arc::ptr_eq(other, &grant)) {
@@ -101,7 +122,12 @@ impl Permit {
 
     /// The standing access that it rests on as well.
     pub fn standing(&self) -> &[StandingName] {
-        self.standing.as_ref().map_or(&[], |standing| &standing.0)
+        self.standing.as_ref().map_or(&[], |standing| &standing.names)
+    }
+
+    /// The same, with the operations that it was needed for.
+    pub fn standings(&self) -> Option<&Standings> {
+        self.standing.as_deref()
     }
 
     /// Whether it depends on access: on a grant or on standing access. Such an operation is recorded before anything
@@ -110,11 +136,9 @@ impl Permit {
         !self.rests_on.is_empty() || self.standing.is_some()
     }
 
-    /// It rests on this, too.
-    pub(super) fn stand_on(&mut self, name: &StandingName) {
-        if !self.standing().contains(name) {
-            self.standing.get_or_insert_default().0.push(name.clone());
-        }
+    /// It depends on this, too, for operations of these kinds.
+    pub(super) fn stand_on(&mut self, name: &StandingName, kinds: OperationSet) {
+        self.standing.get_or_insert_default().add(name, kinds);
     }
 
     /// Whether anything can end that this permit depends on: a grant, standing access, or the right to act for others.
@@ -128,7 +152,7 @@ impl Permit {
         Dependence {
             grants: self.rests_on.clone(),
             policy: self.policy.clone(),
-            standing: self.standing().to_vec(),
+            standing: self.standing.as_deref().cloned(),
             acts_for: self.acts_for.clone(),
             subject: subject.clone(),
             certificate: certificate.cloned(),

@@ -164,7 +164,7 @@ impl<'a> Deciding<'a> {
         }
         let whole = |held: &Held<'_>| held.opens_all(types, schema);
         if let Some(held) = longest(openings().filter(|held| whole(held) && held.spans(around, &protected.base))) {
-            rest_on(&mut self.permit, policy, held);
+            rest_on(&mut self.permit, policy, held, OperationKind::Search);
             // It spans all that is reached, so nothing narrower needs to be asked of each entry.
             self.permit.redaction.open(resource, None, None);
             return true;
@@ -177,7 +177,7 @@ impl<'a> Deciding<'a> {
                 (Spot::Entry(_) | Spot::Everywhere, _) | (_, None) => true,
             };
             if reached {
-                rest_on(&mut self.permit, policy, held);
+                rest_on(&mut self.permit, policy, held, OperationKind::Search);
                 let names = held.attributes().filter(|_| !whole(&held));
                 let opened = names.map(|names| TypeSet::of(names, schema));
                 self.permit.redaction.open(resource, base, opened.clone());

@@ -3,8 +3,11 @@
 use super::paging::{Directory, paged};
 use super::*;
 use crate::engine::audit::record::Weight;
+use crate::engine::grant::fixture::editor;
+use crate::engine::ldap::control::{Control, oid, write_controls};
 use crate::engine::policy::Standing;
 use crate::engine::policy::attributes::AttributeNames;
+use crate::engine::policy::role::Role;
 use crate::engine::policy::selector::Selector;
 use serde_json::{Value, json};
 
@@ -106,6 +109,63 @@ fn standing_access_is_recorded_as_grants_are() {
     let lines = world.lines();
     assert_eq!((&lines[0]["phase"], &lines[0]["standing"]), (&json!("begun"), &json!(["payroll: nightly"])));
     assert_eq!((&lines[0]["reason"], world.holds()), (&json!("standing access"), (true, false)));
+}
+
+/// Alice, who has begun a persistent search of the payroll under a grant.
+fn lasting() -> World {
+    let mut world = World::new();
+    let role = Role { name: "role".into(), replicate: true, ..editor() };
+    let resources = world.snapshot.policy.resources.clone();
+    let policy = Policy::new(Mode::Enforce, RefusalStyle::Explain, resources, Vec::new(), vec![role.into()]);
+    world.snapshot.policy = policy.into();
+    world.grant("g1", ALICE, 0);
+    world.bound(1, ALICE);
+    world.lines();
+    let mut controls = Vec::new();
+    // PersistentSearch (draft-ietf-ldapext-psearch): all kinds of changes, only changes, told with each entry.
+    let value = [0x30, 9, 2, 1, 15, 1, 1, 0xff, 1, 1, 0xff];
+    write_controls(&mut controls, &[Control { oid: oid::PERSISTENT_SEARCH, critical: true, value: Some(&value) }]);
+    world.with_controls(2, &search(PAYROLL), &controls);
+    world
+}
+
+/// A search that lasts is decided again when grants change. By which access it continues is in the log before the client
+/// sees anything more of it.
+#[test]
+fn a_search_that_continues_by_another_grant_has_one_more_begun_line() {
+    let mut world = lasting();
+    let begun = |line: &Value| (line["phase"].clone(), line["operation_id"].clone(), line["grant"].clone());
+    let expected = |grant: &str| (json!("begun"), json!("s1-1"), json!(grant));
+    assert_eq!(world.lines().iter().map(begun).collect::<Vec<_>>(), [expected("g1")]);
+    assert_eq!(world.holds(), (true, false));
+    let asked = world.at_directory();
+    // Somebody else's grant changes nothing.
+    world.grant("other", ROBOT, 1);
+    world.session.on_change(&world.snapshot, world.now, &mut world.fx);
+    assert_eq!((world.lines(), world.holds()), (vec![], (false, false)));
+    world.grant("g2", ALICE, 0);
+    world.revoke("g1", ALICE);
+    assert_eq!(world.lines().iter().map(begun).collect::<Vec<_>>(), [expected("g2")]);
+    assert_eq!(world.holds(), (false, true));
+    world.entry(asked[0].id, &format!("cn=1,{PAYROLL}"));
+    assert_eq!((world.at_client().len(), world.lines()), (1, vec![]));
+    world.result(asked[0].id, tag::SEARCH_RESULT_DONE, 0);
+    let ended = world.lines().remove(0);
+    assert_eq!((&ended["phase"], &ended["operation_id"]), (&json!("ended"), &json!("s1-1")));
+    assert_eq!((&ended["grant"], &ended["entries"]), (&json!("g2"), &json!(1)));
+}
+
+/// Such a line that cannot be written ends the session: what was found waits for it, and is not shown.
+#[test]
+fn a_search_that_cannot_be_recorded_by_another_grant_is_not_shown() {
+    let mut world = lasting();
+    let asked = world.at_directory();
+    world.session.on_recorded();
+    world.grant("g2", ALICE, 0);
+    world.revoke("g1", ALICE);
+    world.entry(asked[0].id, &format!("cn=1,{PAYROLL}"));
+    world.unrecorded(true);
+    assert!(world.at_client().iter().all(|seen| seen.tag != tag::SEARCH_RESULT_ENTRY) && world.fx.close);
 }
 
 #[test]

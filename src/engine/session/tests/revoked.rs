@@ -333,20 +333,46 @@ fn the_last_octets_of_a_session_end_with_the_grant_too() {
     }
 }
 
+/// A policy by which Alice has the payroll for these operations.
+fn standing(reason: &str, operations: OperationSet) -> Arc<Policy> {
+    let resources =
+        vec![resource("payroll", PAYROLL, OperationSet::all()), resource("other", ROBOT, OperationSet::all())];
+    let (who, resource) = (vec![Selector::Dn(dn(ALICE))], ResourceIndex(0));
+    let standing = Standing { who, resource, operations, reason: reason.into(), replicate: false };
+    Arc::new(Policy::new(Mode::Enforce, RefusalStyle::Explain, resources, vec![standing], Vec::new()))
+}
+
+#[test]
+fn a_reload_that_takes_operations_from_standing_access_ends_those_operations() {
+    let without =
+        |gone: OperationKind| standing("office", OperationKind::ALL.into_iter().filter(|kind| *kind != gone).collect());
+    for (kind, request, response_tag, _) in kinds() {
+        let own: OperationKind = kind.parse().unwrap();
+        let mut world = World::new();
+        world.snapshot.policy = standing("office", OperationSet::all());
+        world.bound(1, ALICE);
+        world.client(2, &request);
+        world.snapshot.policy = without(OperationKind::Bind);
+        world.change_now();
+        assert_eq!(world.at_client(), [], "{kind}: another operation is taken away");
+        world.snapshot.policy = without(own);
+        world.change_now();
+        assert_eq!(answered(&world.at_client(), 2), [(response_tag, Some(50))], "{kind}");
+        assert_eq!(world.at_directory(), [], "{kind}");
+        // The same of an answer that waits.
+        world.snapshot.policy = standing("office", OperationSet::all());
+        world.client(3, &request);
+        let asked = world.at_directory();
+        world.content(asked[0].id, response_tag, 6);
+        world.snapshot.policy = without(own);
+        world.change_now();
+        assert!(!holds(&world.fx.to_client, CANARY), "{kind}");
+    }
+}
+
 #[test]
 fn standing_access_that_a_reload_takes_away_ends_what_depends_on_it() {
-    let with = |reason: &str| {
-        let resources =
-            vec![resource("payroll", PAYROLL, OperationSet::all()), resource("other", ROBOT, OperationSet::all())];
-        let standing = Standing {
-            who: vec![Selector::Dn(dn(ALICE))],
-            resource: ResourceIndex(0),
-            operations: OperationSet::all(),
-            reason: reason.into(),
-            replicate: false,
-        };
-        Arc::new(Policy::new(Mode::Enforce, RefusalStyle::Explain, resources, vec![standing], Vec::new()))
-    };
+    let with = |reason| standing(reason, OperationSet::all());
     for (kind, request, response_tag, _) in kinds() {
         let mut world = World::new();
         world.snapshot.policy = with("payroll office");
