@@ -330,7 +330,7 @@ impl Shared {
         }
     }
 
-    /// Whether a refused operation is summed with others that are alike.
+    /// Whether a refused or trivial operation is summed with others that are alike.
     fn sums(&self, line: &[u8]) -> bool {
         let mut repeats = locked(&self.repeats);
         let first = repeats.is_empty();

@@ -51,7 +51,7 @@ impl Buffer {
         let before = lines.bytes.len();
         let room = match weight {
             Weight::Access => most,
-            Weight::Plain | Weight::Refused => most / 2,
+            Weight::Plain | Weight::Refused | Weight::Trivial => most / 2,
         };
         if !records && before + line.len() > room {
             lines.lost += 1;

@@ -24,7 +24,7 @@ impl AuditHandle {
     /// `{"seq":N,`, with its line end. Takes a lock that only the writer ever contends for; does not touch the disk.
     /// Returns the line's number among those of this worker; `None`: it found no room, or was summed with others.
     pub fn append(&self, line: &[u8], weight: Weight) -> Option<u64> {
-        if weight == Weight::Refused && self.shared.sums(line) {
+        if matches!(weight, Weight::Refused | Weight::Trivial) && self.shared.sums(line) {
             return None;
         }
         let records = self.shared.recording.load(Ordering::Acquire);

@@ -72,8 +72,8 @@ impl Driver {
             if let Some(line) = self.fx.records.get(begin..end) {
                 let appended = self.audit.append(line, weight);
                 last = appended.or(last);
-                // Those of refused operations may be summed with others.
-                lost |= appended.is_none() && weight != Weight::Refused;
+                let may_be_summed = matches!(weight, Weight::Refused | Weight::Trivial);
+                lost |= appended.is_none() && !may_be_summed;
             }
             begin = end;
         }

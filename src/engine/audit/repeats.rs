@@ -1,7 +1,9 @@
-//! Refused operations that are alike, when there are many: some are recorded one by one, the rest is summed in one
-//! line a second. So no flood of refusals fills the log. Only refused operations come here: they depend on no grant.
+//! Operations that are alike, when there are many: some are recorded one by one, the rest is summed in one line a second.
+//! No flood of them fills the log. Only refused operations come here, and permitted ones that show and change nothing of
+//! the directory's data: neither depends on a grant or standing access.
 //!
-//! Alike are those that come from the same address (of IPv6: the same /64), with the same subject, operation and reason.
+//! Alike are those that come from the same address (of IPv6: the same /64), with the same subject, operation and reason;
+//! permitted ones must have the same target and result as well.
 
 use super::json;
 use crate::engine::time::Now;
@@ -69,7 +71,7 @@ pub struct Repeats {
 }
 
 impl Repeats {
-    /// Another refused operation, with its whole line. Whether the line is to be written; else it is summed.
+    /// Another operation, with its whole line. Whether the line is to be written; else it is summed.
     pub fn see(&mut self, line: &[u8], now: Now) -> bool {
         let Some(key) = self.key(line) else { return true };
         if self.alike.len() >= KEYS && !self.alike.contains_key(&key) {
@@ -121,7 +123,14 @@ impl Repeats {
         let subject = member(line, b",\"subject\":", b",\"authentication\":")?;
         let operation = member(line, b",\"operation\":", b",\"target\":")?;
         let reason = member(line, b",\"reason\":", b",\"resources\":")?;
-        Some(self.hasher.hash_one((address, subject, operation, reason)))
+        let decision = member(line, b",\"decision\":", b",\"reason\":")?;
+        let what = match decision == b"\"permitted\"" {
+            true => {
+                Some((member(line, b",\"target\":", b",\"scope\":")?, member(line, b",\"result\":", b",\"ending\":")?))
+            }
+            false => None,
+        };
+        Some(self.hasher.hash_one((address, subject, operation, reason, what)))
     }
 }
 
@@ -175,6 +184,36 @@ mod tests {
             r#""time":"t","session":"s","connection_from":"{from}","tls":"none","subject":"{subject}","authentication":"simple","certificate":null,"message_id":1,"operation":"{operation}","target":"cn={target}","scope":null,"decision":"refused","reason":"{reason}","resources":[],"duration_us":0}}"#
         );
         [text.as_bytes(), b"\n"].concat()
+    }
+
+    fn permitted(operation: &str, target: &str, result: u32) -> Vec<u8> {
+        let text = format!(
+            r#""time":"t","session":"s","connection_from":"192.0.2.1:1","tls":"none","subject":"anonymous","authentication":"simple","certificate":null,"message_id":1,"operation":"{operation}","target":"{target}","scope":null,"decision":"permitted","reason":null,"resources":[],"result":{result},"ending":null,"duration_us":0}}"#
+        );
+        [text.as_bytes(), b"\n"].concat()
+    }
+
+    /// Which names were tried, and what came of it, must not be lost in a sum.
+    #[test]
+    fn permitted_operations_are_alike_only_with_the_same_target_and_result() {
+        let mut repeats = Repeats::default();
+        for _ in 0..EACH {
+            assert!(repeats.see(&permitted("bind", "uid=alice", 49), at(0)));
+        }
+        for (operation, target, result, summed) in [
+            ("bind", "uid=alice", 49, true),
+            ("bind", "uid=bob", 49, false),
+            ("bind", "uid=alice", 53, false),
+            ("abandon", "uid=alice", 49, false),
+        ] {
+            assert_eq!(
+                repeats.see(&permitted(operation, target, result), at(1)),
+                !summed,
+                "{operation} {target} {result}"
+            );
+        }
+        let lines = due(&mut repeats, true, at(2));
+        assert_eq!((lines.len(), &lines[0]["target"]), (1, &"uid=alice".into()));
     }
 
     fn at(millis: u64) -> Now {

@@ -31,6 +31,41 @@ fn size(gate: &Gate) -> usize {
     gate.audit.text().len()
 }
 
+/// What shows and changes nothing is permitted to everybody, and no flood of it fills the log either.
+#[test]
+fn a_flood_of_reads_of_the_root_and_of_abandons_is_summed() {
+    const EACH: usize = 2_000;
+    let slapd = Slapd::start();
+    let gate = Setup::default().start(&slapd);
+    let mut stranger = gate.client();
+    let before = gate.audit.lines().len();
+    let started = std::time::Instant::now();
+    let root = Search::new("").scope(SCOPE_BASE).attributes(&["1.1"]).encoded();
+    for from in (0..EACH).step_by(AT_ONCE) {
+        let id = |at: usize| i32::try_from(from + at).unwrap() + 1;
+        // What is abandoned is not there.
+        let abandon = [0x50, 2, 0x7f, 0xff];
+        let burst: Vec<u8> = (0..AT_ONCE)
+            .flat_map(|at| [message(id(at), &root, &[]), message(id(at) + 10_000, &abandon, &[])].concat())
+            .collect();
+        stranger.send_raw(&burst);
+        for _ in 0..2 * AT_ONCE {
+            let _ = stranger.receive().expect("an entry or an answer");
+        }
+    }
+    let count = |operation: &str| -> u64 {
+        let lines = gate.audit.records();
+        let alike = lines.iter().filter(|r| r["operation"] == operation && r["decision"] == "permitted");
+        alike.map(|r| r["repeated"].as_u64().unwrap_or(1)).sum()
+    };
+    crate::support::eventually("all are counted", || {
+        (count("search") >= EACH as u64 && count("abandon") >= EACH as u64).then_some(())
+    });
+    let seconds = usize::try_from(started.elapsed().as_secs()).unwrap() + 2;
+    let lines = gate.audit.lines().len() - before;
+    assert!(lines <= 2 * 25 * seconds + 20, "{lines} lines in {seconds} s");
+}
+
 #[test]
 fn a_flood_of_refused_operations_is_summed_and_costs_others_no_line() {
     let slapd = Slapd::start();

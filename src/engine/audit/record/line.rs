@@ -5,7 +5,7 @@ use crate::engine::grant::index::ActiveGrant;
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::ResultCode;
 use crate::engine::ldap::control::Control;
-use crate::engine::ldap::request::{ExtendedRequest, Request};
+use crate::engine::ldap::request::{ExtendedRequest, Request, SearchScope};
 use std::borrow::Borrow;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -72,6 +72,9 @@ pub enum Weight {
     Plain,
     /// Of a refused operation: many that are alike may be summed.
     Refused,
+    /// Of a permitted operation that shows and changes nothing of the directory's data: a read of the rootDSE, an abandon, a
+    /// bind that failed. Many that are alike may be summed.
+    Trivial,
     /// Of an operation that depends on a grant or on standing access, or that has asked for a role. There is a reserve
     /// for these.
     Access,
@@ -84,6 +87,10 @@ pub struct Line {
     kind: Kind,
     decided: Decided,
     access: bool,
+    /// Whether it has a begun line: then it is never summed.
+    begun: bool,
+    /// Whether it shows and changes nothing of the directory's data.
+    trivial: bool,
 }
 
 impl Kind {
@@ -197,6 +204,8 @@ impl Line {
         G: IntoIterator<Item: Borrow<ActiveGrant>, IntoIter: Clone>,
     {
         (self.kind, self.decided) = (Kind::of(request), Decided::of(verdict.decision));
+        self.begun = context.number.is_some();
+        self.trivial = verdict.reason.is_none() && is_trivial(request);
         super::begin(&mut self.text, context, request, controls, verdict);
     }
 
@@ -226,6 +235,7 @@ impl Line {
         match self.decided {
             _ if self.access => Weight::Access,
             Decided::Refused => Weight::Refused,
+            Decided::Permitted if self.trivial && !self.begun => Weight::Trivial,
             Decided::Permitted | Decided::Monitored | Decided::Ended => Weight::Plain,
         }
     }
@@ -244,7 +254,7 @@ impl Line {
     /// Empties it, to be used again.
     pub fn clear(&mut self) {
         self.text.clear();
-        self.access = false;
+        (self.access, self.begun, self.trivial) = (false, false, false);
     }
 
     /// The permit did not last.
@@ -261,9 +271,20 @@ impl Line {
     /// [`super::finish`]; what is counted. `asked`: the directory answered, or was to.
     pub fn finish(&mut self, outcome: &Outcome<'_>, asked: bool) -> Done {
         super::finish(&mut self.text, outcome);
+        let failed = |code: ResultCode| code != ResultCode::SUCCESS && code != ResultCode::SASL_BIND_IN_PROGRESS;
+        self.trivial |= self.kind == Kind::Bind && outcome.result.is_some_and(failed);
         let Outcome { upstream: _, result, ending: _, entries, withheld, cut, would: _, bytes, duration } = *outcome;
         let (kind, decided) = (self.kind, self.decided);
         Done { kind, decided, result, duration: asked.then_some(duration), entries, withheld, cut, bytes }
+    }
+}
+
+/// Whether a request shows and changes nothing of the directory's data, whatever is answered.
+fn is_trivial(request: &Request<'_>) -> bool {
+    match request {
+        Request::Search(search) => search.base.is_root() && search.scope == SearchScope::Base,
+        Request::Abandon(_) => true,
+        _ => false,
     }
 }
 

@@ -111,6 +111,39 @@ fn standing_access_is_recorded_as_grants_are() {
     assert_eq!((&lines[0]["reason"], world.holds()), (&json!("standing access"), (true, false)));
 }
 
+/// What shows and changes nothing may be summed in the log where there is a flood of it; what does must not.
+#[test]
+fn only_what_shows_and_changes_nothing_may_be_summed() {
+    let root = || {
+        let Request::Search(search) = search("") else { unreachable!() };
+        Request::Search(SearchRequest { scope: SearchScope::Base, ..search })
+    };
+    let weights = |each: bool, request: Request<'_>, answer: Option<(u8, u32)>| {
+        let mut world = World::new();
+        world.session.record_by(RecordingRules { each, refuses: false });
+        world.client(1, &request);
+        if let Some((response_tag, code)) = answer {
+            let asked = world.at_directory();
+            world.result(asked[0].id, response_tag, code);
+        }
+        world.fx.record_ends.iter().map(|(_, weight)| *weight).collect::<Vec<_>>()
+    };
+    let abandon = || Request::Abandon(ClientMessageId(7));
+    for (what, request, answer, expected) in [
+        ("a read of the rootDSE", root(), Some((tag::SEARCH_RESULT_DONE, 0)), Weight::Trivial),
+        ("all below the root", search(""), Some((tag::SEARCH_RESULT_DONE, 0)), Weight::Plain),
+        ("a search of data", search("ou=people,dc=example,dc=com"), Some((tag::SEARCH_RESULT_DONE, 0)), Weight::Plain),
+        ("an abandon", abandon(), None, Weight::Trivial),
+        ("a bind that fails", bind(ALICE, b"wrong"), Some((tag::BIND_RESPONSE, 49)), Weight::Trivial),
+        ("a bind that succeeds", bind(ALICE, b"secret"), Some((tag::BIND_RESPONSE, 0)), Weight::Plain),
+    ] {
+        assert_eq!(weights(false, request, answer), [expected], "{what}");
+    }
+    // Where every operation has a begun line, its ended line stays beside it.
+    assert_eq!(weights(true, root(), Some((tag::SEARCH_RESULT_DONE, 0))), [Weight::Plain; 2]);
+    assert_eq!(weights(true, bind(ALICE, b"wrong"), Some((tag::BIND_RESPONSE, 49))), [Weight::Plain; 2]);
+}
+
 /// Alice, who has begun a persistent search of the payroll under a grant.
 fn lasting() -> World {
     let mut world = World::new();
