@@ -46,6 +46,7 @@ impl Config {
             max_buffered_bytes: _,
             message_timeout: _,
             max_failed_binds_per_minute: _,
+            max_handshakes_per_minute: _,
             start_tls_timeout: _,
             idle_timeout: _,
         } = listen;

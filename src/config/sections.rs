@@ -36,6 +36,9 @@ pub struct Listen {
     /// After so many wrong passwords within a minute for one name from one address, further ones are answered with
     /// `busy` and the directory is not asked; 0: the directory is always asked.
     pub max_failed_binds_per_minute: u32,
+    /// How many connections one address may open within a minute: each may begin a TLS handshake. More are closed; 0: any
+    /// number.
+    pub max_handshakes_per_minute: u32,
     /// Who is connected in clear and says nothing for this long is closed.
     pub start_tls_timeout: Duration,
     /// A session in which nothing happens for this long is closed; `None`: never.
@@ -135,6 +138,7 @@ pub(super) fn listen(root: &Section<'_>) -> Option<Listen> {
     let max_buffered_bytes = max_buffered_bytes(&section, max_message_bytes);
     let message_timeout = section.optional::<Duration>("message_timeout");
     let max_failed_binds = section.number("max_failed_binds_per_minute", 20, 0..=1_000_000);
+    let max_handshakes = section.number("max_handshakes_per_minute", 30_000, 0..=1_000_000);
     let start_tls_timeout = section.optional::<Duration>("start_tls_timeout");
     let idle_timeout = section.optional::<Duration>("idle_timeout");
     section.finish();
@@ -149,6 +153,7 @@ pub(super) fn listen(root: &Section<'_>) -> Option<Listen> {
         max_buffered_bytes: number(max_buffered_bytes)?,
         message_timeout: message_timeout.map_or(MESSAGE_TIMEOUT, |found| found.value),
         max_failed_binds_per_minute: u32::try_from(max_failed_binds).ok()?,
+        max_handshakes_per_minute: u32::try_from(max_handshakes).ok()?,
         start_tls_timeout: start_tls_timeout.map_or(START_TLS_TIMEOUT, |found| found.value),
         idle_timeout: idle_timeout.map(|found| found.value),
     })

@@ -7,6 +7,7 @@ use super::confirmed::SharedNames;
 use super::limits::Limits;
 use super::limits::accounts::Ledger;
 use super::limits::failed_binds::FailedBinds;
+use super::limits::handshakes::Handshakes;
 use super::limits::rejected::Rejected;
 use super::memberships::Memberships;
 use super::metrics::Metrics;
@@ -38,6 +39,8 @@ pub struct Gate {
     pub ledger: Arc<Ledger>,
     /// Binds that failed lately.
     pub failed_binds: FailedBinds,
+    /// How many TLS handshakes each address has begun lately.
+    pub handshakes: Handshakes,
     /// How often bounds were met.
     pub rejected: Arc<Rejected>,
     /// Who asks the directory in which groups people are.

@@ -13,6 +13,7 @@ use super::gate::Gate;
 use super::limits::accounts::Ledger;
 use super::limits::descriptors::{self, Descriptors};
 use super::limits::failed_binds::FailedBinds;
+use super::limits::handshakes::Handshakes;
 use super::limits::{core_dumps, keepalive, rejected, run_id};
 use super::listener::{self, Kind, Workers};
 use super::memberships::{self, Memberships};
@@ -156,6 +157,7 @@ pub async fn start(config: Config, source: Option<PathBuf>) -> Result<Running, S
         limits: assemble::limits(&config.listen, shares.sessions),
         ledger: Arc::new(Ledger::new(config.listen.max_buffered_bytes, config.listen.shared_addresses.clone())),
         failed_binds: FailedBinds::new(config.listen.max_failed_binds_per_minute),
+        handshakes: Handshakes::new(config.listen.max_handshakes_per_minute),
         rejected: Arc::default(),
         memberships: memberships.clone(),
         asker,

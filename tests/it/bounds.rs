@@ -52,6 +52,23 @@ fn one_address_takes_its_share_of_the_connections_and_others_are_served() {
     });
 }
 
+/// A handshake costs the gate far more than the client.
+#[test]
+fn one_address_begins_so_many_handshakes_a_minute_and_others_are_served() {
+    let slapd = Slapd::start();
+    let lines = "max_handshakes_per_minute = 3\nshared_addresses = [\"127.0.0.4\"]";
+    let gate = Setup::default().listen_lines(lines).start(&slapd);
+    for _ in 0..3 {
+        assert_eq!(Client::plain_from(2, gate.ldap).search(&root_dse()).answer.code, 0);
+    }
+    assert_eq!(code_of_notice(&mut Client::plain_from(2, gate.ldap)), Some(51));
+    ends(Client::plain_from(2, gate.ldaps));
+    for address in [3, 4, 4, 4, 4] {
+        assert_eq!(Client::plain_from(address, gate.ldap).search(&root_dse()).answer.code, 0, "{address}");
+    }
+    assert_eq!(gate.metric("tidegate_bounds_reached_total{bound=\"max_handshakes_per_minute\"}"), 2.0);
+}
+
 #[test]
 fn an_address_behind_which_are_many_has_no_share() {
     let slapd = Slapd::start();

@@ -1,4 +1,5 @@
-//! Whether a new connection is served: `max_connections`, and `max_connections_per_address` of them from one address.
+//! Whether a new connection is served: `max_connections`, of them `max_connections_per_address` from one address, and
+//! `max_handshakes_per_minute` new ones.
 
 use super::accounts::AddressAccount;
 use super::rejected::Bound;
@@ -54,6 +55,10 @@ pub fn admit(gate: &Gate, from: SocketAddr) -> Result<Admission, Bound> {
         return Err(Bound::ConnectionsOfAddress);
     }
     let address = Counted(account);
+    let account = address.account();
+    if !account.is_shared && !gate.handshakes.allows(account.key(), gate.clock.now().monotonic) {
+        return Err(Bound::Handshakes);
+    }
     let (place, commands) = gate.registry.enter(gate.limits.max_connections).ok_or(Bound::Connections)?;
     Ok(Admission { place, commands, address })
 }

@@ -8,6 +8,7 @@ pub mod core_dumps;
 pub mod descriptors;
 pub(in crate::daemon) mod exposition;
 pub mod failed_binds;
+pub mod handshakes;
 pub mod keepalive;
 pub mod rejected;
 pub mod run_id;

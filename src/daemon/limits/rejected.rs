@@ -26,17 +26,20 @@ pub enum Bound {
     FailedBinds,
     /// `[directory] bind_timeout`: the bind was answered, and the connection to the directory given up.
     BindTime,
+    /// `max_handshakes_per_minute`: the connection was closed.
+    Handshakes,
 }
 
 impl Bound {
     /// Every one, in the order of their numbers.
-    pub const ALL: [Bound; 6] = [
+    pub const ALL: [Bound; 7] = [
         Bound::Connections,
         Bound::ConnectionsOfAddress,
         Bound::BufferedBytes,
         Bound::MessageTime,
         Bound::FailedBinds,
         Bound::BindTime,
+        Bound::Handshakes,
     ];
 
     /// The configuration's key.
@@ -48,6 +51,7 @@ impl Bound {
             Bound::MessageTime => "message_timeout",
             Bound::FailedBinds => "max_failed_binds_per_minute",
             Bound::BindTime => "bind_timeout",
+            Bound::Handshakes => "max_handshakes_per_minute",
         }
     }
 }
@@ -97,6 +101,6 @@ mod tests {
             (0..=number).for_each(|_| rejected.count(bound));
         }
         let counts: Vec<u64> = Bound::ALL.into_iter().map(|bound| rejected.get(bound)).collect();
-        assert_eq!(counts, [1, 2, 3, 4, 5, 6]);
+        assert_eq!(counts, [1, 2, 3, 4, 5, 6, 7]);
     }
 }
