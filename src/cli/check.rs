@@ -10,7 +10,7 @@ use crate::api::{LintBody, LintView, routes};
 use crate::config::{Config, lint, lint_directory};
 use crate::daemon::{self, Survey};
 use crate::engine::ldap::Dn;
-use crate::engine::policy::computing;
+use crate::engine::policy::{OperationKind, computing};
 use anyhow::Context as _;
 use serde::Serialize;
 use std::fmt::Write;
@@ -98,7 +98,7 @@ fn look_online(file: &Path) -> anyhow::Result<Findings> {
     };
     let mut warnings: Vec<String> = lint(&config).iter().map(ToString::to_string).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let Survey { server, trees, schema } = match runtime.block_on(daemon::survey(&config)) {
+    let Survey { server, trees, excludes, schema } = match runtime.block_on(daemon::survey(&config)) {
         Ok(found) => found,
         Err(error) => {
             let lint = LintView { errors: vec![format!("the directory: {error}")], warnings, ..LintView::default() };
@@ -110,6 +110,7 @@ fn look_online(file: &Path) -> anyhow::Result<Findings> {
         errors
             .push("no tree of the directory would be served: name those that are to be in naming_contexts".to_owned());
     }
+    warnings.extend(not_excluded(&config, &trees.served, &excludes));
     match &schema {
         Some(schema) => warnings.extend(lint_directory(&config, schema).iter().map(ToString::to_string)),
         None => warnings.push(
@@ -124,6 +125,20 @@ fn look_online(file: &Path) -> anyhow::Result<Findings> {
         computes: computes.into_iter().map(|feature| feature.name.to_owned()).collect(),
     };
     Ok(Findings { lint: LintView { errors, warnings, ..LintView::default() }, directory: Some(directory) })
+}
+
+/// Where searches cannot leave out what is hidden, although they are to.
+fn not_excluded<'t>(config: &Config, served: &'t [Dn], excludes: &[Dn]) -> impl Iterator<Item = String> + use<'t> {
+    let wanted = config.directory.exclude_hidden && config.policy.protects(OperationKind::Search);
+    let is_left = |tree: &&Dn| wanted && !excludes.iter().any(|other| tree.is_surely_within(other));
+    let left: Vec<&Dn> = served.iter().filter(is_left).collect();
+    left.into_iter().map(|tree| {
+        format!(
+            "[directory] exclude_hidden: {tree} is not asked to leave out hidden entries: it does not compare names \
+             (entryDN), or the gate's account may not search entryDN; searches that reach hidden entries are bounded \
+             by [policy] exposed_searches_per_minute"
+        )
+    })
 }
 
 fn look(file: &Path) -> LintView {

@@ -15,6 +15,8 @@ pub struct Survey {
     pub server: String,
     /// Which trees would be served.
     pub trees: Trees,
+    /// In which trees the directory excludes hidden entries from searches, as far as the gate's account can see.
+    pub excludes: Vec<Dn>,
     /// The directory's schema; `None`: the gate's account may not read it.
     pub schema: Option<Arc<Schema>>,
 }
@@ -34,5 +36,6 @@ pub async fn survey(config: &Config) -> Result<Survey, String> {
         directory::read_facts(stream, &account).await.map_err(|error| format!("{server}: {error}"))?;
     let contexts = facts.contexts.unwrap_or_default();
     let trees = contexts.trees(config.directory.naming_contexts.as_deref(), config.policy.resources.iter());
-    Ok(Survey { server: server.to_string(), trees, schema: schema.map(|read| read.schema) })
+    let (server, schema) = (server.to_string(), schema.map(|read| read.schema));
+    Ok(Survey { server, trees, excludes: facts.excludes, schema })
 }

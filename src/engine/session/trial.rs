@@ -111,3 +111,46 @@ impl Session {
         self.ask(operation, now, fx);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::parts::Parts;
+    use super::*;
+    use crate::engine::ldap::filter::Filter;
+    use crate::engine::ldap::request::{DerefAliases, SearchScope};
+    use crate::engine::redaction::Stages;
+
+    /// The directory is asked the trial first, whatever else is to be asked, and the search itself is as it was.
+    #[test]
+    fn a_trial_is_asked_before_all_stages_and_changes_none() {
+        let tree: Dn = "dc=x".parse().unwrap();
+        let search = SearchRequest {
+            base: tree.clone(),
+            scope: SearchScope::Subtree,
+            deref: DerefAliases::Never,
+            size_limit: 7,
+            time_limit: 0,
+            types_only: false,
+            filter: Filter::Present(AttributeDescription(b"cn")),
+            attributes: vec![AttributeDescription(b"mail")],
+        };
+        let controls = [
+            Control { oid: oid::SORT_REQUEST, critical: false, value: Some(b"sort") },
+            Control { oid: oid::PROXIED_AUTHORIZATION_V2, critical: true, value: Some(b"dn:cn=a") },
+        ];
+        let parts = || Parts::new(&search, Stages::AsAsked, controls.iter().copied());
+        let (mut plain, mut tried) = (parts(), parts());
+        let key = TrialKey::of(&Subject::Anonymous, &tree, search.scope);
+        let trial = Trial::new(key, &search, &tree, controls.iter().copied());
+        let (body, sent) = (trial.body.clone(), trial.controls.clone());
+        tried.trial = Some(Box::new(trial));
+        assert_eq!(tried.digest(), plain.digest(), "it is the same search");
+        assert_eq!(tried.kept(), plain.kept() + body.len() + sent.len());
+        assert_eq!(tried.request(), Some((body, sent.clone())));
+        // For whom it is asked, and nothing about the order of what is found.
+        let has = |octets: &[u8], part: &[u8]| octets.windows(part.len()).any(|window| window == part);
+        assert!(has(&sent, b"dn:cn=a") && !has(&sent, b"sort"));
+        tried.trial = None;
+        assert_eq!((tried.request(), tried.requests()), (plain.request(), 2));
+    }
+}

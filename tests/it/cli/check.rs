@@ -1,8 +1,8 @@
 //! `tidegate check` and errors of the configuration.
 
 use crate::support::command::{run, tidegate};
-use crate::support::gate::Setup;
-use crate::support::slapd::{BASE, Extra, Slapd};
+use crate::support::gate::{POLICY, Setup};
+use crate::support::slapd::{BASE, Extra, SERVICE_DN, Slapd};
 use std::fs;
 use tempfile::TempDir;
 
@@ -66,6 +66,22 @@ fn the_reference_is_valid_and_its_standing_access_is_listed() {
 }
 
 #[test]
+fn online_it_warns_where_hidden_entries_cannot_be_left_out() {
+    let access = format!("access to attrs=entryDN by dn.exact=\"{SERVICE_DN}\" none by * read");
+    let slapd = Slapd::with(Extra { access, ..Extra::default() });
+    let folder = TempDir::new().unwrap();
+    let warned = |lines: &str| {
+        let directory =
+            format!("urls = [\"ldaps://localhost:{}\"]\nca = {:?}\n{lines}", slapd.ldaps, slapd.authority.ca);
+        let file = Setup::default().directory(directory).policy(POLICY).write(folder.path(), &slapd);
+        let ran = run(&mut tidegate(["check", "--online", "--config", file.to_str().unwrap()])).expect(0);
+        ran.stdout
+            .contains(&format!("warning: [directory] exclude_hidden: {BASE} is not asked to leave out hidden entries"))
+    };
+    assert!(warned("") && !warned("exclude_hidden = false"));
+}
+
+#[test]
 fn online_it_says_which_trees_are_served_and_what_the_directory_computes() {
     let mut slapd = Slapd::with(Extra {
         configuration: "include /etc/ldap/schema/dyngroup.schema\nmoduleload dynlist\nmoduleload unique\n\
@@ -93,6 +109,7 @@ fn online_it_says_which_trees_are_served_and_what_the_directory_computes() {
     ] {
         assert!(ran.stdout.contains(&line), "{line}\n{ran:#?}");
     }
+    assert!(!ran.stdout.contains("exclude_hidden"), "{ran:#?}");
     let json = run(tidegate(arguments).args(["--output", "json"])).expect(0).json();
     assert_eq!(json["directory"]["trees"], serde_json::json!([BASE]));
     slapd.kill();
