@@ -75,17 +75,21 @@ pub struct ExplainView {
     /// What the client would be told.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub message: String,
-    /// Why, in a fixed word or two.
+    /// Why, in a fixed word or two. `redacted`, of a permitted search: something is left out that is not named.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
-    /// The resources that the operation touches, as far as the decision says.
+    /// The resources that the operation touches, as far as the decision says. To those who neither administer nor audit,
+    /// only those that they hold, or that a role opens that they may request.
     pub resources: Vec<String>,
     /// Those of them that are not held.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
-    /// The roles that open what is missing.
+    /// The roles that open what is missing and that the subject may request.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roles: Vec<String>,
+    /// Those that the subject may only activate in an emergency (`break_glass`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub break_glass_roles: Vec<String>,
     /// The role that the operation would ask for, and whether it would wait for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asks: Option<AsksView>,

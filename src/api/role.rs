@@ -26,6 +26,9 @@ pub struct RoleView {
     /// Whether the caller may activate it at once, without review.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub break_glass: bool,
+    /// Whether that is all that the caller may do with it: they may not request it in the ordinary way.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub break_glass_only: bool,
     /// For whom, other than oneself, one may ask (selectors).
     pub beneficiaries: Vec<String>,
     /// The longest grant.

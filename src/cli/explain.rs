@@ -100,6 +100,9 @@ fn why(view: &ExplainView) -> &str {
                 "grant"
             }
         }
+        ExplainDecision::Permitted if view.reason == "redacted" && !view.monitored => {
+            "what is protected and not held is left out of the answer"
+        }
         ExplainDecision::Permitted | ExplainDecision::Refused => &view.reason,
     }
 }
@@ -135,6 +138,9 @@ fn text(view: &ExplainView, asked: &ExplainBody, now: DateTime<Utc>, width: Opti
     }
     for role in &view.roles {
         details.line("opened by", format!("tidegate request {role} --reason TEXT"));
+    }
+    for role in &view.break_glass_roles {
+        details.line("in an emergency", format!("tidegate request {role} --break-glass --reason TEXT"));
     }
     details.render(width)
 }

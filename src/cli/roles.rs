@@ -7,7 +7,7 @@ use super::table::Table;
 use super::view;
 use crate::api::{RoleView, routes};
 
-/// List the roles that you may request, with their limits
+/// List the roles that you may request, with their limits; those that you may only break the glass for say so
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  tidegate roles")]
 pub(super) struct Roles {
@@ -37,7 +37,11 @@ fn table(roles: &[RoleView], width: Option<usize>) -> String {
     let mut table = Table::new(&["role", "opens", "for", "approval", "needs", "description"]);
     for role in &roles {
         let time = format!("{}, at most {}", role.default_duration, role.max_duration);
-        let approval = approval(role);
+        let approval = match (role.break_glass, role.break_glass_only) {
+            (_, true) => "none: only with --break-glass, in an emergency".to_owned(),
+            (true, false) => format!("{}; or --break-glass, in an emergency", approval(role)),
+            (false, false) => approval(role),
+        };
         table.row([&role.name, &view::scope_cell(&role.scope), &time, &approval, &needs(role), &role.description]);
     }
     format!("{}{note}", table.render(width))

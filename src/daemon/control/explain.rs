@@ -7,7 +7,7 @@ use super::identity::{Caller, know};
 use super::requests::name;
 use super::service::sees_everything;
 use crate::api::{AsksView, DurationText, ExplainBody, ExplainDecision, ExplainView, HeldBy};
-use crate::engine::access::{Asked, Decision, Explanation, Snapshot, explain as engine};
+use crate::engine::access::{Asked, Decision, Explanation, Snapshot, Touched, explain as engine};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::filter::Filter;
@@ -17,7 +17,8 @@ use crate::engine::ldap::request::{
 };
 use crate::engine::policy::asking::OnMissing;
 use crate::engine::policy::resource::ResourceIndex;
-use crate::engine::policy::{OperationKind, Subject};
+use crate::engine::policy::role::Role;
+use crate::engine::policy::{OperationKind, RefusalStyle, Subject};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
@@ -38,11 +39,16 @@ pub(super) async fn explain(
         "" => Subject::Anonymous,
         text => Subject::Dn(name(text)?),
     };
+    let policy = Arc::clone(&control.shared.snapshot.load().policy);
+    let is_own = |name: &Dn| caller.actor.acts.is_surely(name, policy.naming());
     let own = match &subject {
         Subject::Anonymous => true,
-        Subject::Dn(dn) => caller.actor.acts.is_surely(dn, control.shared.snapshot.load().policy.naming()),
+        Subject::Dn(dn) => is_own(dn),
     };
-    if !own && !caller.owns_process && !sees_everything(&control, &caller) {
+    // Of a bind, the rights of whoever is bound are shown.
+    let own = own && (body.operation != OperationKind::Bind.name() || is_own(&name(&body.target)?));
+    let sees_all = caller.owns_process || sees_everything(&control, &caller);
+    if !own && !sees_all {
         let why = "only administrators and auditors see what others may do";
         return Err(caller.refused(&control, "explain", &body.as_subject, "not-yours", why));
     }
@@ -54,22 +60,38 @@ pub(super) async fn explain(
     let snapshot = control.shared.snapshot.load_full();
     let asked =
         Asked { subject: &subject, request: &request, controls: &[], now: control.clock.now(), certificate: None };
-    json(StatusCode::OK, &view(&snapshot, engine(&snapshot, &asked), matches!(request, Request::Search(_))))
+    let is_search = matches!(request, Request::Search(_));
+    json(StatusCode::OK, &view(&snapshot, engine(&snapshot, &asked), is_search, sees_all))
 }
 
-fn view(snapshot: &Snapshot, explanation: Explanation, is_search: bool) -> ExplainView {
+/// `sees_all`: whether all names are shown, also those of what the subject can neither reach nor request.
+fn view(snapshot: &Snapshot, mut explanation: Explanation, is_search: bool, sees_all: bool) -> ExplainView {
+    if snapshot.policy.refusal == RefusalStyle::Opaque && !sees_all {
+        explanation
+            .touched
+            .iter_mut()
+            .for_each(|touched| (touched.roles, touched.emergency) = (Vec::new(), Vec::new()));
+    }
+    let is_shown = |at: &ResourceIndex| {
+        let mut touched = explanation.touched.iter().filter(|touched| touched.resource == *at);
+        sees_all || touched.any(|one| one.held.is_some() || !one.roles.is_empty() || !one.emergency.is_empty())
+    };
     let names = |list: &[ResourceIndex]| -> Vec<String> {
-        list.iter().filter_map(|at| snapshot.policy.resource(*at)).map(|resource| resource.name.to_string()).collect()
+        let shown = list.iter().filter(|at| is_shown(at)).filter_map(|at| snapshot.policy.resource(*at));
+        shown.map(|resource| resource.name.to_string()).collect()
     };
     let touched: Vec<ResourceIndex> = explanation.touched.iter().map(|touched| touched.resource).collect();
     let lacking: Vec<ResourceIndex> =
         explanation.touched.iter().filter(|touched| touched.held.is_none()).map(|touched| touched.resource).collect();
-    let mut roles: Vec<String> = Vec::new();
-    for role in explanation.touched.iter().filter(|touched| touched.held.is_none()).flat_map(|touched| &touched.roles) {
-        if !roles.iter().any(|known| **known == *role.name) {
-            roles.push(role.name.to_string());
+    let role_names = |roles: fn(&Touched) -> &Vec<Arc<Role>>| {
+        let mut found: Vec<String> = Vec::new();
+        for role in explanation.touched.iter().filter(|touched| touched.held.is_none()).flat_map(roles) {
+            if !found.iter().any(|known| **known == *role.name) {
+                found.push(role.name.to_string());
+            }
         }
-    }
+        found
+    };
     let mut view = ExplainView {
         decision: ExplainDecision::Permitted,
         code: 0,
@@ -77,7 +99,8 @@ fn view(snapshot: &Snapshot, explanation: Explanation, is_search: bool) -> Expla
         reason: String::new(),
         resources: names(&touched),
         missing: Vec::new(),
-        roles,
+        roles: role_names(|touched| &touched.roles),
+        break_glass_roles: role_names(|touched| &touched.emergency),
         asks: None,
         rests_on: Vec::new(),
         redacted: Vec::new(),
@@ -103,6 +126,9 @@ fn view(snapshot: &Snapshot, explanation: Explanation, is_search: bool) -> Expla
             // What a permitted search reaches and does not hold is taken out of the answer.
             if is_search {
                 view.redacted = names(&lacking);
+                if view.reason.is_empty() && view.redacted.len() < lacking.len() {
+                    view.reason = "redacted".to_owned();
+                }
             }
         }
         Decision::Refused(refusal) => {

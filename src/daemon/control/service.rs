@@ -36,11 +36,17 @@ pub(super) async fn me(State(control): State<Arc<Control>>, caller: Caller) -> A
 pub(super) async fn roles(State(control): State<Arc<Control>>, caller: Caller) -> Answer {
     let views: Vec<RoleView> = control.broker.with_context(|context| {
         let asker = &caller.actor.acts;
+        // Whoever has no name in the directory can request nothing.
+        if asker.dn.is_none() {
+            return Vec::new();
+        }
         let views = context.policy.roles.iter().filter_map(|role| {
             let break_glass = context.is(&role.break_glass, asker);
             match context.matches(&role.eligible, asker) {
                 Match::Yes => Some(RoleView::new(role, context.policy, break_glass)),
-                Match::No | Match::Unknown if break_glass => Some(RoleView::new(role, context.policy, true)),
+                Match::No | Match::Unknown if break_glass => {
+                    Some(RoleView { break_glass_only: true, ..RoleView::new(role, context.policy, true) })
+                }
                 Match::No => None,
                 // Where refusals name no roles, this does not, either.
                 Match::Unknown if context.policy.refusal == RefusalStyle::Opaque => None,

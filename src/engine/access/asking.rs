@@ -32,7 +32,9 @@ pub(super) fn asks(
     }
     // Before the directory's success a bind is anybody's.
     let subject = holder.name().filter(|_| !matches!(asked.request, Request::Bind(_)))?;
-    let mut found = policy.roles.iter().filter_map(|role| {
+    // Each opens all that is missing, the first of it too.
+    let candidates = missing.first().into_iter().flat_map(|need| policy.roles_for(need.resource));
+    let mut found = candidates.map(|(_, role)| role).filter_map(|role| {
         let then = policy.on_missing(role, missing.iter().map(|need| need.resource));
         let does = then != OnMissing::Refuse
             && missing.iter().all(|need| role_opens(policy, role, *need, kind))

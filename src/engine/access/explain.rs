@@ -29,8 +29,10 @@ pub struct Touched {
     pub resource: ResourceIndex,
     /// What it is held by, as far as the operation needs it.
     pub held: Option<HeldBy>,
-    /// The roles whose grant, not narrowed, would do.
+    /// The roles whose grant, not narrowed, would do, and that the subject may request.
     pub roles: Vec<Arc<Role>>,
+    /// Those that the subject may only activate in an emergency.
+    pub emergency: Vec<Arc<Role>>,
 }
 
 /// What a resource is held by.
@@ -88,6 +90,14 @@ fn look(snapshot: &Snapshot, holder: &Holder<'_>, need: Need<'_>, kind: Operatio
         Held::Grant(grant, _) => HeldBy::Grant(Arc::clone(grant)),
     });
     let policy = &snapshot.policy;
-    let roles = policy.roles.iter().filter(|role| role_opens(policy, role, need, kind)).cloned().collect();
-    Touched { resource: need.resource, held, roles }
+    let opening = policy.roles_for(need.resource).map(|(_, role)| role);
+    let (mut roles, mut emergency) = (Vec::new(), Vec::new());
+    for role in opening.filter(|role| role_opens(policy, role, need, kind)) {
+        if holder.is_one_of(&role.eligible) {
+            roles.push(Arc::clone(role));
+        } else if holder.is_one_of(&role.break_glass) {
+            emergency.push(Arc::clone(role));
+        }
+    }
+    Touched { resource: need.resource, held, roles, emergency }
 }

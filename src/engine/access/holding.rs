@@ -10,7 +10,7 @@ use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::request::{Authentication, BindName, BindRequest, Request};
 use crate::engine::ldap::schema::Schema;
 use crate::engine::policy::attributes::{AttributeNames, TypeSet};
-use crate::engine::policy::groups::GROUP_MAX_AGE;
+use crate::engine::policy::groups::{Belongs, GROUP_MAX_AGE};
 use crate::engine::policy::requirement::{Need, Spot};
 use crate::engine::policy::resource::ResourceIndex;
 use crate::engine::policy::selector::{Person, Selector};
@@ -74,6 +74,20 @@ impl<'a> Holder<'a> {
         let person = Person { subject: self.name, certificate: self.certificate, local_user: None };
         let since = self.now.monotonic.saturating_sub(GROUP_MAX_AGE);
         selectors.iter().any(|selector| selector.matches(&person, &self.snapshot.groups, since))
+    }
+
+    /// Whether it is not known who is in a group that `selectors` name, and this is none of those whom they surely name.
+    pub(super) fn may_be_one_of(&self, selectors: &[Selector]) -> bool {
+        let Some(name) = self.name.filter(|_| !self.is_one_of(selectors)) else { return false };
+        let since = self.now.monotonic.saturating_sub(GROUP_MAX_AGE);
+        selectors.iter().any(|selector| match selector {
+            Selector::Group(group) => self.snapshot.groups.belongs(group, name, since) == Belongs::Unknown,
+            Selector::Dn(_)
+            | Selector::Subtree(_)
+            | Selector::Certificate(_)
+            | Selector::Local(_)
+            | Selector::Anyone => false,
+        })
     }
 
     /// Everything that opens a part of a resource now, for operations that `fit`.

@@ -1,5 +1,5 @@
-//! Refusals for want of access, and what people are told: which resource, which roles open it, and the
-//! command that asks. The same whether or not the entry exists: nothing here has seen it.
+//! Refusals for want of access, and what people are told: which resource, which roles open it that they may request, and
+//! the command that asks. The same whether or not the entry exists: nothing here has seen it.
 
 use super::Snapshot;
 use super::holding::Holder;
@@ -13,6 +13,9 @@ use std::sync::Arc;
 
 /// More names than this are not told.
 const MAX_NAMES: usize = 5;
+
+/// What clients are told where the policy has them know no names.
+const OPAQUE: &str = "this is protected";
 
 /// The answer to an operation that has no permit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +60,15 @@ pub(super) fn not_held(
     missing: &[Need<'_>],
     reason: &'static str,
 ) -> Refusal {
-    let mut message = protected_by(&snapshot.policy, kind, missing);
-    if snapshot.policy.refusal == RefusalStyle::Explain {
-        message.push_str(&opened_by(&snapshot.policy, holder, kind, missing));
-    }
+    let policy = &*snapshot.policy;
+    let message = match policy.refusal {
+        RefusalStyle::Opaque => OPAQUE.to_owned(),
+        // Whoever is only about to bind may be anybody.
+        RefusalStyle::Explain if kind == OperationKind::Bind || holder.name().is_none() => {
+            format!("{kind} is protected here.")
+        }
+        RefusalStyle::Explain => Advice::of(policy, holder, kind, missing).message(policy, kind, missing),
+    };
     let mut resources: Vec<ResourceIndex> = Vec::with_capacity(missing.len());
     for need in missing {
         if !resources.contains(&need.resource) {
@@ -73,7 +81,7 @@ pub(super) fn not_held(
 /// What is missing, as far as the policy says that clients may know.
 pub(super) fn protected_by(policy: &Policy, kind: OperationKind, missing: &[Need<'_>]) -> String {
     if policy.refusal == RefusalStyle::Opaque {
-        return "this is protected".to_owned();
+        return OPAQUE.to_owned();
     }
     let mut names: Vec<&str> = Vec::new();
     for need in missing {
@@ -84,18 +92,64 @@ pub(super) fn protected_by(policy: &Policy, kind: OperationKind, missing: &[Need
     format!("{kind} is protected here by {}.", list(&names))
 }
 
-fn opened_by(policy: &Policy, holder: &Holder<'_>, kind: OperationKind, missing: &[Need<'_>]) -> String {
-    // Those that open the most of it first; of these, those that this subject may ask for.
-    let opens = |role: &Role| missing.iter().filter(|need| role_opens(policy, role, **need, kind)).count();
-    let mut roles: Vec<(usize, bool, &Arc<Role>)> =
-        policy.roles.iter().map(|role| (opens(role), holder.is_one_of(&role.eligible), role)).collect();
-    roles.retain(|(opened, _, _)| *opened > 0);
-    roles.sort_by_key(|(opened, eligible, _)| std::cmp::Reverse((*opened, *eligible)));
-    match roles.first() {
-        None => " No role opens it.".to_owned(),
-        Some((_, _, first)) => {
-            let names: Vec<&str> = roles.iter().map(|(_, _, role)| &*role.name).collect();
-            format!(" Roles that open it: {}. Ask with: tidegate request {} --reason \"…\"", list(&names), first.name)
+/// The roles that would help somebody: only those that they may have. To everybody else, names say what is hidden.
+struct Advice<'a> {
+    /// That they may request: those that open the most of what is missing first.
+    requestable: Vec<&'a Arc<Role>>,
+    /// That they may only activate in an emergency.
+    emergency: Vec<&'a Arc<Role>>,
+    /// Whether there may be more: the directory does not say in which groups they are.
+    unknown: bool,
+}
+
+impl<'a> Advice<'a> {
+    fn of(policy: &'a Policy, holder: &Holder<'_>, kind: OperationKind, missing: &[Need<'_>]) -> Advice<'a> {
+        let mut advice = Advice { requestable: Vec::new(), emergency: Vec::new(), unknown: false };
+        let mut touching: Vec<(usize, &Arc<Role>)> =
+            missing.iter().flat_map(|need| policy.roles_for(need.resource)).collect();
+        touching.sort_unstable_by_key(|(at, _)| *at);
+        touching.dedup_by_key(|(at, _)| *at);
+        let opens = |role: &Role| missing.iter().filter(|need| role_opens(policy, role, **need, kind)).count();
+        let mut opening: Vec<(usize, &Arc<Role>)> =
+            touching.into_iter().map(|(_, role)| (opens(role), role)).filter(|(opened, _)| *opened > 0).collect();
+        opening.sort_by_key(|(opened, _)| std::cmp::Reverse(*opened));
+        for (_, role) in opening {
+            if holder.is_one_of(&role.eligible) {
+                advice.requestable.push(role);
+            } else if holder.is_one_of(&role.break_glass) {
+                advice.emergency.push(role);
+            } else {
+                let lists = [&role.eligible, &role.break_glass];
+                advice.unknown |= lists.into_iter().any(|list| holder.may_be_one_of(list));
+            }
+            if advice.requestable.len() > MAX_NAMES {
+                break;
+            }
+        }
+        advice
+    }
+
+    fn message(&self, policy: &Policy, kind: OperationKind, missing: &[Need<'_>]) -> String {
+        let names = |roles: &[&Arc<Role>]| list(&roles.iter().map(|role| &*role.name).collect::<Vec<_>>());
+        let protected = || protected_by(policy, kind, missing);
+        match (self.requestable.first(), self.emergency.first()) {
+            (Some(first), _) => format!(
+                "{} Roles that open it: {}. Ask with: tidegate request {} --reason \"…\"",
+                protected(),
+                names(&self.requestable),
+                first.name
+            ),
+            (None, Some(first)) => format!(
+                "{} Only in an emergency: {}. Ask with: tidegate request {} --break-glass --reason \"…\"",
+                protected(),
+                names(&self.emergency),
+                first.name
+            ),
+            (None, None) if self.unknown => format!(
+                "{kind} is protected here. Which roles you may request is not known now: the directory does not say in \
+                 which groups you are."
+            ),
+            (None, None) => format!("{kind} is protected here. You may request no role that opens it."),
         }
     }
 }

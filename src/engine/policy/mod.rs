@@ -126,6 +126,8 @@ pub struct Policy {
     attributes: Index,
     /// For each resource the positions of its standing access.
     standing_for: Vec<Vec<usize>>,
+    /// For each resource the positions of the roles that open something of it.
+    roles_for: OnceLock<Vec<Vec<usize>>>,
     /// What names of attributes mean.
     schema: Arc<Schema>,
     /// What names of entries mean.
@@ -147,7 +149,7 @@ pub struct Policy {
 pub struct ByGroup {
     /// Standing access, or the right to act for others, is given to a group.
     pub access: bool,
-    /// A group says who may request a role.
+    /// A group says who may request a role, or activate it in an emergency.
     pub eligible: bool,
 }
 
@@ -187,6 +189,7 @@ impl Policy {
             entries,
             attributes,
             standing_for,
+            roles_for: OnceLock::new(),
             schema,
             naming: Arc::new(Naming::unread()),
             types,
@@ -276,6 +279,29 @@ impl Policy {
         positions.iter().filter_map(|at| self.standing.get(*at))
     }
 
+    /// The roles that open something of a resource, in the order of the configuration, with their positions.
+    pub fn roles_for(&self, resource: ResourceIndex) -> impl Iterator<Item = (usize, &Arc<Role>)> {
+        let index = self.roles_for.get_or_init(|| {
+            let mut index: Vec<Vec<usize>> = vec![Vec::new(); self.resources.len()];
+            for (at, role) in self.roles.iter().enumerate() {
+                for allow in &role.allow {
+                    let list = index.get_mut(allow.resource.0 as usize).filter(|list| list.last() != Some(&at));
+                    list.into_iter().for_each(|list| list.push(at));
+                }
+            }
+            index
+        });
+        let positions = index.get(resource.0 as usize).map_or(&[][..], Vec::as_slice);
+        positions.iter().filter_map(|at| Some((*at, self.roles.get(*at)?)))
+    }
+
+    /// The same after its roles were changed, for tests.
+    #[cfg(test)]
+    #[must_use]
+    pub(crate) fn looked_up_anew(&self) -> Policy {
+        Policy { roles_for: OnceLock::new(), by_group: OnceLock::new(), ..self.clone() }
+    }
+
     /// Where groups decide about operations.
     pub fn by_group(&self) -> ByGroup {
         *self.by_group.get_or_init(|| {
@@ -283,7 +309,7 @@ impl Policy {
             let access = self.standing.iter().map(|standing| &standing.who).chain([&self.proxied_authorization]);
             ByGroup {
                 access: access.flatten().any(group),
-                eligible: self.roles.iter().flat_map(|role| &role.eligible).any(group),
+                eligible: self.roles.iter().flat_map(|role| role.eligible.iter().chain(&role.break_glass)).any(group),
             }
         })
     }

@@ -3,7 +3,9 @@
 use crate::support::command::{run, tidegate};
 use crate::support::eventually;
 use crate::support::gate::{Gate, Setup, user};
-use crate::support::slapd::{BASE, Slapd, person};
+use crate::support::https::Https;
+use crate::support::ldap::{Client, Search};
+use crate::support::slapd::{BASE, Slapd, password, person};
 use std::fs;
 use std::process::Stdio;
 
@@ -170,4 +172,55 @@ fn a_lock_is_of_somebody_and_can_always_be_lifted() {
     own(&["unlock", &root]).expect(0);
     configure(&format!("administrators = [\"dn:{root}\"]"));
     gate.cli("root-admin", &["unlock", &person("alice")]).expect(0);
+}
+
+/// Who may not request a role hears of neither role nor resource: not in answers over LDAP, nor from `explain` and `roles`.
+#[test]
+fn advice_is_only_of_what_one_may_have() {
+    let slapd = Slapd::start();
+    let emergency = r#"
+[[role]]
+name = "payroll-admin"
+description = "When all else fails"
+allow = [{ resource = "payroll" }]
+eligible = ["dn:cn=nobody,dc=example,dc=com"]
+approvers = ["group:cn=hr-leads,ou=groups,dc=example,dc=com"]
+break_glass = ["group:cn=security,ou=groups,dc=example,dc=com"]
+max_duration = "1h"
+"#;
+    let gate = Setup::default().https().and(emergency).start(&slapd);
+    let told = |client: &mut Client| client.search(&Search::new(payroll())).answer.message;
+    let alice = told(&mut gate.client_as("alice"));
+    assert!(alice.ends_with("Roles that open it: payroll-reader, payroll-editor. Ask with: tidegate request payroll-reader --reason \"…\""), "{alice}");
+    let erin = told(&mut gate.client_as("erin"));
+    assert!(
+        erin.contains("tidegate request payroll-admin --break-glass") && !erin.contains("payroll-reader"),
+        "{erin}"
+    );
+    assert_eq!(told(&mut gate.client_as("carol")), "search is protected here. You may request no role that opens it.");
+    assert_eq!(told(&mut gate.client()), "search is protected here.");
+
+    // Over TLS: whoever owns the process sees everything at the socket.
+    let explain = |who: &str, subject: &str, operation: &str, target: &str| {
+        let body = serde_json::json!({ "as": subject, "operation": operation, "target": target });
+        Https::new(&gate).logged_in(who, &password(who)).post("/v1/explain", &body)
+    };
+    let own = |who: &str, base: &str| explain(who, &person(who), "search", base).json();
+    assert_eq!(own("alice", &payroll())["roles"], serde_json::json!(["payroll-reader", "payroll-editor"]));
+    assert_eq!(own("erin", &payroll())["break_glass_roles"], serde_json::json!(["payroll-admin"]));
+    let carol = own("carol", &payroll());
+    assert!(carol["code"] == 50 && !carol.to_string().contains("payroll"), "{carol:#}");
+    let above = own("carol", BASE);
+    assert!(!above.to_string().contains("payroll") && above["reason"] == "redacted", "{above:#}");
+    // Whoever sees everything sees the resource, and that nothing can help.
+    let seen = explain("root-admin", &person("carol"), "search", &payroll()).json();
+    assert_eq!((&seen["missing"], &seen["roles"]), (&serde_json::json!(["payroll"]), &serde_json::Value::Null));
+    // What another may be bound as is not one's own either.
+    assert_eq!(explain("carol", "", "bind", &person("alice")).problem(), (403, "not-yours".to_owned()));
+
+    let roles = |who: &str| gate.cli(who, &["roles"]).expect(0).stdout;
+    assert!(roles("erin").contains("only with --break-glass") && !roles("erin").contains("payroll-reader"));
+    assert!(!roles("alice").contains("payroll-admin"));
+    let nobody = run(tidegate(["roles", "--control"]).arg(&gate.control)).expect(0).stdout;
+    assert!(nobody.contains("payroll") || nobody.contains("no role"), "{nobody}");
 }

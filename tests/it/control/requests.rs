@@ -150,7 +150,7 @@ fn a_subject_with_anything_in_its_name_is_one_segment() {
         ("cn=a%2Fb,dc=example,dc=com", "cn=a%252Fb,dc=example,dc=com"),
         ("cn=a?b,dc=example,dc=com", "cn=a%3Fb,dc=example,dc=com"),
     ] {
-        let locked = administrator.post("/v1/locks", &json!({ "subject": subject, "reason": "test" }));
+        let locked = administrator.post("/v1/locks", &json!({ "subject": subject, "reason": "test", "force": true }));
         assert_eq!(locked.status, 201, "{subject}: {locked:#?}");
         let lifted = administrator.send("DELETE", &format!("/v1/locks/{path}"), &json, "");
         assert_eq!((lifted.status, lifted.json()["locked"].as_bool()), (200, Some(false)), "{subject}: {lifted:#?}");

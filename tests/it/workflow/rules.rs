@@ -46,7 +46,7 @@ fn only_the_eligible_ask_and_never_for_more_than_the_role() {
         assert_ne!(ask("alice", wrong).code, 0, "{wrong:?}");
     }
     gate.cli("alice", &["request", "no-such-role", "--reason", "x"]).expect(1);
-    let shown = gate.json("alice", &["requests", "--mine"]);
+    let shown = gate.json("alice", &["requests", "--mine", "--all"]);
     assert_eq!(shown.as_array().map(Vec::len), Some(0), "{shown}");
 }
 

@@ -2,7 +2,8 @@
 
 use super::dsl::{POLICY, at, decision, dn, grant, now, operation, policy, roles, snapshot, snapshot_for, subject};
 use crate::engine::access::{Asked, Decision, HeldBy, Permit, Refusal, Snapshot, explain};
-use crate::engine::policy::RefusalStyle;
+use crate::engine::policy::selector::Selector;
+use crate::engine::policy::{Policy, RefusalStyle, Subject};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -152,7 +153,7 @@ fn refusals_say_what_to_do() {
             "modify is protected here by writes. Roles that open it: writer. \
              Ask with: tidegate request writer --reason \"…\"",
         ),
-        ("compare cn=a,ou=vaults,dc=x", "compare is protected here by vaults. No role opens it."),
+        ("compare cn=a,ou=vaults,dc=x", "compare is protected here. You may request no role that opens it."),
     ] {
         assert_eq!(refusal(&snapshot, "bert", what).message, message);
     }
@@ -164,12 +165,41 @@ fn refusals_say_what_to_do() {
 }
 
 #[test]
-fn roles_that_may_be_asked_for_come_first() {
-    let mut policy = policy("resource r subtree ou=r,dc=x *\nrole first r/search\nrole second r/search");
-    Arc::get_mut(&mut policy.roles[0]).unwrap().eligible = vec![];
-    let (snapshot, _) = snapshot_for(policy, "bert");
-    let message = refusal(&snapshot, "bert", "search sub ou=r,dc=x").message;
-    assert!(message.ends_with("second, first. Ask with: tidegate request second --reason \"…\""), "{message}");
+fn advice_names_only_roles_that_the_subject_may_request() {
+    let search = |who: &str, change: &dyn Fn(&mut Policy)| {
+        let roles = "role first r/search\nrole second r/search\nrole third r/search";
+        let mut policy = policy(&format!("resource r subtree ou=r,dc=x *\n{roles}"));
+        change(&mut policy);
+        let (snapshot, _) = snapshot_for(policy, "bert");
+        refusal(&snapshot, who, "search sub ou=r,dc=x").message
+    };
+    fn set(policy: &mut Policy, at: usize, eligible: &[&str], break_glass: &[&str]) {
+        let role = Arc::get_mut(&mut policy.roles[at]).unwrap();
+        let read = |list: &[&str]| list.iter().map(|text| Selector::parse(text).unwrap()).collect();
+        (role.eligible, role.break_glass) = (read(eligible), read(break_glass));
+    }
+    let Subject::Dn(bert) = subject("bert") else { panic!("bert has no name") };
+    let bert = format!("dn:{bert}");
+    let message = search("bert", &|policy| set(policy, 0, &[], &["anyone"]));
+    assert_eq!(
+        message,
+        "search is protected here by r. Roles that open it: second, third. \
+         Ask with: tidegate request second --reason \"…\""
+    );
+    let message = search("bert", &|policy| {
+        (0..3).for_each(|at| set(policy, at, &[], &[]));
+        set(policy, 0, &[], &[&bert]);
+    });
+    assert_eq!(
+        message,
+        "search is protected here by r. Only in an emergency: first. \
+         Ask with: tidegate request first --break-glass --reason \"…\""
+    );
+    let message = search("bert", &|policy| (0..3).for_each(|at| set(policy, at, &["dn:cn=other,dc=x"], &[])));
+    assert_eq!(message, "search is protected here. You may request no role that opens it.");
+    let message = search("bert", &|policy| (0..3).for_each(|at| set(policy, at, &["group:cn=unread,dc=x"], &[])));
+    assert!(message.contains("not known now") && !message.contains("first"), "{message}");
+    assert_eq!(search("-", &|_| {}), "search is protected here.");
 }
 
 #[test]

@@ -110,6 +110,7 @@ pub fn compare(old: &Policy, new: &Policy, found: &mut Difference) {
         by_group: _,
         views: _,
         taken: _,
+        roles_for: _,
     } = old;
     match (mode, new.mode) {
         (Mode::Enforce, Mode::Monitor) => {

@@ -44,7 +44,7 @@ fn role(name: &str, on_missing: OnMissing) -> Role {
 fn set(world: &mut World, change: impl FnOnce(&mut Policy)) {
     let mut policy = Policy::clone(&world.snapshot.policy);
     change(&mut policy);
-    world.snapshot.policy = policy.into();
+    world.snapshot.policy = policy.looked_up_anew().into();
 }
 
 /// Alice, who asks for the payroll by doing.
