@@ -108,7 +108,10 @@ pub fn message(data: &[u8]) {
     let request = match Request::decode(&envelope) {
         Ok(request) => request,
         Err(error) => {
-            assert!(matches!(error.code, ResultCode::PROTOCOL_ERROR | ResultCode::INVALID_DN_SYNTAX));
+            assert!(matches!(
+                error.code,
+                ResultCode::PROTOCOL_ERROR | ResultCode::INVALID_DN_SYNTAX | ResultCode::ADMIN_LIMIT_EXCEEDED
+            ));
             return;
         }
     };

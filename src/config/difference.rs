@@ -43,6 +43,7 @@ impl Config {
             max_connections_per_address: _,
             shared_addresses: _,
             max_operations_per_session: _,
+            max_filter_parts: _,
             max_buffered_bytes: _,
             message_timeout: _,
             max_failed_binds_per_minute: _,

@@ -4,6 +4,7 @@ use super::control::CertificateSubject;
 use super::file;
 use super::raw::Section;
 use super::value::{FromText, one_of};
+use crate::engine::ldap::filter;
 use crate::engine::policy::deciding::AddressRange;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub struct Listen {
     /// How many operations of one session may be with the directory at once; beyond it the client is not read. A client
     /// without a name may have 32 at most.
     pub max_operations_per_session: usize,
+    /// How many parts the filter of a search may have; beyond it the search is answered with `adminLimitExceeded` (11).
+    pub max_filter_parts: usize,
     /// How many octets all sessions together keep beyond what each needs when idle: unfinished messages, answers that
     /// wait for clients, what is known of operations in flight.
     pub max_buffered_bytes: usize,
@@ -96,6 +99,9 @@ pub struct Runtime {
 
 const MIB: u64 = 1024 * 1024;
 
+/// As many names as fit into a message of 16 MiB.
+const MAX_FILTER_PARTS: u64 = filter::MAX_NODES as u64;
+
 /// For a message of 16 MiB it takes 2.3 megabits a second.
 const MESSAGE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -135,6 +141,7 @@ pub(super) fn listen(root: &Section<'_>) -> Option<Listen> {
         );
     }
     let max_operations_per_session = section.number("max_operations_per_session", 1024, 1..=65_536);
+    let max_filter_parts = section.number("max_filter_parts", MAX_FILTER_PARTS, 16..=10_000_000);
     let max_buffered_bytes = max_buffered_bytes(&section, max_message_bytes);
     let message_timeout = section.optional::<Duration>("message_timeout");
     let max_failed_binds = section.number("max_failed_binds_per_minute", 20, 0..=1_000_000);
@@ -150,6 +157,7 @@ pub(super) fn listen(root: &Section<'_>) -> Option<Listen> {
         max_connections_per_address: max_connections_per_address.and_then(number),
         shared_addresses: shared_addresses.into_iter().map(|found| found.value).collect(),
         max_operations_per_session: number(max_operations_per_session)?,
+        max_filter_parts: number(max_filter_parts)?,
         max_buffered_bytes: number(max_buffered_bytes)?,
         message_timeout: message_timeout.map_or(MESSAGE_TIMEOUT, |found| found.value),
         max_failed_binds_per_minute: u32::try_from(max_failed_binds).ok()?,

@@ -38,6 +38,7 @@ pub(super) fn limits(config: &config::Listen, sessions: usize) -> Limits {
         // One address cannot keep all others out.
         max_connections_per_address: config.max_connections_per_address.unwrap_or(sessions.div_ceil(4)),
         max_operations_per_session: config.max_operations_per_session,
+        max_filter_parts: config.max_filter_parts,
         message_timeout: config.message_timeout,
         start_tls_timeout: config.start_tls_timeout,
         idle_timeout: config.idle_timeout,

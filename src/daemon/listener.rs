@@ -142,6 +142,7 @@ async fn serve(gate: Arc<Gate>, own: (AuditHandle, Arc<Tally>), arrival: Arrival
         tls: None,
     });
     session.bounds.operations = gate.limits.max_operations_per_session;
+    session.bounds.filter_parts = gate.limits.max_filter_parts;
     session.confirm_names(gate.confirmed.clone());
     session.record_by(gate.recording);
     session.refer_to(gate.directory.load().refers_to.clone());

@@ -145,6 +145,7 @@ fn a_configuration_becomes_values() {
     assert_eq!(config.listen.max_buffered_bytes, 256 * 1024 * 1024);
     assert_eq!((config.listen.max_operations_per_session, config.listen.max_failed_binds_per_minute), (1024, 20));
     assert_eq!(config.listen.max_handshakes_per_minute, 30_000);
+    assert_eq!(config.listen.max_filter_parts, 600_000);
     assert_eq!(config.listen.message_timeout, Duration::from_secs(60));
     assert_eq!(config.directory.bind_timeout, Duration::from_secs(10));
     assert!(!config.runtime.core_dumps);

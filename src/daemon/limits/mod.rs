@@ -27,6 +27,8 @@ pub struct Limits {
     pub max_connections_per_address: usize,
     /// Operations of one session that may be with the directory at once.
     pub max_operations_per_session: usize,
+    /// Parts of the filter of a search.
+    pub max_filter_parts: usize,
     /// A client's message must be there within this from its first octet. Who is short of room for so long is ended.
     pub message_timeout: Duration,
     /// A client in clear that says nothing for this long is let go.

@@ -157,6 +157,9 @@ impl<'a> Deciding<'a> {
         let not_held = |needs: &[Need<'_>], reason| not_held(self.snapshot, self.holder, kind, needs, reason);
         match self.mode {
             Mode::Enforce if !self.missing.is_empty() => {
+                if let Some(refusal) = self.undefined() {
+                    return Err(refusal);
+                }
                 let asks = asking::asks(self.snapshot, self.asked, self.holder, kind, &self.missing);
                 return Err(Refusal { asks, ..not_held(&self.missing, "not held") });
             }
@@ -194,6 +197,35 @@ impl<'a> Deciding<'a> {
 }
 
 impl Deciding<'_> {
+    /// Refuses as the directory does what nothing is known of but that its schema does not have it: where all that is
+    /// missing is missing for the sake of such attributes. Nothing is forwarded: what entries hold cannot be felt.
+    fn undefined(&self) -> Option<Refusal> {
+        let (policy, kind) = (&*self.snapshot.policy, self.requirement?.kind);
+        let mut undefined = None;
+        for need in &self.missing {
+            let types = policy.types(need.resource)?;
+            let named = policy.resource(need.resource)?.attributes.as_ref()?;
+            for touched in need.attributes?.touched(kind, policy, need.resource) {
+                if !types.may_meet(touched, policy.schema()) {
+                    continue;
+                }
+                let is_named = named.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(touched.attribute_type()));
+                if is_named || !policy.schema().is_undefined(touched) {
+                    return None;
+                }
+                undefined = undefined.or(Some(touched));
+            }
+        }
+        let name = String::from_utf8_lossy(undefined?.0).into_owned();
+        Some(Refusal {
+            code: ResultCode::UNDEFINED_ATTRIBUTE_TYPE,
+            message: format!("{name}: attribute type undefined"),
+            reason: "not understood",
+            missing: Vec::new(),
+            asks: None,
+        })
+    }
+
     /// Has the entries of the answer judged by their own names, and by where they lie: as soon as anything is protected
     /// anywhere, what comes is not taken for what was asked for.
     fn judge_entries(&mut self) {

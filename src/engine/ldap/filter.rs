@@ -49,8 +49,9 @@ pub enum Filter<'a> {
 
 /// Filters nested deeper than this are refused (OpenLDAP CVE-2020-12243).
 pub const MAX_DEPTH: usize = 64;
-/// Filters of more nodes than this are refused.
-pub const MAX_NODES: usize = 8192;
+/// Filters of more parts than this are refused, where nothing else is configured: as many names as fit into a message of
+/// 16 MiB. Each takes 72 octets while the request is decided.
+pub const MAX_NODES: usize = 600_000;
 
 const AND: u8 = 0xa0;
 const OR: u8 = 0xa1;
@@ -86,8 +87,8 @@ pub enum FilterError {
     Extensible,
     /// Deeper than [`MAX_DEPTH`].
     TooDeep,
-    /// More nodes than [`MAX_NODES`].
-    TooLarge,
+    /// More parts than this many, which are allowed.
+    TooLarge(usize),
 }
 
 impl FilterError {
@@ -99,17 +100,26 @@ impl FilterError {
             FilterError::Substrings => "malformed substrings in filter",
             FilterError::Extensible => "extensible match without rule and attribute",
             FilterError::TooDeep => "filter nested too deeply",
-            FilterError::TooLarge => "filter has too many parts",
+            FilterError::TooLarge(_) => "filter has too many parts",
         }
     }
 }
 
 impl<'a> Filter<'a> {
-    /// Decodes the next element as a filter.
+    /// Decodes the next element as a filter of [`MAX_NODES`] parts at most.
     #[inline]
     pub fn decode(reader: &mut Reader<'a>) -> Result<Filter<'a>, FilterError> {
-        let mut nodes = MAX_NODES;
-        decode(reader, MAX_DEPTH, &mut nodes)
+        Filter::decode_within(reader, MAX_NODES)
+    }
+
+    /// Decodes the next element as a filter of so many parts at most. Takes time and memory in its length.
+    #[inline]
+    pub fn decode_within(reader: &mut Reader<'a>, max_parts: usize) -> Result<Filter<'a>, FilterError> {
+        let mut nodes = max_parts;
+        decode(reader, MAX_DEPTH, &mut nodes).map_err(|error| match error {
+            FilterError::TooLarge(_) => FilterError::TooLarge(max_parts),
+            other => other,
+        })
     }
 
     /// Appends the canonical encoding.
@@ -183,7 +193,7 @@ impl<'a> Filter<'a> {
 }
 
 fn decode<'a>(reader: &mut Reader<'a>, depth: usize, nodes: &mut usize) -> Result<Filter<'a>, FilterError> {
-    *nodes = nodes.checked_sub(1).ok_or(FilterError::TooLarge)?;
+    *nodes = nodes.checked_sub(1).ok_or(FilterError::TooLarge(0))?;
     let (tag, content) = reader.element()?;
     let mut inside = Reader::new(content);
     let filter = match tag {
@@ -220,7 +230,17 @@ fn decode<'a>(reader: &mut Reader<'a>, depth: usize, nodes: &mut usize) -> Resul
 
 fn decode_list<'a>(inside: &mut Reader<'a>, depth: usize, nodes: &mut usize) -> Result<Vec<Filter<'a>>, FilterError> {
     let depth = depth.checked_sub(1).ok_or(FilterError::TooDeep)?;
-    let mut parts = Vec::new();
+    // Each element is counted once at its own level: memory is what the parts take, however many there are.
+    let mut ahead = *inside;
+    let mut count = 0;
+    while !ahead.is_empty() {
+        ahead.element()?;
+        count += 1;
+        if count > *nodes {
+            return Err(FilterError::TooLarge(0));
+        }
+    }
+    let mut parts = Vec::with_capacity(count);
     while !inside.is_empty() {
         parts.push(decode(inside, depth, nodes)?);
     }

@@ -37,13 +37,13 @@ pub mod oid {
 }
 
 /// Why a request cannot be decided upon: the code and diagnostic message of its answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct RequestError {
-    /// `protocolError`, or `invalidDNSyntax` for a name that is not a DN.
+    /// `protocolError`; `invalidDNSyntax` for a name that is not a DN; `adminLimitExceeded` for a filter beyond a bound.
     pub code: ResultCode,
     /// What is wrong.
-    pub message: &'static str,
+    pub message: Cow<'static, str>,
 }
 
 /// Every request of RFC 4511.

@@ -20,6 +20,7 @@ impl ResultCode {
     pub const UNAVAILABLE_CRITICAL_EXTENSION: ResultCode = ResultCode(12);
     pub const CONFIDENTIALITY_REQUIRED: ResultCode = ResultCode(13);
     pub const SASL_BIND_IN_PROGRESS: ResultCode = ResultCode(14);
+    pub const UNDEFINED_ATTRIBUTE_TYPE: ResultCode = ResultCode(17);
     pub const INVALID_ATTRIBUTE_SYNTAX: ResultCode = ResultCode(21);
     pub const NO_SUCH_OBJECT: ResultCode = ResultCode(32);
     pub const ALIAS_PROBLEM: ResultCode = ResultCode(33);

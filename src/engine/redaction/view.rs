@@ -39,7 +39,7 @@ pub(crate) fn counts(id: TypeId, schema: &Schema) -> bool {
 }
 
 /// What an assertion in a filter is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Asserted {
     /// A type and its subtypes.
     Type(TypeId),

@@ -4,6 +4,7 @@
 use super::{Bound, Effects, Identity, Link, Session};
 use crate::engine::access::Refusal;
 use crate::engine::ldap::ResultCode;
+use crate::engine::ldap::filter::MAX_NODES;
 use crate::engine::ldap::request::Request;
 use crate::engine::policy::Subject;
 use crate::engine::time::Now;
@@ -19,13 +20,15 @@ const ANONYMOUS_OPERATIONS: usize = 32;
 pub struct Bounds {
     /// How many operations may be in flight; past that, the client is not read.
     pub operations: usize,
+    /// How many parts the filter of a search may have; more are answered with `adminLimitExceeded`.
+    pub filter_parts: usize,
     /// Binds are answered with `busy`: too many have failed.
     pub refuses_binds: bool,
 }
 
 impl Default for Bounds {
     fn default() -> Bounds {
-        Bounds { operations: 1024, refuses_binds: false }
+        Bounds { operations: 1024, filter_parts: MAX_NODES, refuses_binds: false }
     }
 }
 

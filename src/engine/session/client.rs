@@ -1,5 +1,6 @@
 //! What the client sends: cut, decoded, decided, forwarded or answered.
 
+use super::expected::Expected;
 use super::identify::bind_purpose;
 use super::lasting;
 use super::outstanding::{Operation, Purpose, Redacts};
@@ -101,12 +102,12 @@ impl Session {
                 return self.refuse_unread(id, envelope.tag, ResultCode::PROTOCOL_ERROR, malformed.message, now, fx);
             }
         };
-        match Request::decode(envelope) {
+        match Request::decode_within(envelope, self.bounds.filter_parts) {
             Ok(request) => {
                 self.decided(Message { id, request: &request, controls: &controls }, followed, snapshot, now, fx);
                 self.acting = None;
             }
-            Err(error) => self.refuse_unread(id, envelope.tag, error.code, error.message, now, fx),
+            Err(error) => self.refuse_unread(id, envelope.tag, error.code, &error.message, now, fx),
         }
     }
 
@@ -234,7 +235,9 @@ impl Session {
             }
             Request::Search(search) => {
                 let offered = self.offered(search, snapshot);
-                Purpose::Search { redacts: Redacts::of(&permit, search, parts, offered, snapshot) }
+                let expected = Expected::of(sent, &permit, parts.as_ref().is_some_and(|parts| parts.are_several()));
+                let redacts = Redacts::of(&permit, search, parts, offered, snapshot);
+                Purpose::Search { redacts: redacts.map(|redacts| Redacts { expected, ..redacts }) }
             }
             _ => Purpose::Relay,
         };

@@ -80,8 +80,8 @@ pub(super) fn entry_found(operation: &mut Operation, envelope: &Envelope<'_>, fx
             return Counted::Within;
         }
         stage = parts.stage();
-        let farewell = parts.page.as_ref().is_some_and(Page::is_farewell);
-        if parts.is_probe() || farewell {
+        let of_none = parts.page.as_ref().is_some_and(|page| page.is_farewell() || page.is_estimate());
+        if parts.is_probe() || of_none {
             return Counted::Within;
         }
         if let Some(page) = &mut parts.page {

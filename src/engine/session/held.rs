@@ -267,7 +267,8 @@ impl Session {
     /// Decides upon one anew. What comes back still waits: nothing changed for it.
     fn resume(&mut self, held: Held, snapshot: &Snapshot, now: Now, fx: &mut Effects) -> Option<Held> {
         let read = Envelope::parse_request(&held.frame).ok();
-        let read = read.and_then(|read| Some((read, read.controls().ok()?, Request::decode(&read).ok()?)));
+        let read =
+            read.and_then(|read| Some((read, read.controls().ok()?, Request::decode_within(&read, usize::MAX).ok()?)));
         let Some((envelope, controls, request)) = read else {
             let no = No { code: ResultCode::OTHER, reason: "not understood", told: "it cannot be read again" };
             self.refuse_held(held, no, now, fx);
@@ -356,7 +357,7 @@ impl Session {
         let mut line = self.line();
         let context = self.context(now, held.client_id);
         let read = Envelope::parse_request(&held.frame).ok();
-        match read.and_then(|read| Some((read.controls().ok()?, Request::decode(&read).ok()?))) {
+        match read.and_then(|read| Some((read.controls().ok()?, Request::decode_within(&read, usize::MAX).ok()?))) {
             Some((controls, request)) => {
                 let verdict = verdict("refused", reason, held.missing.iter().map(|name| &**name));
                 line.begin(&context, &request, &controls, verdict);

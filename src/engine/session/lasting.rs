@@ -80,7 +80,9 @@ fn still_holds(operation: &mut Operation, identity: &Identity, snapshot: &Snapsh
         return true;
     }
     let Ok(envelope) = Envelope::parse_request(&again.frame) else { return false };
-    let (Ok(controls), Ok(request)) = (envelope.controls(), Request::decode(&envelope)) else { return false };
+    let (Ok(controls), Ok(request)) = (envelope.controls(), Request::decode_within(&envelope, usize::MAX)) else {
+        return false;
+    };
     let Request::Search(search) = &request else { return false };
     let Identity { subject, certificate, .. } = identity;
     let asked = Asked { subject, request: &request, controls: &controls, now, certificate: certificate.as_ref() };

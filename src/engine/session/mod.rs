@@ -11,6 +11,7 @@ mod confirmed;
 mod effects;
 mod ending;
 mod entries;
+mod expected;
 mod external;
 mod held;
 mod identify;

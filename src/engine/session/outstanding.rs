@@ -1,5 +1,6 @@
 //! The operations that were forwarded and have no final answer yet, in the order of their upstream ids.
 
+use super::expected::Expected;
 use super::identify::Identifying;
 use super::pages::Page;
 use super::parts::Parts;
@@ -41,6 +42,8 @@ pub(super) struct Redacts {
     pub(super) size_limit: u64,
     /// The base, where an alias there could lead to what is hidden.
     pub(super) alias_base: Option<Dn>,
+    /// Response controls that the client takes for granted.
+    pub(super) expected: Expected,
     /// Where the directory is asked more than once.
     pub(super) parts: Option<Box<Parts>>,
     /// What the rootDSE says of SASL mechanisms.
@@ -112,7 +115,8 @@ impl Redacts {
         let (policy, directory) = (snapshot.policy.clone(), snapshot.directory.clone());
         let finds = matches!(search.deref, DerefAliases::FindingBase | DerefAliases::Always);
         let alias_base = (finds && redaction.hides_protected()).then(|| search.base.clone());
-        needed.then(|| Redacts { policy, directory, size_limit, alias_base, parts, offered })
+        let expected = Expected::default();
+        needed.then(|| Redacts { policy, directory, size_limit, alias_base, expected, parts, offered })
     }
 }
 
@@ -175,6 +179,18 @@ impl Operation {
         let page = redacts.parts.as_ref().and_then(|parts| parts.page.as_ref());
         let shown = page.map_or(self.entries, |page| page.cursor.shown);
         redacts.size_limit > 0 && shown >= redacts.size_limit
+    }
+
+    /// Response controls that the client takes for granted.
+    pub(super) fn expected(&self) -> Expected {
+        match &self.purpose {
+            Purpose::Search { redacts: Some(redacts) } => redacts.expected,
+            Purpose::Search { redacts: None }
+            | Purpose::Relay
+            | Purpose::Bind { .. }
+            | Purpose::Sasl(_)
+            | Purpose::Identify(_) => Expected::default(),
+        }
     }
 
     pub(super) fn page_mut(&mut self) -> Option<&mut Page> {

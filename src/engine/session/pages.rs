@@ -26,6 +26,10 @@ pub(super) struct Page {
     /// How many entries the client wants; 0: no more of them.
     size: u32,
     critical: bool,
+    /// It is the first one.
+    begins: bool,
+    /// It is the first one and of no entries, and the directory has answered it.
+    is_answered: bool,
     /// How many it got.
     given: u32,
     /// How many the directory was asked for, and sent since.
@@ -44,11 +48,14 @@ pub(super) struct Page {
 }
 
 impl Page {
-    pub(super) fn new(cursor: Cursor, size: u32, critical: bool) -> Page {
+    /// `begins`: it came without a cookie.
+    pub(super) fn new(cursor: Cursor, size: u32, critical: bool, begins: bool) -> Page {
         Page {
             cursor,
             size,
             critical,
+            begins,
+            is_answered: false,
             given: 0,
             asked: 0,
             received: 0,
@@ -62,7 +69,13 @@ impl Page {
 
     /// Whether the client only says that it wants no more.
     pub(super) fn is_farewell(&self) -> bool {
-        self.size == 0
+        self.size == 0 && !self.begins
+    }
+
+    /// Whether it is a first page of no entries, by which clients ask for an estimate. They get none, and a cookie whether or
+    /// not anything is found.
+    pub(super) fn is_estimate(&self) -> bool {
+        self.size == 0 && self.begins
     }
 
     /// Whether what comes now is for a later page.
@@ -73,6 +86,7 @@ impl Page {
     /// Where the search stands.
     pub(super) fn next(&self) -> Next {
         match self.cursor.end {
+            None if self.is_answered => Next::Another,
             _ if self.is_full() && !self.cursor.ahead.is_empty() => Next::Another,
             Some(code) => Next::End(code),
             None => Next::Ask,
@@ -89,7 +103,9 @@ impl Page {
         let answer =
             controls.iter().find(|control| control.oid == oid::PAGED_RESULTS).and_then(|control| control.value);
         let cookie = answer.and_then(|value| PagedResults::decode(value).ok()).map_or(&b""[..], |answer| answer.cookie);
-        if code != ResultCode::SUCCESS || self.size == 0 {
+        if self.size == 0 && self.begins && code == ResultCode::SUCCESS {
+            self.is_answered = true;
+        } else if code != ResultCode::SUCCESS || self.size == 0 {
             cursor.end = Some(code);
         } else if !cookie.is_empty() {
             cursor.upstream = cookie.to_vec();

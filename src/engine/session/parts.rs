@@ -56,6 +56,13 @@ pub(super) fn orders(control: &Control<'_>) -> bool {
     matches!(control.oid, oid::SORT_REQUEST | oid::VLV_REQUEST)
 }
 
+/// The size limit that the directory gets, where what is shown is counted here: hidden entries must not be felt in the
+/// client's own. Directories tell a client that sets one from a client that sets none (RFC 4511 4.5.1.4: 0), and may allow
+/// it more, so where there is one it becomes the largest that there is.
+pub(super) fn most(size_limit: i32) -> i32 {
+    if size_limit == 0 { 0 } else { i32::MAX }
+}
+
 /// What comes after an answer of the directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -68,7 +75,7 @@ pub(super) enum Next {
 }
 
 impl Parts {
-    /// `controls` are those that are forwarded. Nothing is limited: what is shown is counted here.
+    /// `controls` are those that are forwarded. The client's size limit is not: what is shown is counted here.
     pub(super) fn new<'c>(
         search: &SearchRequest<'_>,
         stages: Stages<'_>,
@@ -76,7 +83,8 @@ impl Parts {
     ) -> Parts {
         let unlimited = |search: &SearchRequest<'_>| {
             let mut body = Vec::new();
-            Request::Search(SearchRequest { size_limit: 0, ..search.clone() }).write_body(&mut body);
+            let size_limit = most(search.size_limit);
+            Request::Search(SearchRequest { size_limit, ..search.clone() }).write_body(&mut body);
             body
         };
         let mut asked = Vec::new();

@@ -4,7 +4,7 @@ use super::client::Message;
 use super::entries::{Counted, deliver_ahead};
 use super::outstanding::{Operation, Purpose};
 use super::pages::{Cursor, Page};
-use super::parts::{Next, Parts, orders};
+use super::parts::{Next, Parts, most, orders};
 use super::towards::Word;
 use super::{Effects, Session};
 use crate::engine::access::{Permit, Refusal, Snapshot};
@@ -62,7 +62,8 @@ impl Session {
         {
             // The directory may count entries that are dropped here: those that are shown are counted here instead.
             let mut body = Vec::new();
-            Request::Search(SearchRequest { size_limit: 0, filter, ..search.clone() }).write_body(&mut body);
+            let size_limit = most(search.size_limit);
+            Request::Search(SearchRequest { size_limit, filter, ..search.clone() }).write_body(&mut body);
             return self.forward_body(sent, &body, permit, snapshot, now, fx);
         }
         let mut parts = Parts::new(search, stages, permit.controls(sent.controls));
@@ -180,21 +181,40 @@ impl Session {
             Next::End(code) => (code, page.cursor.others.clone()),
             Next::Another | Next::Ask => (ResultCode::SUCCESS, page.cursor.others.clone()),
         };
-        // See `tells_through_alias`: what leads nowhere has no controls.
-        let silent = next != Next::Another && operation.entries == 0 && alias_base(&operation).is_some();
-        if silent {
+        let expected = operation.expected();
+        // See `tells_through_alias`: the controls of what leads nowhere are the same as those of what is hidden.
+        let ends = next != Next::Another || page.is_estimate();
+        if ends && operation.entries == 0 && alias_base(&operation).is_some() {
             controls.clear();
+            match code {
+                ResultCode::SUCCESS => expected.write_empty(&mut controls),
+                _ => expected.write_sorted(&mut controls),
+            }
+            return self.end_search_with(operation, (code, ""), &controls, now, fx);
         }
-        let shows_cookie = code == ResultCode::SUCCESS && !page.unpaged && !page.is_farewell() && !silent;
+        let shows_cookie = code == ResultCode::SUCCESS && !page.unpaged && !page.is_farewell();
         let cookie = (next == Next::Another).then(|| self.cursors.keep(page.cursor));
+        controls = expected.complete(Some(&controls)).unwrap_or(controls);
         if shows_cookie {
             let cookie = cookie.as_ref().map_or(&b""[..], |cookie| cookie);
             PagedResults { size: 0, cookie }.write_control(&mut controls, false);
         }
+        self.end_search_with(operation, (code, ""), &controls, now, fx);
+    }
+
+    /// Ends a search with an answer that is made here; `controls` is the content of a controls element, perhaps empty.
+    pub(super) fn end_search_with(
+        &mut self,
+        mut operation: Operation,
+        (code, text): (ResultCode, &str),
+        controls: &[u8],
+        now: Now,
+        fx: &mut Effects,
+    ) {
         let mut body = Vec::new();
-        response::write_result_body(&mut body, code, "", "");
+        response::write_result_body(&mut body, code, "", text);
         let before = fx.to_client.len();
-        let controls = Some(controls.as_slice()).filter(|controls| !controls.is_empty());
+        let controls = Some(controls).filter(|controls| !controls.is_empty());
         message::write_message(&mut fx.to_client, operation.client_id.0, tag::SEARCH_RESULT_DONE, &body, controls);
         operation.bytes += (fx.to_client.len() - before) as u64;
         self.finish(&mut operation, Some(code), now, fx);
@@ -208,19 +228,20 @@ impl Session {
     }
 
     fn end_at_limit(&mut self, operation: Operation, now: Now, fx: &mut Effects) {
-        self.end_search(operation, ResultCode::SIZE_LIMIT_EXCEEDED, "", now, fx);
+        let mut controls = Vec::new();
+        operation.expected().write_sorted(&mut controls);
+        self.end_search_with(operation, (ResultCode::SIZE_LIMIT_EXCEEDED, ""), &controls, now, fx);
     }
 
     pub(super) fn end_search(
         &mut self,
-        mut operation: Operation,
+        operation: Operation,
         code: ResultCode,
         text: &str,
         now: Now,
         fx: &mut Effects,
     ) {
-        operation.bytes += Session::respond(fx, operation.client_id, tag::SEARCH_RESULT_DONE, code, text);
-        self.finish(&mut operation, Some(code), now, fx);
+        self.end_search_with(operation, (code, text), &[], now, fx);
     }
 
     /// RFC 3909 for a search in parts, which the directory might take for one that has ended: answered here, both.
@@ -308,7 +329,7 @@ fn open_page<E>(
     };
     // Whatever is wrong with a cookie, it says no more than that.
     let cursor = cursor.ok_or_else(|| refusal(ResultCode::UNWILLING_TO_PERFORM, OLD_COOKIE))?;
-    Ok(Page::new(cursor, asked.size, critical))
+    Ok(Page::new(cursor, asked.size, critical, asked.cookie.is_empty()))
 }
 
 /// The base of a search, where an alias there could lead to what is hidden.
@@ -332,13 +353,8 @@ pub(super) fn tells_through_alias(operation: &Operation, envelope: &Envelope<'_>
                 !base.is_within(&matched) || base.is_vague() || matched.is_vague()
             })
         }
-        // That there are controls says that there was a search. A page with more behind it has a cookie.
-        ResultCode::SUCCESS if operation.entries == 0 => {
-            let more = |control: &Control<'_>| {
-                control.oid == oid::PAGED_RESULTS && control.value.is_some_and(|value| !value.ends_with(b"\x04\x00"))
-            };
-            envelope.controls().is_ok_and(|controls| !controls.is_empty() && !controls.iter().any(more))
-        }
+        // That the directory sends controls says that there was a search. Pages are not answered here.
+        ResultCode::SUCCESS if operation.entries == 0 => envelope.controls.is_some() || operation.expected().any(),
         _ => false,
     }
 }

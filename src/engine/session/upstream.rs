@@ -166,11 +166,14 @@ impl Session {
         now: Now,
         fx: &mut Effects,
     ) {
+        let expected = operation.expected();
         if tells_through_alias(&operation, envelope, view) {
-            operation.bytes +=
-                Session::respond(fx, operation.client_id, operation.response_tag, ResultCode::SUCCESS, "");
-            return self.finish(&mut operation, Some(ResultCode::SUCCESS), now, fx);
+            let mut controls = Vec::new();
+            expected.write_empty(&mut controls);
+            return self.end_search_with(operation, (ResultCode::SUCCESS, ""), &controls, now, fx);
         }
+        let completed = expected.complete(envelope.controls);
+        let envelope = &Envelope { controls: completed.as_deref().or(envelope.controls), ..*envelope };
         let mut code = view.code;
         let hides_match =
             !view.matched_dn.is_empty() && !self.may_see(view.matched_dn, operation.permit.acts_for(), snapshot, now);

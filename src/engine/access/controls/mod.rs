@@ -7,7 +7,7 @@ mod known;
 use super::{Asked, Refusal, acting};
 use crate::engine::ldap::attribute::AttributeDescription;
 use crate::engine::ldap::control::oid::PROXIED_AUTHORIZATION_V2;
-use crate::engine::ldap::control::value::Value;
+use crate::engine::ldap::control::value::{Value, ValueError};
 use crate::engine::ldap::control::{Control, MAX_CONTROLS};
 use crate::engine::ldap::filter::Filter;
 use crate::engine::ldap::request::Request;
@@ -115,8 +115,7 @@ pub(super) fn screen(asked: &Asked<'_>, acts: Option<&Dn>, openness: &mut dyn Op
             leave_out(control)?;
             continue;
         };
-        let value = Value::decode(known.syntax, control.value)
-            .map_err(|error| refusal(ResultCode::PROTOCOL_ERROR, format!("{}: {}", known.name, error.describe())))?;
+        let value = Value::decode(known.syntax, control.value).map_err(|error| unreadable(known, error))?;
         if !is_open(known.meaning, &value, openness) {
             sort_left_out |= known.meaning == Meaning::Sorts;
             leave_out(control)?;
@@ -198,6 +197,14 @@ fn leave_out(control: &Control<'_>) -> Result<(), Refusal> {
         None => format!("control {} is not available here", control.oid),
     };
     Err(refusal(ResultCode::UNAVAILABLE_CRITICAL_EXTENSION, message))
+}
+
+fn unreadable(known: &Known, error: ValueError) -> Refusal {
+    let code = match error {
+        ValueError::FilterLimit => ResultCode::ADMIN_LIMIT_EXCEEDED,
+        _ => ResultCode::PROTOCOL_ERROR,
+    };
+    refusal(code, format!("{}: {}", known.name, error.describe()))
 }
 
 fn refusal(code: ResultCode, message: String) -> Refusal {

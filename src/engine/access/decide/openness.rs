@@ -3,7 +3,7 @@
 use super::super::controls::Openness;
 use super::super::holding::{Held, longest};
 use super::reach::Reach;
-use super::wanted::{Wanted, is_about};
+use super::wanted::{Wanted, about, is_about};
 use super::{Deciding, rest_on, searching};
 use crate::engine::ldap::Dn;
 use crate::engine::ldap::attribute::AttributeDescription;
@@ -13,7 +13,7 @@ use crate::engine::policy::attributes::TypeSet;
 use crate::engine::policy::requirement::{Need, Spot, Touches};
 use crate::engine::policy::resource::ResourceIndex;
 use crate::engine::policy::{Mode, OperationKind, Policy};
-use crate::engine::redaction::{Asserted, asserted, counts_children, follows, identifies};
+use crate::engine::redaction::{Asserted, counts_children, follows, identifies};
 
 impl Openness for Deciding<'_> {
     fn reach_is_open(&mut self) -> bool {
@@ -58,12 +58,9 @@ impl Openness for Deciding<'_> {
 
     fn filter_is_open(&mut self, filter: &Filter<'_>) -> bool {
         let schema = self.snapshot.policy.schema();
-        let mut about: Vec<Asserted> = Vec::new();
+        let about = about(filter, schema);
         let mut counts = false;
-        filter.walk(&mut |part| {
-            about.extend(asserted(part, schema).filter(|asserted| !about.contains(asserted)));
-            counts |= part.attribute().is_some_and(counts_children);
-        });
+        filter.walk(&mut |part| counts |= part.attribute().is_some_and(counts_children));
         let anywhere = counts || about.contains(&Asserted::OtherEntries);
         (!anywhere || self.is_all_open())
             && self.attributes_are_open(&|types| about.iter().any(|asserted| is_about(*asserted, types, schema)))

@@ -6,6 +6,7 @@ use crate::engine::ldap::request::SearchRequest;
 use crate::engine::ldap::schema::{Schema, TypeId};
 use crate::engine::policy::attributes::TypeSet;
 use crate::engine::redaction::{Asserted, asserted, counts_children, follows};
+use std::collections::HashSet;
 
 /// What can be seen of a search without its schema.
 pub(super) struct Glance {
@@ -52,13 +53,7 @@ impl Wanted {
 
     pub(super) fn of(search: &SearchRequest<'_>, schema: &Schema) -> Wanted {
         let mut wanted = Wanted::list(&search.attributes, schema);
-        search.filter.walk(&mut |part| {
-            if let Some(asserted) = asserted(part, schema)
-                && !wanted.asserted.contains(&asserted)
-            {
-                wanted.asserted.push(asserted);
-            }
-        });
+        wanted.asserted = about(&search.filter, schema);
         wanted
     }
 
@@ -91,6 +86,16 @@ impl Wanted {
     pub(super) fn asserts(&self, types: &TypeSet, schema: &Schema) -> bool {
         self.asserted.iter().any(|asserted| is_about(*asserted, types, schema))
     }
+}
+
+/// What a filter asserts, each once, in the order in which it comes first. Filters may be long.
+pub(super) fn about(filter: &Filter<'_>, schema: &Schema) -> Vec<Asserted> {
+    let (mut list, mut seen) = (Vec::new(), HashSet::new());
+    filter.walk(&mut |part| {
+        let new = asserted(part, schema).filter(|asserted| list.last() != Some(asserted) && seen.insert(*asserted));
+        list.extend(new);
+    });
+    list
 }
 
 /// Whether this part alone is about every attribute.

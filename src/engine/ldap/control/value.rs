@@ -126,6 +126,8 @@ pub enum ValueError {
     Ber(#[from] BerError),
     /// A filter that is none, or is of a kind that has no place here.
     Filter,
+    /// A filter of more parts or levels than are read.
+    FilterLimit,
     /// A number that means nothing.
     Range,
     /// A name that is not a DN.
@@ -142,6 +144,7 @@ impl ValueError {
             ValueError::Unexpected => "control has no value by its specification",
             ValueError::Ber(_) => "malformed control value",
             ValueError::Filter => "malformed filter in control",
+            ValueError::FilterLimit => "the filter in the control has more parts or levels than are allowed here",
             ValueError::Range => "number out of range in control",
             ValueError::Name => "invalid DN in control",
             ValueError::Length => "empty or overlong list in control",
@@ -150,8 +153,13 @@ impl ValueError {
 }
 
 impl From<FilterError> for ValueError {
-    fn from(_: FilterError) -> ValueError {
-        ValueError::Filter
+    fn from(error: FilterError) -> ValueError {
+        match error {
+            FilterError::TooLarge(_) | FilterError::TooDeep => ValueError::FilterLimit,
+            FilterError::Ber(_) | FilterError::Unknown | FilterError::Substrings | FilterError::Extensible => {
+                ValueError::Filter
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
 use crate::engine::ldap::attribute::{AttributeDescription, numeric_oid};
 use crate::engine::ldap::ber::{self, BerError, Reader, universal};
 use crate::engine::ldap::dn::Dn;
-use crate::engine::ldap::filter::{Filter, FilterError};
+use crate::engine::ldap::filter::{Filter, FilterError, MAX_DEPTH, MAX_NODES};
 use crate::engine::ldap::message::{ClientMessageId, Envelope};
 use crate::engine::ldap::result::ResultCode;
 use crate::engine::ldap::tag;
@@ -16,10 +16,15 @@ impl<'a> Request<'a> {
     /// Decodes the operation of a request's envelope, completely: nothing is left over. Abandon and
     /// unbind that fail have no response to carry the error.
     pub fn decode(envelope: &Envelope<'a>) -> Result<Request<'a>, RequestError> {
+        Request::decode_within(envelope, MAX_NODES)
+    }
+
+    /// As [`Request::decode`], with filters of so many parts at most.
+    pub fn decode_within(envelope: &Envelope<'a>, max_filter_parts: usize) -> Result<Request<'a>, RequestError> {
         let mut reader = Reader::new(envelope.body);
         let request = match envelope.tag {
             tag::BIND_REQUEST => Request::Bind(bind(&mut reader)?),
-            tag::SEARCH_REQUEST => Request::Search(search(&mut reader)?),
+            tag::SEARCH_REQUEST => Request::Search(search(&mut reader, max_filter_parts)?),
             tag::MODIFY_REQUEST => Request::Modify(modify(&mut reader)?),
             tag::ADD_REQUEST => Request::Add(add(&mut reader)?),
             tag::RENAME_REQUEST => Request::Rename(rename(&mut reader)?),
@@ -37,7 +42,7 @@ impl<'a> Request<'a> {
 }
 
 fn malformed(message: &'static str) -> RequestError {
-    RequestError { code: ResultCode::PROTOCOL_ERROR, message }
+    RequestError { code: ResultCode::PROTOCOL_ERROR, message: message.into() }
 }
 
 impl From<BerError> for RequestError {
@@ -48,12 +53,22 @@ impl From<BerError> for RequestError {
 
 impl From<FilterError> for RequestError {
     fn from(error: FilterError) -> RequestError {
-        malformed(error.describe())
+        // RFC 4511 A.2: what is well-formed and beyond a bound is no error of the protocol.
+        let limit = |message| RequestError { code: ResultCode::ADMIN_LIMIT_EXCEEDED, message };
+        match error {
+            FilterError::TooLarge(most) => {
+                limit(format!("the filter has more parts than are allowed here: {most} (max_filter_parts)").into())
+            }
+            FilterError::TooDeep => limit(format!("the filter is nested deeper than {MAX_DEPTH} levels").into()),
+            FilterError::Ber(_) | FilterError::Unknown | FilterError::Substrings | FilterError::Extensible => {
+                malformed(error.describe())
+            }
+        }
     }
 }
 
 fn dn(octets: &[u8]) -> Result<Dn, RequestError> {
-    Dn::parse(octets).map_err(|_| RequestError { code: ResultCode::INVALID_DN_SYNTAX, message: "invalid DN" })
+    Dn::parse(octets).map_err(|_| RequestError { code: ResultCode::INVALID_DN_SYNTAX, message: "invalid DN".into() })
 }
 
 /// RFC 4511 4.1.1.1.
@@ -84,7 +99,7 @@ fn bind<'a>(reader: &mut Reader<'a>) -> Result<BindRequest<'a>, RequestError> {
 }
 
 /// RFC 4511 4.5.1.
-fn search<'a>(reader: &mut Reader<'a>) -> Result<SearchRequest<'a>, RequestError> {
+fn search<'a>(reader: &mut Reader<'a>, max_filter_parts: usize) -> Result<SearchRequest<'a>, RequestError> {
     let base = dn(reader.octets()?)?;
     let scope = match reader.enumerated()? {
         0 => SearchScope::Base,
@@ -106,7 +121,7 @@ fn search<'a>(reader: &mut Reader<'a>) -> Result<SearchRequest<'a>, RequestError
         return Err(malformed("negative limit"));
     }
     let types_only = reader.boolean()?;
-    let filter = Filter::decode(reader)?;
+    let filter = Filter::decode_within(reader, max_filter_parts)?;
     let mut list = reader.sequence()?;
     let mut attributes = Vec::new();
     while !list.is_empty() {
@@ -181,7 +196,7 @@ fn rename(reader: &mut Reader<'_>) -> Result<RenameRequest, RequestError> {
     let entry = dn(reader.octets()?)?;
     let new_rdn = dn(reader.octets()?)?;
     if new_rdn.depth() != 1 {
-        return Err(RequestError { code: ResultCode::INVALID_DN_SYNTAX, message: "the new RDN is not one RDN" });
+        return Err(RequestError { code: ResultCode::INVALID_DN_SYNTAX, message: "the new RDN is not one RDN".into() });
     }
     let delete_old_rdn = reader.boolean()?;
     let new_superior = reader.optional(super::NEW_SUPERIOR)?.map(dn).transpose()?;

@@ -274,14 +274,31 @@ fn filters_are_bounded_in_depth_and_number() {
     let nested = |tag: u8, depth: usize| (0..depth).fold(el(0x87, &[b"cn"]), |inside, _| el(tag, &[&inside]));
     for tag in [0xa0, 0xa1, 0xa2] {
         canonical(tag::SEARCH_REQUEST, &[&search_body(&nested(tag, MAX_DEPTH))]);
-        malformed(tag::SEARCH_REQUEST, &[&search_body(&nested(tag, MAX_DEPTH + 1))]);
     }
     let wide = |count: usize| el(0xa1, &[&el(0x87, &[b"cn"]).repeat(count)]);
     canonical(tag::SEARCH_REQUEST, &[&search_body(&wide(MAX_NODES - 1))]);
-    malformed(tag::SEARCH_REQUEST, &[&search_body(&wide(MAX_NODES))]);
     // The number is of all of the filter, not of one list.
     let half = wide(MAX_NODES / 2);
-    malformed(tag::SEARCH_REQUEST, &[&search_body(&el(0xa0, &[&half, &half]))]);
+    for (filter, bound) in [
+        (wide(MAX_NODES), "600000"),
+        (el(0xa0, &[&half, &half]), "600000"),
+        (nested(0xa0, MAX_DEPTH + 1), "64"),
+        (nested(0xa2, MAX_DEPTH + 1), "64"),
+    ] {
+        // RFC 4511 A.2: a client that keeps to the protocol is not told that it does not.
+        let error = decode(tag::SEARCH_REQUEST, &search_body(&filter)).unwrap_err();
+        assert_eq!(error.code, ResultCode::ADMIN_LIMIT_EXCEEDED);
+        assert!(error.message.contains(bound), "{}", error.message);
+    }
+}
+
+#[test]
+fn a_smaller_number_of_filter_parts_can_be_allowed() {
+    let body = search_body(&el(0xa1, &[&el(0x87, &[b"cn"]).repeat(9)]));
+    let envelope = Envelope { id: 1, tag: tag::SEARCH_REQUEST, body: &body, controls: None };
+    assert!(Request::decode_within(&envelope, 10).is_ok());
+    let error = Request::decode_within(&envelope, 9).unwrap_err();
+    assert_eq!((error.code, error.message.contains("9 (max_filter_parts)")), (ResultCode::ADMIN_LIMIT_EXCEEDED, true));
 }
 
 #[test]
@@ -294,7 +311,7 @@ fn nesting_without_end_does_not_overflow_the_stack() {
     }
     headers.extend_from_slice(b"\x87\x01a");
     let body = search_body(&headers);
-    assert_eq!(decode(tag::SEARCH_REQUEST, &body).unwrap_err().message, "filter nested too deeply");
+    assert_eq!(decode(tag::SEARCH_REQUEST, &body).unwrap_err().message, "the filter is nested deeper than 64 levels");
 }
 
 #[test]

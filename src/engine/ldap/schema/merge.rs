@@ -46,7 +46,10 @@ pub(super) fn schema<'a>(
         let lines = STANDARD.lines().filter(move |_| standard == Standard::FillsIn);
         lines.filter_map(move |line| line.strip_prefix(attribute)).map(str::as_bytes)
     };
+    let mut attribute_types = attribute_types.into_iter().peekable();
+    let is_read = attribute_types.peek().is_some();
     let mut types = Table::read(attribute_types, lines("attributeTypes: "), &mut problems);
+    let (is_complete, own) = (is_read && problems.all_is_read(), types.own);
     let classes = Table::read(object_classes, lines("objectClasses: "), &mut problems);
 
     let supertypes = supertypes(&types, &mut problems);
@@ -65,6 +68,7 @@ pub(super) fn schema<'a>(
         class_names: classes.claims,
         problems: problems.kept,
         problems_left_out: problems.left_out,
+        own: is_complete.then_some(own),
     }
 }
 
@@ -75,6 +79,12 @@ struct Problems {
 }
 
 impl Problems {
+    /// Whether no definition was passed over so far.
+    fn all_is_read(&self) -> bool {
+        let passed_over = |problem: &Problem| matches!(problem, Problem::Unreadable { .. } | Problem::TooMany);
+        self.left_out == 0 && !self.kept.iter().any(passed_over)
+    }
+
     fn push(&mut self, problem: Problem) {
         if self.kept.len() < MAX_PROBLEMS {
             self.kept.push(problem);
@@ -136,6 +146,8 @@ impl<D> Row<'_, D> {
 struct Table<'a, D> {
     rows: Vec<Row<'a, D>>,
     claims: HashMap<String, Claim>,
+    /// How many rows are the directory's: the first.
+    own: usize,
 }
 
 impl<'a, D: Definition<'a>> Table<'a, D> {
@@ -144,7 +156,7 @@ impl<'a, D: Definition<'a>> Table<'a, D> {
         standard: impl Iterator<Item = &'a [u8]>,
         problems: &mut Problems,
     ) -> Self {
-        let mut table = Table { rows: Vec::new(), claims: HashMap::new() };
+        let mut table = Table { rows: Vec::new(), claims: HashMap::new(), own: 0 };
         for (octets, count) in directory.into_iter().zip(0..) {
             if count == MAX_DEFINITIONS {
                 problems.push(Problem::TooMany);
@@ -158,6 +170,7 @@ impl<'a, D: Definition<'a>> Table<'a, D> {
                 }
             }
         }
+        table.own = table.rows.len();
         // A test reads all of them.
         for definition in standard.filter_map(|octets| D::read(octets).ok()) {
             table.fill_in(definition, problems);

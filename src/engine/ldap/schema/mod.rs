@@ -161,6 +161,8 @@ pub struct Schema {
     class_names: HashMap<String, Claim>,
     problems: Vec<Problem>,
     problems_left_out: usize,
+    /// How many of the types are the directory's: the first. `None`: it may define others, which were not read.
+    own: Option<usize>,
 }
 
 impl Schema {
@@ -193,6 +195,17 @@ impl Schema {
     /// what a directory makes of the values of others.
     pub fn canonical(&self, description: AttributeDescription<'_>) -> Option<TypeId> {
         find(&self.type_names, description.attribute_type()).map(TypeId)
+    }
+
+    /// Whether the directory defines no type by this name or OID: it answers `undefinedAttributeType` (17), whatever its
+    /// entries hold. False as long as its subschema was not read, or was read in part.
+    pub fn is_undefined(&self, description: AttributeDescription<'_>) -> bool {
+        let Some(own) = self.own else { return false };
+        match claim(&self.type_names, description.attribute_type()) {
+            None => !uncertain::is_made_of_others(description.attribute_type()),
+            Some(Claim::One(id)) => id as usize >= own,
+            Some(Claim::Several) => false,
+        }
     }
 
     /// What is known of a type; `None` only for one of another schema.
@@ -256,13 +269,18 @@ impl Schema {
 
 /// Looks up a name or OID in any case; `oid.` before a numeric one is Active Directory's.
 fn find(names: &HashMap<String, Claim>, written: &[u8]) -> Option<u32> {
+    match claim(names, written)? {
+        Claim::One(id) => Some(id),
+        Claim::Several => None,
+    }
+}
+
+/// As [`find`], with names that lead to nothing certain.
+fn claim(names: &HashMap<String, Claim>, written: &[u8]) -> Option<Claim> {
     let mut buffer = [0; 64];
     let lower = lower(written, &mut buffer);
     let bare = lower.strip_prefix(b"oid.").filter(|rest| numeric_oid(rest).is_some()).unwrap_or(&lower);
-    match names.get(std::str::from_utf8(bare).ok()?)? {
-        Claim::One(id) => Some(*id),
-        Claim::Several => None,
-    }
+    names.get(std::str::from_utf8(bare).ok()?).copied()
 }
 
 /// In lower case, as far as ASCII goes; long ones on the heap.

@@ -26,6 +26,11 @@ pub(super) struct Known<'r> {
     pub(super) superior: Option<&'r str>,
 }
 
+/// Whether a type of this name shows or matches values of others, in whichever directory.
+pub(super) fn is_made_of_others(name: &[u8]) -> bool {
+    MADE_OF_OTHERS.iter().any(|made| made.as_bytes().eq_ignore_ascii_case(name))
+}
+
 /// Has everything that leads to such a type lead nowhere. `order` has supertypes before their subtypes.
 pub(super) fn blur<'r>(
     claims: &mut HashMap<String, Claim>,

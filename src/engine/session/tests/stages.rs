@@ -33,7 +33,7 @@ fn next(parts: &mut Parts) -> (String, SearchScope, Vec<String>, Option<(u32, Ve
     message::write_message(&mut frame, 9, tag::SEARCH_REQUEST, &body, Some(&controls));
     let envelope = Envelope::parse_request(&frame).unwrap();
     let Ok(Request::Search(asked)) = Request::decode(&envelope) else { panic!("a search") };
-    assert_eq!((asked.size_limit, &asked.base), (0, &dn(BASE)), "what is shown is counted here");
+    assert_eq!((asked.size_limit, &asked.base), (i32::MAX, &dn(BASE)), "what is shown is counted here");
     let Filter::Present(AttributeDescription(name)) = asked.filter else { panic!("a presence") };
     let controls = envelope.controls().unwrap();
     let paged = controls.iter().find(|control| control.oid == oid::PAGED_RESULTS);
@@ -87,7 +87,7 @@ fn pages_go_on_through_the_stages() {
     assert_ne!(search, parts(&["a", "c"]).digest());
     assert_ne!(search, parts(&["a", "", "b"]).digest());
     assert_eq!(search, parts(&["a", "b"]).digest());
-    all.turn_page(Page::new(Cursor::new(search), 5, true));
+    all.turn_page(Page::new(Cursor::new(search), 5, true, true));
     let answer = |cookie: &[u8]| {
         let mut controls = Vec::new();
         PagedResults { size: 0, cookie }.write_control(&mut controls, false);
