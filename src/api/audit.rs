@@ -102,6 +102,16 @@ pub struct ConfigurationView {
     pub text: Option<String>,
 }
 
+/// Body of `POST /v1/audit/acknowledge`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AcknowledgeBody {
+    /// The file that was moved, emptied or deleted, as verifying names it; or the head that the log did not end with.
+    pub name: String,
+    /// What became of it; must say something.
+    pub reason: String,
+}
+
 /// Query of `GET /v1/audit/verify`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

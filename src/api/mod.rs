@@ -26,7 +26,9 @@ pub mod session;
 pub mod webhook;
 mod words;
 
-pub use audit::{AuditOrder, AuditPage, AuditQuery, ConfigurationView, FindingView, VerifyQuery, VerifyView};
+pub use audit::{
+    AcknowledgeBody, AuditOrder, AuditPage, AuditQuery, ConfigurationView, FindingView, VerifyQuery, VerifyView,
+};
 pub use duration::DurationText;
 pub use explain::{AsksView, ExplainBody, ExplainDecision, ExplainView, HeldBy};
 pub use grant::{ExtendBody, GrantQuery, GrantView, RevokeBody, SignOffBody};

@@ -66,6 +66,8 @@ pub const RELOAD: &str = "/v1/reload";
 pub const AUDIT: &str = "/v1/audit";
 /// `GET`: whether the log is as it was written.
 pub const AUDIT_VERIFY: &str = "/v1/audit/verify";
+/// `POST`: it is known what became of a file of the log.
+pub const AUDIT_ACKNOWLEDGE: &str = "/v1/audit/acknowledge";
 /// `GET`: the configurations that were in force and are kept.
 pub const AUDIT_CONFIGURATIONS: &str = "/v1/audit/configurations";
 /// `GET`: the text of one, by its digest.

@@ -6,12 +6,15 @@
 //! Knows nothing of what the lines say, but for `seq`.
 
 mod buffer;
+mod current;
 mod file;
 mod files;
+mod goes_on;
 mod handle;
 mod head;
 mod pages;
 mod read;
+mod repair;
 mod sync;
 mod writer;
 
@@ -93,6 +96,9 @@ pub enum AuditLogError {
 /// A buffer above this wakes the writer at once.
 const URGENT_BYTES: usize = 64 * 1024;
 
+/// How long a call waits for its line to be on disk.
+const SETTLING: Duration = Duration::from_secs(2);
+
 /// A disk that takes so long for one thing takes nothing.
 const STALLED: Duration = Duration::from_secs(10);
 
@@ -110,8 +116,9 @@ pub struct AuditLog {
 }
 
 impl AuditLog {
-    /// Opens the log, making the directory if need be, and goes on after the last complete line. A last line
-    /// that a crash cut short is kept and ended, and a line says so.
+    /// Opens the log, making the directory if need be, and continues after the last complete line. What
+    /// a crash or a power cut has torn behind the last line that was on disk is set aside in a file of its own, and a line
+    /// says so. Where there is no room for that, the log is open and does not record until there is.
     ///
     /// # Errors
     /// When the directory or its last file cannot be read or written, or when another process has it open.
@@ -127,7 +134,7 @@ impl AuditLog {
             failing_to_sync: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             interrupted: AtomicBool::new(false),
-            file_removed: AtomicBool::new(false),
+            reopen: AtomicBool::new(false),
             writing: Busy::default(),
             syncing: Busy::default(),
             sync_each: options.sync_each,
@@ -193,6 +200,13 @@ impl AuditLog {
         }
     }
 
+    /// Begins a new file where the one that is written was moved: whoever moved it says so by HUP, as programs that rotate
+    /// logs do. Else changes nothing.
+    pub fn reopen(&self) {
+        self.shared.reopen.store(true, Ordering::Release);
+        self.shared.wake(true);
+    }
+
     /// Waits until everything that was appended before is on disk; `false` when that took longer than `timeout`.
     pub fn flush(&self, timeout: Duration) -> bool {
         self.shared.flush(timeout)
@@ -219,6 +233,13 @@ impl EventSink for AuditLog {
 
     fn written(&self) -> u64 {
         *self.shared.written.borrow()
+    }
+
+    fn settle(&self) {
+        // What cannot be written now is told by other means.
+        if self.recording() && !self.flush(SETTLING) {
+            tracing::warn!("a step of the workflow is not on disk in the audit log yet: the disk is slow");
+        }
     }
 
     fn transitions(&self, after: u64, visit: &mut dyn FnMut(Transition)) -> std::io::Result<Option<LastLine>> {
@@ -287,8 +308,8 @@ struct Shared {
     ended: AtomicBool,
     /// Recording was interrupted, and no line tells of it yet.
     interrupted: AtomicBool,
-    /// Somebody removed the file that is written.
-    file_removed: AtomicBool,
+    /// Somebody has moved the file that is written, and says so.
+    reopen: AtomicBool,
     writing: Busy,
     syncing: Busy,
     sync_each: bool,

@@ -372,8 +372,10 @@ impl Broker {
         actor: &Actor,
         result: Result<T, BrokerError>,
     ) -> Result<T, BrokerError> {
-        if let Err(error) = &result {
-            self.record_refusal(attempt, about, actor, error.word(), &error.to_string());
+        match &result {
+            Err(error) => self.record_refusal(attempt, about, actor, error.word(), &error.to_string()),
+            // A call is answered when its step is on disk in the store, and in the log.
+            Ok(_) => self.events.settle(),
         }
         result
     }

@@ -346,6 +346,10 @@ impl EventSink for Counted {
         self.audit.written()
     }
 
+    fn settle(&self) {
+        self.audit.settle();
+    }
+
     fn transitions(&self, after: u64, visit: &mut dyn FnMut(Transition)) -> std::io::Result<Option<LastLine>> {
         self.audit.transitions(after, visit)
     }

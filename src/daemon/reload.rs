@@ -87,6 +87,7 @@ impl Reloader {
 
     /// A signal asked for it: there is nobody to answer, so the process's own log says what was done.
     pub fn on_signal(&self, signal: &str) {
+        self.gate.audit.reopen();
         self.record(json!({ "event": "reload", "signal": signal }));
         match self.reload(json!({ "signal": signal })) {
             Ok(ReloadView { difference, .. }) => {

@@ -56,7 +56,7 @@ fn actor(line: &Line) -> String {
 fn deed(event: &str, line: &Line) -> String {
     let subject = line.subject.as_ref().map(|subject| format!("for {subject}"));
     let broke = line.break_glass.filter(|broke| *broke).map(|_| "BREAK-GLASS".to_owned());
-    let parts = [&line.attempt, &line.what, &line.about, &line.role, &subject, &line.session, &broke];
+    let parts = [&line.attempt, &line.what, &line.about, &line.file, &line.role, &subject, &line.session, &broke];
     let parts: Vec<&str> = parts.into_iter().flatten().map(String::as_str).filter(|part| !part.is_empty()).collect();
     [&[event][..], &parts].concat().join(" ")
 }

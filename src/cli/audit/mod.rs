@@ -1,5 +1,6 @@
 //! `tidegate audit`: the log, for those who may read it. One file a command.
 
+mod acknowledge;
 mod configuration;
 mod files;
 mod lines;
@@ -28,6 +29,7 @@ enum Command {
     Verify(verify::Verify),
     Report(report::Report),
     Configuration(configuration::Configuration),
+    Acknowledge(acknowledge::Acknowledge),
 }
 
 impl Audit {
@@ -38,6 +40,7 @@ impl Audit {
             Command::Verify(command) => command.run(),
             Command::Report(command) => command.run(),
             Command::Configuration(command) => command.run(),
+            Command::Acknowledge(command) => command.run(),
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The files of the log: where numbering and chain go on, what a crash left behind.
 
 use super::AuditLogError;
-use crate::engine::audit::chain::{self, Link};
+use super::repair::{self, Torn};
+use crate::engine::audit::chain::{self, Kept, Link};
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -47,43 +48,60 @@ pub(super) fn create(directory: &Path, first_seq: u64) -> std::io::Result<File> 
 /// Where writing goes on.
 pub(super) struct Resumed {
     /// The file to append to; `None` when there is none.
-    pub(super) file: Option<File>,
-    /// Its length.
+    pub(super) file: Option<(File, PathBuf)>,
+    /// Its length, without what is torn.
     pub(super) length: u64,
     /// The last whole line that has a number: which, and its chain value where it is chained.
     pub(super) last: Option<(u64, Option<Link>)>,
     /// The number that the file's name says its first line has.
     pub(super) first_seq: u64,
-    /// A last line that has no end: its length, and its digest.
-    pub(super) torn: Option<(u64, Link)>,
+    /// What a crash or a power cut left that is no line, or does not follow the line before.
+    pub(super) torn: Option<Torn>,
 }
 
-/// Opens the last file for appending and ends its last line.
-pub(super) fn resume(directory: &Path) -> std::io::Result<Resumed> {
+/// Opens the file that writing goes on with: the last, or the one in which something is torn. Changes nothing. `kept`: the
+/// last line that is known to have been on disk. What is behind it may have been torn by a power cut.
+pub(super) fn resume(directory: &Path, kept: Option<Kept>) -> std::io::Result<Resumed> {
     let files = list(directory)?;
     let Some((first_seq, path)) = files.last() else {
         return Ok(Resumed { file: None, length: 0, last: None, first_seq: 1, torn: None });
     };
-    let mut file = OpenOptions::new().read(true).append(true).open(path)?;
-    let length = file.seek(SeekFrom::End(0))?;
-    let Tail { mut last, torn } = tail(&mut file, length)?;
-    if torn.is_some() {
-        file.write_all(b"\n")?;
+    let checked = kept.map(|kept| repair::check(&files, kept)).transpose()?.flatten();
+    if let Some((last, torn)) = checked {
+        let (first_seq, path) = match &torn.from {
+            None => (*first_seq, path),
+            Some(at) => files.get(at.file).map_or((*first_seq, path), |(first, path)| (*first, path)),
+        };
+        let file = open(path)?;
+        let length = torn.from.as_ref().map_or(file.metadata()?.len(), |at| at.good);
+        let last = Some((last.seq, Some(last.chain)));
+        return Ok(Resumed { file: Some((file, path.clone())), length, last, first_seq, torn: torn.into_torn(&files) });
     }
+    let mut file = open(path)?;
+    let length = file.seek(SeekFrom::End(0))?;
+    let Tail { mut last, torn, whole } = tail(&mut file, length)?;
     // An empty one was begun and not written before the end: the line before it is in the file before.
     if let (None, Some((_, path))) = (last, files.iter().rev().nth(1)) {
         let mut before = File::open(path)?;
         let length = before.seek(SeekFrom::End(0))?;
         last = tail(&mut before, length)?.last;
     }
-    let length = file.seek(SeekFrom::End(0))?;
-    Ok(Resumed { file: Some(file), length, last, first_seq: *first_seq, torn })
+    let good = length - if whole { 0 } else { torn };
+    let torn = (torn > 0).then(|| Torn::at_the_end(path.clone(), good, whole));
+    Ok(Resumed { file: Some((file, path.clone())), length: good, last, first_seq: *first_seq, torn })
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).append(true).open(path)
 }
 
 /// How a file ends.
 struct Tail {
     last: Option<(u64, Option<Link>)>,
-    torn: Option<(u64, Link)>,
+    /// Octets behind the last line end.
+    torn: u64,
+    /// Whether these are a whole line that only lacks its end.
+    whole: bool,
 }
 
 /// Reads backwards, further and further, so that a large file costs no more than a small one.
@@ -98,15 +116,15 @@ fn tail(file: &mut File, length: u64) -> std::io::Result<Tail> {
         // A last line that only lacks its end has its number.
         let last = tail.split(|byte| *byte == b'\n').rev().find_map(numbered);
         if last.is_some() && complete.is_some() || start == 0 {
-            let rest = tail.get(complete.unwrap_or(0)..).filter(|rest| !rest.is_empty());
-            return Ok(Tail { last, torn: rest.map(|rest| (rest.len() as u64, Link::of(rest))) });
+            let rest = tail.get(complete.unwrap_or(0)..).unwrap_or_default();
+            return Ok(Tail { last, torn: rest.len() as u64, whole: numbered(rest).is_some() });
         }
         window *= 8;
     }
 }
 
 /// The number and chain value of a whole line.
-fn numbered(line: &[u8]) -> Option<(u64, Option<Link>)> {
+pub(super) fn numbered(line: &[u8]) -> Option<(u64, Option<Link>)> {
     let seq = chain::seq_of(line)?;
     let chain = chain::head_of(line).map(|head| head.chain);
     let whole = || serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok();

@@ -60,6 +60,11 @@ pub(super) fn backwards(mut file: File, before: u64, visit: Visit<'_>) -> Result
     Ok(ControlFlow::Continue(()))
 }
 
+/// Where a line begins before which all lines have smaller numbers.
+pub(super) fn place(file: &mut File, number: u64) -> Result<u64> {
+    around(file, number).map(|(low, _)| low)
+}
+
 /// Two places where lines begin or the file ends: before the first, all lines have smaller numbers; from the second
 /// on, this number or greater ones. Of a file that was altered, any two.
 fn around(file: &mut File, number: u64) -> Result<(u64, u64)> {

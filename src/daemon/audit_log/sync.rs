@@ -7,8 +7,6 @@ use super::{AuditLogError, Failing, Options, Shared, locked};
 use crate::engine::audit::chain::Kept;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -144,9 +142,6 @@ impl Worker {
     fn done(&mut self, job: &mut Job) {
         if let Some(keeper) = &mut self.keeper {
             keeper.keep(job.head);
-        }
-        if job.file.metadata().is_ok_and(|file| file.nlink() == 0) {
-            self.shared.file_removed.store(true, Ordering::Release);
         }
         self.shared.set_failing(&self.shared.failing_to_sync, false);
         for (buffer, number) in job.lines.drain(..) {

@@ -11,6 +11,7 @@ use std::sync::mpsc;
 
 mod begun;
 mod chaining;
+mod vanished;
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -141,28 +142,37 @@ fn goes_on_after_a_restart_and_what_is_buffered_is_written_at_the_end() {
 }
 
 #[test]
-fn a_torn_last_line_is_kept_and_ended() {
-    // (what a crash left, what the numbering goes on from)
+fn a_torn_last_line_is_set_aside() {
+    // (what a crash left, octets that are torn, what the numbering goes on from)
     let torn_long = format!("{{\"seq\":1}}\n{{\"seq\":2,\"x\":\"{}", "y".repeat(300_000));
-    for (left, next_seq) in [
-        ("{\"seq\":1}\n{\"seq\":2}\n{\"seq\":3,\"ti", 3),
-        ("{\"seq\":1}\n{\"seq\":2,\"ti\n{\"se", 2),
-        ("{\"se", 1),
+    for (left, torn, next_seq) in [
+        ("{\"seq\":1}\n{\"seq\":2}\n{\"seq\":3,\"ti", 12, 3),
+        ("{\"seq\":1}\n{\"seq\":2,\"ti\n{\"se", 4, 2),
+        ("{\"se", 4, 1),
         // Only its end is missing: it has its number all the same.
-        ("{\"seq\":1}\n{\"seq\":2}", 3),
-        (torn_long.as_str(), 2),
+        ("{\"seq\":1}\n{\"seq\":2}", 0, 3),
+        (torn_long.as_str(), torn_long.len() - 10, 2),
     ] {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join(file_name(1)), left).unwrap();
-        drop(open(options(directory.path())));
+        let log = open(options(directory.path()));
+        log.event(json!({ "event": "test" }));
+        drop(log);
         let lines = text_lines(directory.path());
-        let before: Vec<&str> = left.lines().collect();
-        assert_eq!(lines[..lines.len() - 1], before);
-        let repaired: Value = serde_json::from_str(lines.last().unwrap()).unwrap();
-        assert_eq!(repaired["seq"], json!(next_seq));
-        assert_eq!(repaired["event"], "audit.repaired");
-        assert_eq!(repaired["torn_bytes"], json!(before.last().unwrap().len()));
-        assert_eq!(assert_sound(directory.path()).unchained, before.len() as u64);
+        let whole = left.len() - torn;
+        assert_eq!(std::fs::read_to_string(&files(directory.path())[0]).unwrap()[..whole], left[..whole]);
+        let own: Vec<Value> = lines
+            .iter()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .filter(|l: &Value| l.get("event").is_some())
+            .collect();
+        assert_eq!(own[0]["seq"], json!(next_seq), "{left:.40}");
+        if torn > 0 {
+            assert_eq!((&own[0]["event"], &own[0]["torn_bytes"]), (&json!("audit.repaired"), &json!(torn)));
+            let aside = directory.path().join(own[0]["file"].as_str().unwrap());
+            assert_eq!(std::fs::read_to_string(aside).unwrap(), left[whole..], "nothing is thrown away");
+        }
+        assert_sound(directory.path());
     }
 }
 
@@ -187,21 +197,6 @@ fn a_second_writer_is_refused() {
     assert!(matches!(second, Err(AuditLogError::Locked(_))), "{second:?}");
     drop(log);
     drop(open(options(directory.path())));
-}
-
-#[test]
-fn a_removed_file_is_replaced() {
-    let directory = tempfile::tempdir().unwrap();
-    let log = open(options(directory.path()));
-    log.event(json!("lost with the file"));
-    assert!(log.flush(LONG));
-    std::fs::remove_file(&files(directory.path())[0]).unwrap();
-    log.event(json!("noticed here"));
-    assert!(log.flush(LONG));
-    log.event(json!("kept"));
-    assert!(log.flush(LONG));
-    assert_eq!(records(directory.path())[0]["event"], "kept");
-    assert_eq!(records(directory.path())[0]["seq"], 3);
 }
 
 #[test]

@@ -2,8 +2,11 @@
 //! what it wrote to disk.
 
 use super::buffer::{Buffer, Lines};
-use super::file::{self, Resumed};
+use super::current::{Current, Left, Vanished};
+use super::file;
+use super::goes_on::GoesOn;
 use super::head::{self, Keeper};
+use super::repair::Torn;
 use super::sync::{Job, Syncer};
 use super::{AuditLogError, Failing, Options, Shared, locked};
 use crate::engine::audit::chain::{self, Head, Kept, Link};
@@ -12,7 +15,6 @@ use nix::fcntl::Flock;
 use serde_json::json;
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -30,6 +32,12 @@ pub(super) struct Writer {
     options: Options,
     shared: Arc<Shared>,
     file: Arc<File>,
+    current: Current,
+    /// The file that was moved last, until whoever moved it says so.
+    moved: Option<Left>,
+    /// What is to be set aside before anything is written, and the line before it.
+    torn: Option<Torn>,
+    torn_behind: u64,
     /// Octets in `file`.
     length: u64,
     next_seq: u64,
@@ -76,32 +84,40 @@ impl Writer {
         let lock = file::claim(&options.directory)?;
         let directory = options.directory.clone();
         let io = |source| AuditLogError::Io { path: directory.clone(), source };
-        let resumed = file::resume(&options.directory).map_err(io)?;
         let (mut kept, mut keeper) = (None, None);
         if let Some(path) = &options.head {
             let io = |source| AuditLogError::Io { path: path.clone(), source };
             kept = head::read(path).map_err(io)?;
             keeper = Some(Keeper::open(path).map_err(io)?);
         }
+        let mut resumed = file::resume(&options.directory, kept).map_err(io)?;
         let goes_on =
             GoesOn::after(&resumed, kept, keeper.is_some()).map_err(|error| io(std::io::Error::other(error)))?;
-        let file = match resumed.file {
-            Some(file) => file,
-            None => file::create(&options.directory, goes_on.seq).map_err(io)?,
+        let (file, current) = match resumed.file.take() {
+            Some((file, path)) => (file, Current::new(path, resumed.first_seq)),
+            None => {
+                let path = options.directory.join(chain::file_name(goes_on.seq));
+                (file::create(&options.directory, goes_on.seq).map_err(io)?, Current::new(path, goes_on.seq))
+            }
         };
         if let (Some(keeper), true) = (&mut keeper, goes_on.begins) {
             keeper.keep(Kept { from: goes_on.from, head: Head { seq: goes_on.seq - 1, chain: goes_on.chain } });
         }
+        let gone = resumed.torn.as_ref().is_some_and(|torn| torn.greatest().is_some());
         let syncer = Syncer::start(&options, Arc::clone(&shared), keeper)?;
         let mut writer = Writer {
             options,
             shared,
             file: Arc::new(file),
+            current,
+            moved: None,
+            torn: resumed.torn.take(),
+            torn_behind: resumed.last.map_or(0, |(last, _)| last),
             length: resumed.length,
             next_seq: goes_on.seq,
             chain: goes_on.chain,
             chained_from: goes_on.from,
-            first: goes_on.first || resumed.length == 0,
+            first: goes_on.first || resumed.length == 0 || gone,
             syncer,
             batch: Vec::new(),
             written: 0,
@@ -114,9 +130,8 @@ impl Writer {
             failing: false,
             _lock: lock,
         };
-        if let Some((bytes, digest)) = resumed.torn {
-            let digest = digest.to_string();
-            writer.number_event(&json!({"event": "audit.repaired", "torn_bytes": bytes, "torn_digest": digest}));
+        if let Err(error) = writer.set_torn_aside() {
+            writer.failed(&error);
         }
         if let Some(event) = goes_on.event {
             tracing::error!(%event, "the audit log is not as it was left");
@@ -158,11 +173,11 @@ impl Writer {
         while !self.shared.wanted.load(Ordering::Acquire) {
             let sync = self.unsynced_since.map(|since| self.options.sync_interval.saturating_sub(since.elapsed()));
             let sums = sums_until.map(|until| until.saturating_duration_since(Instant::now()));
-            match sync.into_iter().chain(sums).min() {
-                None => std::thread::park(),
-                Some(left) if left.is_zero() => return,
-                Some(left) => std::thread::park_timeout(left),
+            let left = sync.into_iter().chain(sums).fold(self.current.next_look(), Duration::min);
+            if left.is_zero() {
+                return;
             }
+            std::thread::park_timeout(left);
         }
         let until = Instant::now() + self.options.batch_delay;
         while !self.shared.urgent.swap(false, Ordering::AcqRel) {
@@ -175,8 +190,9 @@ impl Writer {
 
     /// Writes what an error left over, then what has gathered; has it forced to disk when that is due.
     fn write_all(&mut self, flush: u64, stopping: bool) -> std::io::Result<()> {
+        self.set_torn_aside()?;
         self.write_batch()?;
-        self.replace_removed()?;
+        self.leave_vanished()?;
         self.take();
         self.rotate_if_full();
         self.number_all(stopping);
@@ -295,10 +311,46 @@ impl Writer {
         });
     }
 
-    fn replace_removed(&mut self) -> std::io::Result<()> {
-        if self.shared.file_removed.swap(false, Ordering::AcqRel) && self.file.metadata()?.nlink() == 0 {
-            tracing::error!("somebody removed the audit log's file; it continues in a new one");
-            self.begin(file::create(&self.options.directory, self.next_seq)?);
+    /// Before anything else is written.
+    fn set_torn_aside(&mut self) -> std::io::Result<()> {
+        let Some(torn) = &self.torn else { return Ok(()) };
+        // Until then nothing is numbered but what the start itself has to say.
+        let last = self.torn_behind;
+        let event = torn.set_aside(&self.file, last)?;
+        self.length = self.file.metadata()?.len();
+        self.torn = None;
+        if let Some(event) = event {
+            self.number_event(&event);
+        }
+        Ok(())
+    }
+
+    /// Continues in a new file where the one that is written was moved, emptied or deleted.
+    fn leave_vanished(&mut self) -> std::io::Result<()> {
+        let said = self.shared.reopen.load(Ordering::Acquire);
+        if let Some(how) = self.current.look(&self.file, self.length, said)? {
+            let head = Head { seq: self.next_seq - 1, chain: self.chain };
+            let left = Left::new(&self.current, Arc::clone(&self.file), self.length, head);
+            let has_lines = self.length > 0;
+            self.sync(0);
+            self.current.remove_substitute()?;
+            let file = file::create(&self.options.directory, self.next_seq)?;
+            self.begin(file);
+            match how {
+                _ if !has_lines => {}
+                Vanished::Moved if said => self.moved = Some(left),
+                Vanished::Moved => {
+                    self.number_event(&left.vanished(how));
+                    self.moved = Some(left);
+                }
+                Vanished::Deleted | Vanished::Emptied => self.number_event(&left.vanished(how)),
+            }
+        }
+        if self.shared.reopen.swap(false, Ordering::AcqRel)
+            && let Some(left) = self.moved.take()
+        {
+            let event = left.reopened().unwrap_or_else(|| left.vanished(Vanished::Deleted));
+            self.number_event(&event);
         }
         Ok(())
     }
@@ -326,6 +378,7 @@ impl Writer {
 
     fn begin(&mut self, file: File) {
         self.file = Arc::new(file);
+        self.current = Current::new(self.options.directory.join(chain::file_name(self.next_seq)), self.next_seq);
         self.length = 0;
         // So that each file can be verified without the one before.
         self.first = true;
@@ -356,48 +409,5 @@ impl Writer {
             }
             std::thread::sleep(self.options.retry_delay);
         }
-    }
-}
-
-/// Where a log that was opened goes on.
-struct GoesOn {
-    seq: u64,
-    chain: Link,
-    from: u64,
-    first: bool,
-    /// Whether a chain begins here.
-    begins: bool,
-    /// What has to be said of it.
-    event: Option<serde_json::Value>,
-}
-
-impl GoesOn {
-    /// No number is given twice, whatever became of the files, and the chain goes on from the last line that the
-    /// gate knows of. `keeps`: whether it should have kept one.
-    fn after(resumed: &Resumed, kept: Option<Kept>, keeps: bool) -> Result<GoesOn, getrandom::Error> {
-        let next = resumed.last.map_or(resumed.first_seq, |(last, _)| last + 1).max(resumed.first_seq);
-        let chain = resumed.last.and_then(|(_, chain)| chain);
-        let (Some(kept), last) = (kept, resumed.last.map(|(last, _)| last)) else {
-            let Some(chain) = chain else {
-                let mut random = [0; 32];
-                getrandom::fill(&mut random)?;
-                let chain = Link::new(random);
-                return Ok(GoesOn { seq: next, chain, from: next, first: true, begins: true, event: None });
-            };
-            let event = keeps.then(|| json!({"event": "audit.headless"}));
-            return Ok(GoesOn { seq: next, chain, from: next, first: false, begins: false, event });
-        };
-        let Kept { from, head } = kept;
-        let as_left = match last.unwrap_or_default() {
-            last if last == head.seq => chain.is_none_or(|chain| chain == head.chain),
-            last => last > head.seq,
-        };
-        if as_left {
-            let (first, chain) = (chain.is_none(), chain.unwrap_or(head.chain));
-            return Ok(GoesOn { seq: next, chain, from, first, begins: false, event: None });
-        }
-        let event = json!({"event": "audit.broken", "head": head.to_string(), "last": last});
-        let seq = next.max(head.seq.saturating_add(1));
-        Ok(GoesOn { seq, chain: head.chain, from, first: true, begins: false, event: Some(event) })
     }
 }

@@ -20,6 +20,9 @@ pub trait EventSink: Send + Sync {
         0
     }
 
+    /// Waits, for a while, until what was recorded before is on disk. May block.
+    fn settle(&self) {}
+
     /// Shows the steps of the workflow that are in the log after the line `after`, oldest first, and returns what
     /// the log's last line is; from the beginning, if the log does not reach that far. May block.
     ///

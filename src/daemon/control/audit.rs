@@ -7,13 +7,18 @@ use super::identity::Caller;
 use super::known;
 use super::requests::name;
 use super::service::sees_everything;
-use crate::api::{AuditOrder, AuditPage, AuditQuery, VerifyQuery, VerifyView};
+use crate::api::{AcknowledgeBody, AuditOrder, AuditPage, AuditQuery, DoneView, VerifyQuery, VerifyView};
 use crate::daemon::audit_log::{LogPage, LogReader, Part};
 use crate::engine::audit::chain::Head;
-use crate::engine::audit::query::{DECISIONS, Filter, OPERATIONS, Who};
-use axum::extract::rejection::QueryRejection;
+use crate::engine::audit::query::{DECISIONS, Filter, Line, OPERATIONS, Who};
+use crate::engine::audit::reading::Reading;
+use crate::engine::workflow::WorkflowError;
+use crate::engine::workflow::asking::check_text;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -141,6 +146,43 @@ pub(super) async fn verify(
     admit(&control, &caller, "verify", &query)?;
     let verification = read(&control, move |log, deadline| log.verify(head, deadline)).await?;
     json(StatusCode::OK, &VerifyView::new(&verification.verified, verification.complete))
+}
+
+/// Somebody says what became of a file of the log. That is recorded, and verifying goes by it.
+pub(super) async fn acknowledge(
+    State(control): State<Arc<Control>>,
+    caller: Caller,
+    body: Result<Bytes, BytesRejection>,
+) -> Answer {
+    let AcknowledgeBody { name, reason } = super::answer::read(body)?;
+    may_read(&control, &caller, "acknowledge")?;
+    let refused =
+        |error: WorkflowError| Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error.word(), error.to_string());
+    check_text("the reason", &reason).map_err(refused)?;
+    if reason.trim().is_empty() {
+        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, "reason-missing", "a reason is needed"));
+    }
+    let wanted = name.clone();
+    let found = read(&control, move |log, deadline| {
+        let mut found = false;
+        let mut see = |line: &Line| {
+            let is_one = matches!(line.event.as_deref(), Some("audit.lost" | "audit.moved" | "audit.emptied"))
+                && line.file.as_ref() == Some(&wanted)
+                || line.event.as_deref() == Some("audit.broken") && line.head.as_ref() == Some(&wanted);
+            found |= is_one;
+        };
+        // Events only.
+        let never = DateTime::<Utc>::MIN_UTC;
+        let mut reading = Reading::new(Filter { until: Some(never), ..Filter::default() }, true);
+        log.all(&mut reading, None, deadline, &mut see)?;
+        Ok(found)
+    });
+    if !found.await? {
+        let why = format!("no file {name:?} of the log is known to be moved, emptied or deleted");
+        return Err(Failure::new(StatusCode::NOT_FOUND, "not-found", why));
+    }
+    control.broker.record_done("audit.acknowledged", &name, &reason, &caller.actor);
+    json(StatusCode::OK, &DoneView { done: "acknowledged".to_owned() })
 }
 
 /// Lets auditors and administrators in, and records what they are about to read.

@@ -150,6 +150,7 @@ pub fn router(control: Arc<Control>) -> Router {
         .route(routes::AUDIT, get(audit::search))
         .route(routes::AUDIT_REPORT, get(report::report))
         .route(routes::AUDIT_VERIFY, get(audit::verify))
+        .route(routes::AUDIT_ACKNOWLEDGE, post(audit::acknowledge))
         .route(routes::AUDIT_CONFIGURATIONS, get(configurations::list))
         .route(routes::AUDIT_CONFIGURATION, get(configurations::show))
         .route(routes::LINT, post(service::lint))

@@ -3,11 +3,11 @@
 
 use super::answer::{Answer, json};
 use crate::api::{
-    AuditPage, CancelBody, CodeBody, ConfigurationView, DoneView, ExplainBody, ExplainView, ExtendBody, GrantView,
-    KillBody, KillView, LintBody, LintView, LockBody, LockView, LoginBody, MeView, NothingBody, NotificationView,
-    Problem, REPORTS, ReadyView, ReloadBody, ReloadView, ReportView, RequestBody, RequestView, ResetBody, ReviewBody,
-    RevokeBody, RoleView, SessionView, SignOffBody, TokenView, TotpView, VerifyView, notification_state, problem,
-    request_state, routes,
+    AcknowledgeBody, AuditPage, CancelBody, CodeBody, ConfigurationView, DoneView, ExplainBody, ExplainView,
+    ExtendBody, GrantView, KillBody, KillView, LintBody, LintView, LockBody, LockView, LoginBody, MeView, NothingBody,
+    NotificationView, Problem, REPORTS, ReadyView, ReloadBody, ReloadView, ReportView, RequestBody, RequestView,
+    ResetBody, ReviewBody, RevokeBody, RoleView, SessionView, SignOffBody, TokenView, TotpView, VerifyView,
+    notification_state, problem, request_state, routes,
 };
 use crate::engine::audit::query::{DECISIONS, OPERATIONS};
 use axum::http::StatusCode;
@@ -225,6 +225,9 @@ fn audit(b: &mut Builder) {
         call = call.query(name, description, object!({ "type": "string" }));
     }
     b.known(call, &[404]);
+    let summary = "Say that it is known what became of a file of the log";
+    let call = b.post::<AcknowledgeBody, DoneView>(routes::AUDIT_ACKNOWLEDGE, summary, 200);
+    b.known(call, &[404, 422]);
     let call = b.list::<ConfigurationView>(routes::AUDIT_CONFIGURATIONS, "Configurations that were in force");
     b.known(call, &[]);
     let call = b.get::<ConfigurationView>(routes::AUDIT_CONFIGURATION, "The text of one, by its digest");

@@ -161,6 +161,35 @@ pub fn head_of(line: &[u8]) -> Option<Head> {
     Some(Head { seq: seq_of(line)?, chain: Chained::read(line)?.chain })
 }
 
+/// Whether a line is the one after another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Follow {
+    /// It is.
+    Next(Head),
+    /// It is not, or is no line.
+    Not,
+    /// It is a whole line of a version that did not chain them.
+    Unchained,
+}
+
+/// Whether `line` (without its line end) is the one after `before`.
+pub fn follow(before: Head, line: &[u8]) -> Follow {
+    match (seq_of(line), Chained::read(line)) {
+        (Some(seq), Some(chained)) => {
+            let fits = before.chain.next(chained.covered) == chained.chain
+                && chained.previous.is_none_or(|said| said == before.chain);
+            match fits && before.seq.checked_add(1) == Some(seq) {
+                true => Follow::Next(Head { seq, chain: chained.chain }),
+                false => Follow::Not,
+            }
+        }
+        (Some(_), None) if line.ends_with(b"}") && serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok() => {
+            Follow::Unchained
+        }
+        (_, _) => Follow::Not,
+    }
+}
+
 /// The number of a line, which it begins with.
 pub fn seq_of(line: &[u8]) -> Option<u64> {
     let rest = line.strip_prefix(b"{\"seq\":")?;

@@ -124,6 +124,8 @@ pub struct Line {
     pub closes: Option<Vec<String>>,
     pub errors: Option<Vec<String>>,
     pub signal: Option<String>,
+    pub file: Option<String>,
+    pub head: Option<String>,
 }
 
 /// Which line of an operation that has two.

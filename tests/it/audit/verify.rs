@@ -183,3 +183,35 @@ fn the_gate_finds_what_was_cut_off_while_it_was_down() {
     let read = gate.audit.wait_for("that it was read", |r| r["event"] == "audit.read");
     assert_eq!((&read["what"], &read["acting_as"]), (&"verify".into(), &person("root-admin").into()));
 }
+
+/// logrotate's `create`, and then what it must not do.
+#[test]
+fn files_that_vanish_are_noticed_and_acknowledged_by_name() {
+    let slapd = Slapd::start();
+    let gate = Setup::default().start(&slapd);
+    search(&gate, 3);
+    gate.audit.wait_for("the searches", |r| r["operation"] == "search");
+    let path = files(&gate.audit.0).pop().unwrap();
+    fs::rename(&path, gate.folder.path().join("rotated")).unwrap();
+    fs::File::create(&path).unwrap();
+    let kill = ["-HUP", &gate.pid().to_string()].map(str::to_owned);
+    run(std::process::Command::new("kill").args(kill)).expect(0);
+    gate.audit.wait_for("the new file", |r| r["event"] == "audit.reopened");
+    search(&gate, 3);
+    assert_eq!(asked(&gate, &[])["sound"], true);
+
+    let path = files(&gate.audit.0).pop().unwrap();
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    fs::remove_file(&path).unwrap();
+    let lost = gate.audit.wait_for("the loss", |r| r["event"] == "audit.lost");
+    assert_eq!(lost["file"], name.as_str());
+    let verified = gate.cli("root-admin", &["audit", "verify"]).expect(1);
+    assert!(verified.stdout.contains("NOT SOUND") && verified.stdout.contains(&name), "{verified:#?}");
+    let say = |who: &str, name: &str| gate.cli(who, &["audit", "acknowledge", name, "--reason", "by mistake, OPS-7"]);
+    say("alice", &name).expect(1);
+    say("root-admin", "audit-00000000000000000009.jsonl").expect(1);
+    gate.cli("root-admin", &["audit", "verify"]).expect(1);
+    say("root-admin", &name).expect(0);
+    let verified = gate.cli("root-admin", &["audit", "verify"]).expect(0).stdout;
+    assert!(verified.contains("OPS-7") && verified.contains("root-admin"), "{verified}");
+}

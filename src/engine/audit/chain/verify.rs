@@ -2,9 +2,11 @@
 //! After each finding it goes on from the line as it is, so that one change is told once or twice, not for
 //! every line after it. Knows nothing of files but their names.
 
+mod gone;
+
 use super::{Chained, Head, Link, seq_of};
 use crate::engine::audit::lines::{Line, Lines};
-use serde::Deserialize;
+use gone::{Gone, OwnEvent};
 use std::io::BufRead;
 
 /// So many findings, and notes, are kept; the others are counted.
@@ -76,6 +78,18 @@ pub enum What {
     /// The gate saw it when it started.
     #[error("when the gate started here, the log did not end with line {}, as it had: what followed the line before was taken out or altered", .0.seq)]
     Broken(Head),
+    /// The gate noticed it while it wrote the file.
+    #[error(
+        "{how} while the gate wrote it; lines {from} to {to} were in it. `tidegate audit acknowledge` says that this is known"
+    )]
+    Vanished {
+        /// What became of it.
+        how: Vanished,
+        /// The first line that was in it.
+        from: u64,
+        /// The last.
+        to: u64,
+    },
     /// Less than there was.
     #[error("the log ends before line {}, which {whose} head is of: lines were cut off its end", .head.seq)]
     CutOff {
@@ -90,6 +104,20 @@ pub enum What {
         /// Whose head.
         whose: &'static str,
     },
+}
+
+/// What became of a file that was being written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Vanished {
+    /// Nobody can open it any more.
+    #[error("it was deleted")]
+    Deleted,
+    /// It is shorter than it was.
+    #[error("it was emptied")]
+    Emptied,
+    /// It has another name.
+    #[error("it was moved")]
+    Moved,
 }
 
 /// What came of it.
@@ -140,27 +168,8 @@ pub struct Verifier {
     last_seq: Option<u64>,
     last_chain: Option<Link>,
     stray: Option<Stray>,
+    gone: Vec<Gone>,
     out: Verified,
-}
-
-/// What the gate says of the log in the log.
-#[derive(Debug, Deserialize)]
-struct OwnEvent {
-    event: String,
-    torn_bytes: Option<u64>,
-    torn_digest: Option<String>,
-    lost: Option<u64>,
-    head: Option<String>,
-}
-
-impl OwnEvent {
-    /// Lines of the writer itself begin with what happened.
-    fn read(line: &[u8]) -> Option<OwnEvent> {
-        let time = line.iter().position(|octet| *octet == b',')?;
-        let rest = line.get(time..)?.strip_prefix(b",\"time\":\"")?;
-        let event = rest.iter().position(|octet| *octet == b',')?;
-        rest.get(event..)?.starts_with(b",\"event\":\"audit.").then(|| serde_json::from_slice(line).ok()).flatten()
-    }
 }
 
 impl Verifier {
@@ -257,6 +266,7 @@ impl Verifier {
             }
             // One in the middle that is not there is missing, which was told.
         }
+        self.explain();
         self.out.last = self.last_seq.zip(self.last_chain).map(|(seq, chain)| Head { seq, chain });
         self.out
     }
@@ -358,6 +368,9 @@ impl Verifier {
 
     fn own(&mut self, seq: u64, own: &OwnEvent, before: Option<Head>) {
         let head = own.head.as_deref().and_then(|head| head.parse::<Head>().ok());
+        if self.is_gone(seq, own, head, before) {
+            return;
+        }
         match (&*own.event, head) {
             ("audit.repaired", _) => {
                 self.note(format!("line {seq}: a crash cut the line before it short; the gate ended it"));
@@ -374,6 +387,9 @@ impl Verifier {
             ("audit.broken", Some(head)) => {
                 let finding = self.finding(Some(seq), What::Broken(head));
                 self.tell(finding);
+                // Lines up to the head may be missing, whatever the files say they begin with.
+                let from = before.map_or(1, |before| before.seq.saturating_add(1));
+                self.gone.push(Gone { file: head.to_string(), from, to: head.seq, head: Some(head), settled: None });
             }
             (_, _) => {}
         }
